@@ -1,0 +1,1 @@
+//! The gateway of Breakerbox: sockets, dialects, files.
