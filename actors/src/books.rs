@@ -51,12 +51,7 @@ impl Books {
     /// Publishes what the machine grants at `now`.
     ///
     /// Returns the changes of phase that looking again on the way has made.
-    pub(crate) fn publish(
-        &mut self,
-        cell: &Cell,
-        now: Instant,
-        luck: Luck,
-    ) -> Vec<Transition> {
+    pub(crate) fn publish(&mut self, cell: &Cell, now: Instant, luck: Luck) -> Vec<Transition> {
         self.replace(cell, now, luck, |machine| {
             let grant = machine.grant(now);
             Offer {

@@ -276,6 +276,13 @@ impl Cell {
         }
     }
 
+    fn until(&self) -> Option<Instant> {
+        match self.until.load(Ordering::Relaxed) {
+            NONE => None,
+            micros => Some(from_micros(micros)),
+        }
+    }
+
     fn tokens_left(&self) -> u64 {
         let limit = self.tokens_limit.load(Ordering::Relaxed);
         limit.saturating_sub(self.tokens_spent.load(Ordering::Relaxed))

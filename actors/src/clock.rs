@@ -17,7 +17,10 @@ pub fn now() -> Instant {
 /// Returns the time at which a wall clock shows `at`, in seconds since 1970.
 ///
 /// For people and dashboards only: wall time jumps, and nothing decides by it.
-#[expect(clippy::disallowed_methods, reason = "the one function that reads the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one function that reads the wall clock"
+)]
 pub fn wall_seconds(at: Instant) -> f64 {
     let since_epoch = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

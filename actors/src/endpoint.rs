@@ -10,12 +10,14 @@ use actix::{ActorContext, prelude::*};
 use tokio::sync::broadcast;
 
 use crate::{
-    books::Books,
     bell::Bell,
+    books::Books,
     clock,
-    messages::{Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged},
+    messages::{
+        Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged,
+    },
     metrics::EndpointMetrics,
-    state::{health::Status, luck::Luck, breaker::Transition, event::Event},
+    state::{breaker::Transition, event::Event, health::Status, luck::Luck},
     supervise::Bond,
     target::Target,
 };

@@ -1,7 +1,7 @@
 //! The engine as the gateway holds it: start it, ask it for routers, give it
 //! a new configuration, end it.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     bell::Bell,
+    clock,
     endpoint::Surroundings,
     guardian::{Apply, Guardian},
     messages::{Ping, StatusChanged},
@@ -86,7 +87,11 @@ impl Engine {
         };
         let commons = Commons {
             table: Arc::new(ArcSwap::from_pointee(Table::default())),
-            budget: Arc::new(Mutex::new(RetryBudget::new(Ratio::ONE, crate::clock::now()))),
+            budget: Arc::new(Mutex::new(RetryBudget::new(
+                Ratio::ONE,
+                NonZeroU32::MIN,
+                clock::now(),
+            ))),
             bell,
         };
         let prober = supervise::start(
@@ -166,7 +171,7 @@ impl Engine {
 
     /// Returns how many extra attempts the retry budget would pay for now.
     pub fn retry_budget(&self) -> f64 {
-        self.commons.budget.lock().left(crate::clock::now())
+        self.commons.budget.lock().remaining(clock::now())
     }
 
     /// Listens to changes of status from now on.

@@ -5,10 +5,7 @@
 
 use std::time::Instant;
 
-use crate::{
-    id::TargetId,
-    state::grant::RefusalReason,
-};
+use crate::{id::TargetId, state::grant::RefusalReason};
 
 /// A setting that no machine can run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -183,7 +180,10 @@ pub enum UnavailableKind {
 impl Unavailable {
     pub(crate) fn new(exclusions: Vec<Exclusion>) -> Self {
         let not_asked = |why| matches!(why, Why::Tried | Why::NotPinned);
-        let mut asked = exclusions.iter().map(|it| it.why).filter(|why| !not_asked(*why));
+        let mut asked = exclusions
+            .iter()
+            .map(|it| it.why)
+            .filter(|why| !not_asked(*why));
         let kind = if asked.clone().next().is_none() && !exclusions.is_empty() {
             UnavailableKind::Tried
         } else if asked.all(Why::is_rate) {
@@ -218,8 +218,9 @@ impl Unavailable {
     /// only rate-limited or full, and not for longer than that.
     pub fn may_wait_until(&self, deadline: Instant, now: Instant) -> bool {
         now < deadline
-            && self.exclusions.iter().any(|it| {
-                it.why.is_rate() && it.until.is_none_or(|until| until <= deadline)
-            })
+            && self
+                .exclusions
+                .iter()
+                .any(|it| it.why.is_rate() && it.until.is_none_or(|until| until <= deadline))
     }
 }

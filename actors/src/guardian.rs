@@ -114,7 +114,7 @@ impl Guardian {
             let kept = match before.remove(&it.id) {
                 Some(kept) if kept.identity == it.identity => patched(kept, it.policy),
                 other => {
-                    other.iter().for_each(retire);
+                    other.iter().for_each(|kept| retire(kept));
                     self.hire(it, place)
                 }
             };
@@ -139,11 +139,10 @@ impl Guardian {
         let machine = Machine::new(spec.policy, clock::now());
         let target = Arc::new(Target::new(spec.id.clone(), machine));
         // Published before the actor runs: the first request need not wait for it.
-        target.snapshot.lock().publish(
-            &target.cell,
-            clock::now(),
-            Luck::draw(&mut rand::rng()),
-        );
+        target
+            .snapshot
+            .lock()
+            .publish(&target.cell, clock::now(), Luck::draw(&mut rand::rng()));
         let arbiter = place % self.arbiters.len().max(1);
         let kept = Kept {
             target,
@@ -153,12 +152,12 @@ impl Guardian {
             handled: 0,
             silent: 0,
         };
-        self.start(&kept);
+        self.appoint(&kept);
         kept
     }
 
     /// Starts the target's actor from its snapshot; the one before is retired.
-    fn start(&self, kept: &Kept) {
+    fn appoint(&self, kept: &Kept) {
         let target = kept.target.clone();
         let bond = Arc::new(Bond::default());
         {
@@ -217,7 +216,7 @@ impl Guardian {
             let kept = self.kept.get(&it.id)?;
             (it.id.model() == model).then(|| Entry {
                 target: kept.target.clone(),
-                cost: it.cost,
+                price: it.price,
                 order,
                 tpm: it.policy.limits.tpm.map(|tpm| u64::from(tpm.get())),
             })
@@ -264,7 +263,7 @@ impl Guardian {
             metrics::actor_restarted(&id, "replaced");
             self.replaced += 1;
             if let Some(kept) = self.kept.get(&id) {
-                self.start(kept);
+                self.appoint(kept);
             }
         }
         ctx.run_later(BEAT, Self::beat);

@@ -87,12 +87,7 @@ impl Lease {
 
     /// Reports what became of the request, the tokens it used if the provider
     /// said so, and what its headers said.
-    pub fn settle(
-        mut self,
-        outcome: Outcome,
-        used: Option<u64>,
-        limits: ProviderLimits,
-    ) {
+    pub fn settle(mut self, outcome: Outcome, used: Option<u64>, limits: ProviderLimits) {
         self.report(outcome, used, limits);
     }
 

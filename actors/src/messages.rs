@@ -24,8 +24,9 @@ use crate::{
     id::TargetId,
     lease::Lease,
     state::{
-        health::Status,
+        estimate::Estimate,
         event::{Event, Pong},
+        health::Status,
         machine::View,
         policy::EndpointPolicy,
     },
@@ -43,8 +44,8 @@ pub struct Pick {
     pub except: Vec<Arc<Target>>,
     /// Only this endpoint will do.
     pub pin: Option<Arc<str>>,
-    /// Tokens the request may use, in and out together.
-    pub estimate: u64,
+    /// Tokens the request may use.
+    pub estimate: Estimate,
     /// Whether this is an extra attempt, which the retry budget has to pay.
     pub extra: bool,
 }

@@ -1,11 +1,11 @@
 //! The actor that pings endpoints, so that a broken one recovers without a
 //! customer trying it first.
 //!
-//! The schedule is pure ([`Schedule`](crate::state::schedule)); how a ping is
-//! sent is the gateway's affair: it hands in a *pinger*, an actor that answers
-//! [`Ping`] with what it found. One timer, re-armed; no interval that bursts.
+//! The schedule is pure ([`Schedule`]); how a ping is sent is the gateway's
+//! affair: it hands in a *pinger*, an actor that answers [`Ping`] with what it
+//! found. One timer, re-armed; no interval that bursts.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix::prelude::*;
 
@@ -14,9 +14,7 @@ use crate::{
     id::TargetId,
     messages::{Heard, Observe, Ping, StatusChanged},
     metrics::ProberMetrics,
-    state::{
-        health::Status, luck::Luck, event::Pong, policy::ProbePolicy, schedule::Schedule,
-    },
+    state::{event::Pong, health::Status, luck::Luck, policy::ProbePolicy, schedule::Schedule},
     target::Target,
 };
 
@@ -24,17 +22,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Prober {
     pinger: Recipient<Ping>,
-    watched: HashMap<TargetId, Watched>,
+    watched: BTreeMap<TargetId, (Arc<Target>, ProbePolicy)>,
+    schedule: Schedule<TargetId>,
+    under_way: usize,
     timer: Option<SpawnHandle>,
     metrics: ProberMetrics,
-}
-
-#[derive(Debug)]
-struct Watched {
-    target: Arc<Target>,
-    policy: ProbePolicy,
-    schedule: Schedule,
-    under_way: bool,
 }
 
 /// How the prober is.
@@ -66,7 +58,9 @@ impl Prober {
     pub(crate) fn new(pinger: Recipient<Ping>) -> Self {
         Self {
             pinger,
-            watched: HashMap::new(),
+            watched: BTreeMap::new(),
+            schedule: Schedule::new(),
+            under_way: 0,
             timer: None,
             metrics: ProberMetrics::new(),
         }
@@ -75,25 +69,13 @@ impl Prober {
     /// Sends what is due; then sleeps until something is.
     fn run(&mut self, ctx: &mut Context<Self>) {
         let now = clock::now();
-        let due: Vec<TargetId> = self
-            .watched
-            .iter()
-            .filter(|(_, it)| !it.under_way && it.schedule.due() <= now)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
+        while let Some(id) = self.schedule.pop(now) {
             self.ping(ctx, id);
         }
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        let next = self
-            .watched
-            .values()
-            .filter(|it| !it.under_way)
-            .map(|it| it.schedule.due())
-            .min();
-        self.timer = next.map(|at| {
+        self.timer = self.schedule.next_due().map(|at| {
             ctx.run_later(at.saturating_duration_since(now), |this, ctx| {
                 this.timer = None;
                 this.run(ctx);
@@ -102,11 +84,11 @@ impl Prober {
     }
 
     fn ping(&mut self, ctx: &mut Context<Self>, id: TargetId) {
-        let Some(it) = self.watched.get_mut(&id) else {
+        let Some((_, policy)) = self.watched.get(&id) else {
             return;
         };
-        it.under_way = true;
-        let timeout = it.policy.timeout();
+        self.under_way += 1;
+        let timeout = policy.timeout();
         let ping = self.pinger.send(Ping {
             target: id.clone(),
             timeout,
@@ -115,31 +97,28 @@ impl Prober {
         // The pinger keeps its own deadline; this one is for a pinger that does not.
         let answer = async move { tokio::time::timeout(timeout * 2, ping).await };
         ctx.spawn(answer.into_actor(self).map(move |answer, this, ctx| {
-            let pong = match answer {
-                Ok(Ok(pong)) => Some(pong),
+            this.under_way -= 1;
+            let now = clock::now();
+            this.schedule.answered(&id, now, luck());
+            match answer {
+                Ok(Ok(pong)) => this.heard(&id, pong, now.saturating_duration_since(started)),
+                Err(_) => this.heard(&id, Pong::Failed, now.saturating_duration_since(started)),
                 // A pinger that is gone says nothing about the endpoint.
-                Ok(Err(_)) => None,
-                Err(_) => Some(Pong::Failed),
-            };
-            let took = clock::now().saturating_duration_since(started);
-            this.heard(&id, pong, took);
+                Ok(Err(_)) => tracing::error!(endpoint = %id, "the pinger is gone"),
+            }
             this.run(ctx);
         }));
     }
 
-    fn heard(&mut self, id: &TargetId, pong: Option<Pong>, took: std::time::Duration) {
-        let Some(it) = self.watched.get_mut(id) else {
+    fn heard(&mut self, id: &TargetId, pong: Pong, took: std::time::Duration) {
+        let Some((target, _)) = self.watched.get(id) else {
             return;
         };
-        it.under_way = false;
-        it.schedule
-            .pinged(&it.policy, is_out(it.target.status()), clock::now(), luck());
-        let Some(pong) = pong else { return };
         self.metrics.pinged(id, pong, took);
-        if let Some(office) = it.target.office() {
-            it.target.mail.posted();
+        if let Some(office) = target.office() {
+            target.mail.posted();
             if office.addr.try_send(Heard(pong)).is_err() {
-                it.target.mail.handled();
+                target.mail.handled();
             }
         }
     }
@@ -163,12 +142,11 @@ impl Actor for Prober {
 }
 
 impl Supervised for Prober {
-    /// Pings under way died with the context; they are due again.
+    /// Pings under way died with the context; the schedule takes them for lost
+    /// and has them again in time.
     fn restarting(&mut self, _: &mut Self::Context) {
         self.timer = None;
-        for it in self.watched.values_mut() {
-            it.under_way = false;
-        }
+        self.under_way = 0;
     }
 }
 
@@ -177,21 +155,18 @@ impl Handler<Watch> for Prober {
 
     fn handle(&mut self, watch: Watch, ctx: &mut Self::Context) {
         let now = clock::now();
-        let mut before = std::mem::take(&mut self.watched);
+        let before = std::mem::take(&mut self.watched);
         for (target, policy) in watch.0 {
-            if !policy.enabled {
-                continue;
+            let id = target.id.clone();
+            self.schedule.set(id.clone(), policy, now, luck());
+            let out = is_out(target.status());
+            self.schedule.set_open(&id, out, now, luck());
+            self.watched.insert(id, (target, policy));
+        }
+        for id in before.keys() {
+            if !self.watched.contains_key(id) {
+                self.schedule.remove(id);
             }
-            let it = match before.remove(&target.id) {
-                Some(old) if old.policy == policy => Watched { target, ..old },
-                _ => Watched {
-                    schedule: Schedule::new(&policy, now, luck()),
-                    target,
-                    policy,
-                    under_way: false,
-                },
-            };
-            self.watched.insert(it.target.id.clone(), it);
         }
         self.run(ctx);
     }
@@ -201,15 +176,11 @@ impl Handler<ForceCheck> for Prober {
     type Result = ();
 
     fn handle(&mut self, _: ForceCheck, ctx: &mut Self::Context) {
-        let idle: Vec<TargetId> = self
-            .watched
-            .iter()
-            .filter(|(_, it)| !it.under_way)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in idle {
-            self.ping(ctx, id);
+        let now = clock::now();
+        for id in self.watched.keys() {
+            self.schedule.hurry(id, now);
         }
+        self.run(ctx);
     }
 }
 
@@ -218,11 +189,10 @@ impl Handler<Changed> for Prober {
 
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
         let Changed(news) = changed;
-        if let Some(it) = self.watched.get_mut(&news.target) {
-            it.schedule
-                .changed(&it.policy, is_out(news.status), clock::now(), luck());
-            self.run(ctx);
-        }
+        let out = is_out(news.status);
+        self.schedule
+            .set_open(&news.target, out, clock::now(), luck());
+        self.run(ctx);
     }
 }
 
@@ -231,8 +201,8 @@ impl Handler<Observe<ProberSeen>> for Prober {
 
     fn handle(&mut self, _: Observe<ProberSeen>, _: &mut Self::Context) -> Self::Result {
         MessageResult(ProberSeen {
-            watched: self.watched.len(),
-            under_way: self.watched.values().filter(|it| it.under_way).count(),
+            watched: self.schedule.len(),
+            under_way: self.under_way,
         })
     }
 }

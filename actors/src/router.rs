@@ -24,7 +24,7 @@ use crate::{
         budget::RetryBudget,
         choice::{self, Candidate},
         event::{Event, Outcome, ProviderLimits, Tokens},
-        queue::WaitQueue,
+        queue,
     },
     table::{Entry, Table},
     target::Target,
@@ -44,7 +44,7 @@ pub struct Router {
     commons: Commons,
     outbox: Rc<Outbox>,
     rng: SmallRng,
-    queue: WaitQueue<Waiting>,
+    queue: queue::Queue<Waiting>,
     wake: Arc<Notify>,
     timer: Option<SpawnHandle>,
     picks: u64,
@@ -73,7 +73,7 @@ impl Router {
             commons,
             outbox: Rc::default(),
             rng: SmallRng::from_rng(&mut rand::rng()),
-            queue: WaitQueue::new(),
+            queue: queue::Queue::new(usize::MAX),
             wake,
             timer: None,
             picks: 0,
@@ -87,15 +87,15 @@ impl Router {
         {
             let mut budget = self.commons.budget.lock();
             if !pick.extra {
-                budget.deposit(now);
-            } else if !budget.withdraw(now) {
+                budget.first_attempt(now);
+            } else if !budget.take(now) {
                 return Err(Unavailable::over_budget());
             }
         }
         let found = self.find(pick, now);
         if found.is_err() && pick.extra {
             // The attempt will not be made; its price goes back.
-            self.commons.budget.lock().refund();
+            self.commons.budget.lock().give_back();
         }
         found
     }
@@ -106,10 +106,9 @@ impl Router {
         let mut lost: Vec<*const Target> = Vec::new();
         for last_resort in [false, true] {
             for tier in &pick.plan.tiers {
-                while let Some(entry) =
-                    self.draw(&tier.entries, pick, strategy, last_resort, &lost)
+                while let Some(entry) = self.draw(&tier.entries, pick, strategy, last_resort, &lost)
                 {
-                    match self.take(entry, pick.estimate, last_resort, now) {
+                    match self.take(entry, pick, last_resort, now) {
                         Some(lease) => return Ok(lease),
                         // Another worker was faster, or the tokens do not reach.
                         None => lost.push(Arc::as_ptr(&entry.target)),
@@ -144,7 +143,7 @@ impl Router {
             .map(|entry| Candidate {
                 weight: entry.target.cell.weight(),
                 latency: entry.target.cell.latency(),
-                cost: entry.cost,
+                cost: entry.price.map(|price| price.cost(pick.estimate)),
                 order: entry.order,
             })
             .collect();
@@ -153,16 +152,9 @@ impl Router {
         entries.iter().find(|entry| entry.order == order)
     }
 
-    fn take(
-        &self,
-        entry: &Entry,
-        estimate: u64,
-        last_resort: bool,
-        now: Instant,
-    ) -> Option<Lease> {
+    fn take(&self, entry: &Entry, pick: &Pick, last_resort: bool, now: Instant) -> Option<Lease> {
         let target = &entry.target;
-        let estimate = entry.tpm.map_or(estimate, |tpm| estimate.min(tpm));
-        match target.cell.take(estimate, last_resort) {
+        match target.cell.take(tokens(entry, pick), last_resort) {
             Ok(taken) => {
                 if target.cell.wants_a_look(now) {
                     target.replenish();
@@ -215,8 +207,7 @@ impl Router {
             } else if !is_pinned(entry, pick) {
                 (Why::NotPinned, None)
             } else {
-                let estimate = entry.tpm.map_or(pick.estimate, |tpm| pick.estimate.min(tpm));
-                target.cell.refusal(estimate)
+                target.cell.refusal(tokens(entry, pick))
             };
             Exclusion {
                 target: target.id.clone(),
@@ -233,18 +224,14 @@ impl Router {
         let mut wake_at: Option<Instant> = None;
         // A model that could not serve one cannot serve those behind it.
         let mut exhausted: Vec<Arc<str>> = Vec::new();
-        for _ in 0..self.queue.len() {
-            let Some((deadline, mut waiting)) = self.queue.pop() else {
-                break;
-            };
+        let mut queue = std::mem::replace(&mut self.queue, queue::Queue::new(usize::MAX));
+        queue.offer(|mut waiting, deadline| {
             if waiting.answer.is_closed() {
                 self.commons.bell.done(1);
-                continue;
+                return None;
             }
             if now < deadline && exhausted.contains(&waiting.pick.plan.model) {
-                wake_at = earlier(wake_at, Some(deadline));
-                self.queue.push(deadline, waiting);
-                continue;
+                return Some(waiting);
             }
             // A reload may have brought new targets meanwhile.
             if let Some(plan) = self.commons.table.load().plan(&waiting.pick.plan.model) {
@@ -256,17 +243,20 @@ impl Router {
                         exhausted.push(waiting.pick.plan.model.clone());
                     }
                     let free = unavailable.until().filter(|at| *at > now);
-                    wake_at = earlier(earlier(wake_at, Some(deadline)), free);
-                    self.queue.push(deadline, waiting);
+                    wake_at = earlier(wake_at, free);
+                    Some(waiting)
                 }
                 answer => {
                     self.commons.bell.done(1);
                     // The handler may have left between the check and here;
                     // the lease then comes home by itself.
                     let _ = waiting.answer.send(answer);
+                    None
                 }
             }
-        }
+        });
+        wake_at = earlier(wake_at, queue.next_deadline());
+        self.queue = queue;
         self.arm(ctx, wake_at, now);
     }
 
@@ -294,6 +284,12 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 /// Returns whether `entry` is one that `pick` asks for.
 fn may_serve(entry: &Entry, pick: &Pick) -> bool {
     is_pinned(entry, pick) && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
+}
+
+/// Tokens to reserve: an estimate above the whole limit waits for an empty window.
+fn tokens(entry: &Entry, pick: &Pick) -> u64 {
+    let total = pick.estimate.total();
+    entry.tpm.map_or(total, |tpm| total.min(tpm))
 }
 
 fn is_pinned(entry: &Entry, pick: &Pick) -> bool {
@@ -328,7 +324,7 @@ impl Supervised for Router {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.timer = None;
         self.commons.bell.done(self.queue.len());
-        self.queue = WaitQueue::new();
+        self.queue = queue::Queue::new(usize::MAX);
         self.commons.bell.part(&self.wake);
         self.wake = self.commons.bell.join();
     }
@@ -351,7 +347,7 @@ impl Handler<Wake> for Router {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
-        if self.queue.len() > 0 {
+        if !self.queue.is_empty() {
             self.drain(ctx);
         }
     }
@@ -365,7 +361,7 @@ impl Handler<Pick> for Router {
         let overtakes = self
             .queue
             .iter()
-            .any(|(_, waiting)| waiting.pick.plan.model == pick.plan.model);
+            .any(|waiting| waiting.pick.plan.model == pick.plan.model);
         if overtakes && !pick.extra {
             return Err(self.unavailable(&pick));
         }
@@ -384,7 +380,9 @@ impl Handler<Queue> for Router {
             return Box::pin(std::future::ready(Err(refusal.queue_full())));
         }
         let (answer, answered) = oneshot::channel();
-        self.queue.push(deadline, Waiting { pick, answer });
+        if self.queue.push(Waiting { pick, answer }, deadline).is_err() {
+            self.commons.bell.done(1);
+        }
         self.drain(ctx);
         Box::pin(async move { answered.await.unwrap_or(Err(refusal)) })
     }

@@ -6,6 +6,7 @@ use crate::{
     id::TargetId,
     state::{
         choice::Strategy,
+        estimate::Price,
         policy::{EndpointPolicy, Ratio},
     },
 };
@@ -37,6 +38,6 @@ pub struct TargetSpec {
     pub identity: Arc<str>,
     /// Its settings.
     pub policy: EndpointPolicy,
-    /// Price of a million tokens, in and out, in thousandths of a cent.
-    pub cost: Option<u64>,
+    /// What its tokens cost, if that is known.
+    pub price: Option<Price>,
 }

@@ -5,15 +5,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{state::choice::Strategy, target::Target};
+use crate::{
+    state::{choice::Strategy, estimate::Price},
+    target::Target,
+};
 
 /// One target as a candidate for one model.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The target.
     pub target: Arc<Target>,
-    /// Price of a million tokens, in and out, in thousandths of a cent; for `cheapest`.
-    pub cost: Option<u64>,
+    /// What its tokens cost, if that is known.
+    pub price: Option<Price>,
     /// Place in the configuration; for `priority`.
     pub order: u32,
     /// Tokens a minute, at which estimates are capped: a request estimated

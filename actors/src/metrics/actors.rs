@@ -116,7 +116,12 @@ impl ProberMetrics {
     }
 
     pub(crate) fn pinged(&mut self, id: &TargetId, pong: Pong, took: Duration) {
-        let labels = || (Arc::clone(id.endpoint()).into(), Arc::clone(id.model()).into());
+        let labels = || {
+            (
+                Arc::clone(id.endpoint()).into(),
+                Arc::clone(id.model()).into(),
+            )
+        };
         self.durations
             .entry(id.clone())
             .or_insert_with(|| {

@@ -200,15 +200,22 @@ impl EndpointMetrics {
             gauge.set(flag(*phase == view.phase));
         }
         self.failure_ratio.set(view.failure_ratio.unwrap_or(0.0));
-        self.failures_in_a_row.set(f64::from(view.failures_in_a_row));
-        self.failure_threshold.set(f64::from(view.failure_threshold));
+        self.failures_in_a_row
+            .set(f64::from(view.failures_in_a_row));
+        self.failure_threshold
+            .set(f64::from(view.failure_threshold));
         self.open_until
             .set(view.open_until.map_or(0.0, clock::wall_seconds));
         self.weight.set(view.weight);
         self.latency
             .set(view.latency.map_or(0.0, |it| it.as_secs_f64()));
-        for ((limit, used), Usage { used: n, limit: max }) in
-            self.windows.iter().zip([view.rpm, view.tpm, view.rpd])
+        for (
+            (limit, used),
+            Usage {
+                used: n,
+                limit: max,
+            },
+        ) in self.windows.iter().zip([view.rpm, view.tpm, view.rpd])
         {
             limit.set(max.unwrap_or(0) as f64);
             used.set(n as f64);

@@ -74,6 +74,11 @@ impl RetryBudget {
         left.is_some()
     }
 
+    /// Takes an extra attempt back that was not made after all.
+    pub fn give_back(&mut self) {
+        self.earn(ONE);
+    }
+
     /// Returns how many extra attempts may be taken at `now`.
     pub fn remaining(&self, now: Instant) -> f64 {
         let mut then = self.clone();

@@ -85,6 +85,33 @@ impl<T> Queue<T> {
         self.waiting.remove(place).map(|waiting| waiting.item)
     }
 
+    /// Offers each item in turn, with its deadline; what `offer` gives back
+    /// goes on waiting in its place.
+    pub fn offer(&mut self, mut offer: impl FnMut(T, Instant) -> Option<T>) {
+        for _ in 0..self.waiting.len() {
+            let Some(Waiting {
+                ticket,
+                deadline,
+                item,
+            }) = self.waiting.pop_front()
+            else {
+                return;
+            };
+            if let Some(item) = offer(item, deadline) {
+                self.waiting.push_back(Waiting {
+                    ticket,
+                    deadline,
+                    item,
+                });
+            }
+        }
+    }
+
+    /// Iterates over those who wait, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.waiting.iter().map(|waiting| &waiting.item)
+    }
+
     /// Returns the earliest deadline of those who wait.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.deadline).min()
