@@ -1,1 +1,3 @@
 //! The gateway of Breakerbox: sockets, dialects, files.
+
+pub mod upstream;
