@@ -3,3 +3,4 @@
 pub mod dialect;
 pub mod error;
 pub mod relay;
+pub mod upstream;
