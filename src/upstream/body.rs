@@ -46,6 +46,7 @@ pub(super) struct Home {
 }
 
 /// How long a body may take.
+#[derive(Clone, Copy)]
 pub(super) struct Patience {
     pub(super) idle: Duration,
     pub(super) lull: Duration,

@@ -87,8 +87,8 @@ impl Client {
 
     /// Sends `call` and waits for the head of the answer.
     ///
-    /// A request that found its kept connection closed before one byte of an
-    /// answer is sent once more on a fresh connection: endpoints close idle
+    /// A request that loses its kept connection at once, before one byte of an
+    /// answer, is sent once more on a fresh connection: endpoints close idle
     /// connections whenever they like, and the request raced with that.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl Client {
             Ok(head) => head,
             Err(error) => {
                 return Err(Failed {
-                    may_be_stale: reused && !exchange.answered && error.is_lost_connection(),
+                    may_be_stale: reused && exchange.was_stale(&error),
                     error,
                 });
             }

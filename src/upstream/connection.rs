@@ -113,8 +113,10 @@ impl Connection {
     ) -> Poll<io::Result<usize>> {
         let wanted = expected.clamp(self.read_size, LARGE_READ);
         if self.room() < wanted / 4 {
-            // Takes the old memory back when nobody holds a piece of it any more.
-            self.inbound.reserve(wanted);
+            // Takes the old memory back when nobody holds a piece of it any
+            // more; asking for no more than it was keeps it from growing.
+            let more = wanted.saturating_sub(self.inbound.len());
+            self.inbound.reserve(more.max(wanted / 4));
             self.grown |= wanted > SMALL_READ;
         }
         let room = self.room();

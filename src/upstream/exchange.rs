@@ -17,6 +17,10 @@ use super::{
 
 /// How long an answer is awaited once the request can no longer be written.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// How soon after sending a connection must be lost to pass for one that had
+/// been closed before. A little more than the slowest round trip; later, the
+/// endpoint has worked on the request, and a second one may be billed twice.
+const STALE: Duration = Duration::from_secs(2);
 /// Interim answers (100, 103) that are skipped before one exchange is absurd.
 const MAX_INTERIM: u32 = 16;
 
@@ -26,15 +30,14 @@ const MAX_INTERIM: u32 = 16;
 /// 401 or 413 is worth more than the broken pipe that follows it.
 pub(super) struct Exchange<'a> {
     asked: &'a Method,
+    started: Instant,
     /// When the answer's head must be there, and what it means if it is not.
     deadline: Instant,
     is_total: bool,
     lull: Duration,
     lost: Option<(io::Error, Instant)>,
     interim: u32,
-    /// Whether a byte of an answer was read. Before that, and only before that,
-    /// a request may be sent again.
-    pub(super) answered: bool,
+    answered: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -45,13 +48,15 @@ impl<'a> Exchange<'a> {
         total: Option<Instant>,
         lull: Duration,
     ) -> Self {
-        let own = clock::now() + first_byte;
+        let started = clock::now();
+        let own = started + first_byte;
         let (deadline, is_total) = match total {
             Some(total) if total < own => (total, true),
             _ => (own, false),
         };
         Self {
             asked,
+            started,
             deadline,
             is_total,
             lull,
@@ -59,6 +64,16 @@ impl<'a> Exchange<'a> {
             interim: 0,
             answered: false,
         }
+    }
+
+    /// Whether `error` may only mean that the endpoint had closed a kept
+    /// connection before the request reached it: the connection was lost at
+    /// once, before any byte of an answer. Then, and only then, the request may
+    /// be sent again.
+    pub(super) fn was_stale(&self, error: &SendError) -> bool {
+        !self.answered
+            && error.is_lost_connection()
+            && clock::now().saturating_duration_since(self.started) < STALE
     }
 
     /// Ready with the head of the final answer.

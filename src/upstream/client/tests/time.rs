@@ -186,6 +186,31 @@ async fn a_connection_that_is_never_accepted_is_a_connect_timeout() {
 }
 
 #[actix::test]
+async fn a_kept_connection_lost_late_was_not_stale() {
+    tokio::time::pause();
+    for (wait, accepted) in [(SECOND, 2), (3 * SECOND, 1)] {
+        let server = Server::start(move |number, mut peer| async move {
+            peer.request().await;
+            peer.ok("ok").await;
+            peer.request().await;
+            if number == 0 {
+                tokio::time::sleep(wait).await;
+            }
+        })
+        .await;
+        let (client, origin) = (client(), server.origin());
+        for round in 0..2 {
+            let answer = post(&client, &origin, "", HASTY).await;
+            match (round, accepted, answer) {
+                (1, 1, lost) => assert_eq!(lost.unwrap_err().label(), "closed"),
+                (_, _, answer) => drop(text(answer.unwrap()).await.unwrap()),
+            }
+        }
+        assert_eq!(server.accepted(), accepted, "{wait:?}");
+    }
+}
+
+#[actix::test]
 async fn idle_connections_are_not_used_again_and_closed() {
     tokio::time::pause();
     let closed = Rc::new(std::cell::Cell::new(0));
