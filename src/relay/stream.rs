@@ -28,12 +28,8 @@ use crate::{
     error::GatewayError,
 };
 
-/// How long a client waits in silence before it is told that we are still there.
-///
-/// # Source
-///
-/// Half of the 30 s after which the strictest common load balancers and
-/// clients give up.
+/// How long a client is left in silence before it gets a sign of life: well
+/// below the 30 s and more after which clients and what is between give up.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long the upstream may take to close after its terminal event. A

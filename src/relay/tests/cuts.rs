@@ -88,6 +88,21 @@ fn a_read_of_whole_events_is_handed_out_uncopied() {
 }
 
 #[test]
+fn actix_takes_it_as_a_body() {
+    let body = upstream([send(CHAT)]);
+    let told = Told::default();
+    let relay = Relay::new(
+        Primed::unread(body),
+        settings(Api::ChatCompletions),
+        teller(&told),
+    );
+    let response = actix_web::HttpResponse::Ok().streaming(relay);
+    let bytes = paused(actix_web::body::to_bytes(response.into_body()));
+    assert_eq!(bytes.unwrap(), without_usage(CHAT));
+    assert_eq!(*told.borrow(), [(StreamEnd::Complete, Some(USAGE))]);
+}
+
+#[test]
 fn a_slow_client_of_a_long_stream_makes_the_upstream_wait() {
     use std::cell::Cell;
     const READS: usize = 400;
