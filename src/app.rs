@@ -145,6 +145,12 @@ impl Gateway {
         result
     }
 
+    /// Says that a reload failed before there was a configuration to put in
+    /// force.
+    pub fn refuse_reload(&self) {
+        metrics::reloaded(false);
+    }
+
     async fn try_reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
         let before = self.shared.generation.load_full();
         let diff = config::diff(&before.config, &config);
