@@ -1,1 +1,4 @@
 //! The gateway of Breakerbox: sockets, dialects, files.
+
+pub mod cli;
+pub mod simulator;
