@@ -9,7 +9,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::sync::Notify;
@@ -80,28 +80,16 @@ impl Simulator {
     /// When the script cannot be obeyed, the address is taken, or there is no thread.
     pub fn start(script: Script, address: SocketAddr) -> Result<Running, StartError> {
         let script = script.checked()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(StartError::Thread)?;
-        let guard = runtime.enter();
-        let (port, address) = listen(address)?;
-        let shared = Arc::new(Shared::new(script));
-        drop(guard);
         let stop = Arc::new(Notify::new());
-        let work = listener::run(port, address, Arc::clone(&shared));
         let stopped = Arc::clone(&stop);
+        let (tell, told) = mpsc::channel();
+        // Also what may fail happens on the thread: a runtime cannot be dropped within another.
         let thread = thread::Builder::new()
-            .name(format!("simulator-{}", address.port()))
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = work => {}
-                        () = stopped.notified() => {}
-                    }
-                });
-            })
+            .name("simulator".to_owned())
+            .spawn(move || serve(script, address, &stopped, &tell))
             .map_err(StartError::Thread)?;
+        let gone = |_| StartError::Thread(io::Error::other("it ended early"));
+        let (address, shared) = told.recv().map_err(gone)??;
         Ok(Running {
             address,
             shared,
@@ -129,6 +117,37 @@ impl Simulator {
             shared,
             engine: Engine::Task(task),
         })
+    }
+}
+
+type Started = Result<(SocketAddr, Arc<Shared>), StartError>;
+
+/// Tells how the start went, and serves until `stop`.
+fn serve(script: Script, address: SocketAddr, stop: &Notify, tell: &mpsc::Sender<Started>) {
+    let begin = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let guard = runtime.enter();
+        let (port, address) = listen(address)?;
+        drop(guard);
+        Ok((runtime, port, address))
+    };
+    // A send fails only if the caller has panicked meanwhile; then there is nobody to serve.
+    match begin() {
+        Err(error) => drop(tell.send(Err(error))),
+        Ok((runtime, port, address)) => {
+            let shared = Arc::new(Shared::new(script));
+            if tell.send(Ok((address, Arc::clone(&shared)))).is_ok() {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = listener::run(port, address, shared) => {}
+                        () = stop.notified() => {}
+                    }
+                });
+            }
+        }
     }
 }
 

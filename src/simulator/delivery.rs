@@ -11,8 +11,7 @@ use super::wire::{Gone, Wire};
 
 /// Most bytes that are gathered into one write.
 const GATHER: usize = 16 << 10;
-const PAGE: &str =
-    "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n";
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n";
 
 /// What becomes of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +80,12 @@ impl Delivery {
         let half = text.len() / 2;
         let body = match self.fault {
             Some(Fault::ErrorEvent { .. }) => openai::broken().to_string().into_bytes(),
-            Some(Fault::Malformed { .. } | Fault::Cut { end: End::Clean, .. }) => {
-                text.into_bytes()[..half].to_vec()
-            }
+            Some(
+                Fault::Malformed { .. }
+                | Fault::Cut {
+                    end: End::Clean, ..
+                },
+            ) => text.into_bytes()[..half].to_vec(),
             Some(Fault::Html) => {
                 kind = "text/html; charset=utf-8";
                 PAGE.as_bytes().to_vec()

@@ -247,11 +247,7 @@ impl Fault {
     fn hits_everything(self) -> bool {
         matches!(
             self,
-            Self::Refuse
-                | Self::Reset
-                | Self::Blackhole
-                | Self::Status { .. }
-                | Self::Unauthorized
+            Self::Refuse | Self::Reset | Self::Blackhole | Self::Status { .. } | Self::Unauthorized
         )
     }
 }

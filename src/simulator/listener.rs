@@ -68,10 +68,11 @@ pub(super) async fn run(mut port: Port, address: SocketAddr, shared: Arc<Shared>
     let mut connections = JoinSet::new();
     loop {
         let (out, edge) = shared.active().outage(clock::now());
-        if out && matches!(port, Port::Open(_)) {
+        port = port.turn(out, address);
+        if out {
+            // After the port: a client that is cut and comes back at once must not be let in.
             connections.shutdown().await;
         }
-        port = port.turn(out, address);
         let wake = match port {
             Port::Lost => Some(clock::now() + PAUSE),
             Port::Open(_) | Port::Held(_) => edge,

@@ -82,7 +82,13 @@ fn faults_are_written_short() {
     let wrong = Fault::WrongLength { by: -4 };
     let found = fault_of("..=wrong_length:-4");
     assert_eq!(found, Ok((window(0, None), wrong)));
-    for name in ["reset", "blackhole", "unauthorized", "missing_usage", "html"] {
+    for name in [
+        "reset",
+        "blackhole",
+        "unauthorized",
+        "missing_usage",
+        "html",
+    ] {
         assert!(timed(&format!("..={name}")).is_ok(), "{name}");
         assert!(timed(&format!("..={name}:1")).is_err(), "{name}:1");
     }
@@ -127,7 +133,8 @@ fn a_bad_script_is_78_and_a_taken_port_is_1() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
-        let run = run(&command.args, &Notify::new());
+        let stop = Notify::new();
+        let run = run(&command.args, &stop);
         runtime.block_on(run).expect_err("it must not run")
     };
     assert_eq!(error(&["--rpm=0"]).exit_code(), 78);

@@ -17,7 +17,12 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
             .ok_or_else(|| wrong_type("messages", "a list of messages that is not empty"))?,
     };
     let prompt: usize = messages.iter().map(|message| 4 + count(message)).sum();
-    let role = |message: &Value| message.get("role").and_then(Value::as_str).map(str::to_owned);
+    let role = |message: &Value| {
+        message
+            .get("role")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     let last = messages.last().and_then(role);
     let user = messages.iter().rev();
     let said = user

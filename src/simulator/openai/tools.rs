@@ -66,21 +66,21 @@ fn arguments(schema: Option<&Value>, said: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn request(choice: Value) -> Value {
+    fn request(choice: &Value) -> Value {
         let tool = |name: &str| {
             json!({"type": "function", "function": {"name": name, "parameters": {
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"}, "days": {"type": "integer"},
-                    "unit": {"enum": ["C", "F"]}, "exact": {"type": "boolean"},
-                }}}})
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"}, "days": {"type": "integer"},
+                "unit": {"enum": ["C", "F"]}, "exact": {"type": "boolean"},
+            }}}})
         };
         json!({"tools": [tool("weather"), tool("news")], "tool_choice": choice})
     }
 
     #[test]
     fn arguments_obey_the_schema() {
-        let call = call(&request(json!("auto")), "Zürich", false).expect("a call");
+        let call = call(&request(&json!("auto")), "Zürich", false).expect("a call");
         assert_eq!(call.name, "weather");
         let arguments: Value = serde_json::from_str(&call.pieces.concat()).expect("JSON");
         let expected = json!({"city": "Zürich", "days": 7, "unit": "C", "exact": true});
@@ -91,11 +91,11 @@ mod tests {
     #[test]
     fn the_choice_is_obeyed() {
         let named = json!({"type": "function", "function": {"name": "news"}});
-        let call_of = |choice| call(&request(choice), "", false).map(|call| call.name);
+        let call_of = |choice: Value| call(&request(&choice), "", false).map(|call| call.name);
         assert_eq!(call_of(named).as_deref(), Some("news"));
         assert_eq!(call_of(json!("required")).as_deref(), Some("weather"));
         assert_eq!(call_of(json!("none")), None);
-        assert_eq!(call(&request(json!("auto")), "", true), None);
+        assert_eq!(call(&request(&json!("auto")), "", true), None);
         assert_eq!(call(&json!({"tools": []}), "", false), None);
         assert_eq!(call(&json!({}), "", false), None);
     }
