@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use breakerbox::simulator::{Api, End, Fault, Running, Script, Timed, Tokens, Window};
+use breakerbox::simulator::{Api, End, Fault, Running, Script, Simulator, Timed, Tokens, Window};
 use breakerbox_actors::clock;
 use serde_json::{Value, json};
 
 use super::{get, start};
 use crate::support::chat::{self, CHAT, ask, ask_stream};
 use crate::support::client::{Answer, Client, Ending, Event, post};
-use crate::support::wait::{DEADLINE, eventually, soon};
+use crate::support::ports::ANY;
+use crate::support::wait::{DEADLINE, HeldClock, eventually, soon};
 
 fn with(fault: impl Into<Timed>) -> Running {
     start(Script {
@@ -247,7 +248,7 @@ async fn a_web_page_stands_inside_a_200() {
 }
 
 #[tokio::test]
-async fn faults_keep_their_time_and_their_share() {
+async fn faults_keep_their_share() {
     let fault = Fault::Status {
         code: 500,
         retry_after: None,
@@ -261,14 +262,26 @@ async fn faults_keep_their_time_and_their_share() {
     }
     let failed = running.stats().answered(500);
     assert!((70..130).contains(&failed), "{failed}");
-    let running = with(Timed::between(millis(100), millis(200), fault));
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_begin_and_end_on_time() {
+    let _held = HeldClock::new();
+    let fault = Fault::Status {
+        code: 500,
+        retry_after: None,
+    };
+    let script = Script {
+        faults: vec![Timed::between(millis(100), millis(200), fault)],
+        ..Script::default()
+    };
+    let running = Simulator::start_here(script, ANY).expect("a provider");
     let mut statuses = Vec::new();
-    let start = clock::now();
-    while clock::now() - start < millis(300) {
+    for pause in [99, 1, 99, 1] {
+        tokio::time::advance(millis(pause)).await;
         statuses.push(whole(&running).await.status());
     }
-    statuses.dedup();
-    assert_eq!(statuses, [200, 500, 200]);
+    assert_eq!(statuses, [200, 500, 500, 200]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::Location;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use breakerbox_actors::clock;
@@ -39,5 +40,21 @@ pub(crate) fn soon<F: Future>(what: &str, future: F) -> impl Future<Output = F::
             Ok(output) => output,
             Err(_) => panic!("{place}: {what}: nothing within {DEADLINE:?}"),
         }
+    }
+}
+
+/// Keeps a paused clock from running ahead while this lives: only `tokio::time::advance` moves it.
+///
+/// Without it, a paused runtime that waits for a socket jumps to its next timer, a deadline for example.
+/// Nothing that sleeps by itself ends meanwhile: neither [`eventually`] nor the deadline of [`soon`].
+pub(crate) struct HeldClock(#[expect(dead_code, reason = "its drop is its use")] mpsc::Sender<()>);
+
+impl HeldClock {
+    /// Holds the clock of the current runtime.
+    pub(crate) fn new() -> Self {
+        let (sender, receiver) = mpsc::channel();
+        // tokio does not move a paused clock by itself while blocking work is under way.
+        tokio::task::spawn_blocking(move || receiver.recv().is_ok());
+        Self(sender)
     }
 }

@@ -47,12 +47,23 @@ impl Script {
         if matches!(root.data, YamlData::Value(Scalar::Null)) {
             return Ok(Self::default());
         }
+        if !matches!(root.data, YamlData::Mapping(_)) {
+            let text = "a script is a mapping of keys to values";
+            return Err(ScriptError(format!("{}: {text}", place(name, root))));
+        }
         let value = convert(name, root)?;
         let script: Self = serde_path_to_error::deserialize(value).map_err(|error| {
             let path = error.path().to_string();
             let keys: Vec<String> = error.path().iter().filter_map(key).collect();
-            let at = place(name, find(root, &keys));
-            ScriptError(format!("{at}: {path}: {}", error.into_inner()))
+            let text = error.into_inner().to_string();
+            // An unknown key is wrong itself, not its value.
+            let wanted = if text.starts_with("unknown field") {
+                Part::Key
+            } else {
+                Part::Value
+            };
+            let at = place(name, find(root, &keys, wanted));
+            ScriptError(format!("{at}: {path}: {text}"))
         })?;
         let problems: Vec<String> = script
             .problems()
@@ -63,7 +74,10 @@ impl Script {
                     .filter(|key| !key.is_empty())
                     .map(str::to_owned)
                     .collect();
-                format!("{}: {path}: {text}", place(name, find(root, &keys)))
+                format!(
+                    "{}: {path}: {text}",
+                    place(name, find(root, &keys, Part::Value))
+                )
             })
             .collect();
         if problems.is_empty() {
@@ -105,21 +119,36 @@ fn key(segment: &Segment) -> Option<String> {
     }
 }
 
+/// Which node of an entry is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Key,
+    Value,
+}
+
 /// Follows `keys` as far as the document has them: an unknown variant has no node of its own.
-fn find<'a, 'input>(root: &'a MarkedYaml<'input>, keys: &[String]) -> &'a MarkedYaml<'input> {
-    let mut node = root;
+fn find<'a, 'input>(
+    root: &'a MarkedYaml<'input>,
+    keys: &[String],
+    wanted: Part,
+) -> &'a MarkedYaml<'input> {
+    let (mut node, mut found) = (root, root);
     for key in keys {
         let next = match &node.data {
-            YamlData::Sequence(items) => key.parse().ok().and_then(|at: usize| items.get(at)),
-            YamlData::Mapping(_) => node.data.as_mapping_get(key),
+            YamlData::Sequence(items) => {
+                let at = key.parse().ok();
+                at.and_then(|at: usize| items.get(at)).map(|it| (it, it))
+            }
+            YamlData::Mapping(entries) => entries
+                .iter()
+                .find(|(name, _)| name.data.as_str() == Some(key)),
             _ => None,
         };
-        match next {
-            Some(next) => node = next,
-            None => break,
-        }
+        let Some((name, value)) = next else { break };
+        node = value;
+        found = if wanted == Part::Key { name } else { value };
     }
-    node
+    found
 }
 
 fn convert(name: &str, node: &MarkedYaml<'_>) -> Result<Value, ScriptError> {
@@ -153,3 +182,6 @@ fn convert(name: &str, node: &MarkedYaml<'_>) -> Result<Value, ScriptError> {
         _ => Err(wrong("tags and aliases have no place in a script")),
     }
 }
+
+#[cfg(test)]
+mod tests;
