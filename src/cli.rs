@@ -5,6 +5,7 @@ pub mod explain;
 mod log;
 pub mod schema;
 mod serve;
+pub mod upstream;
 
 use std::{
     io::{self, Write},
