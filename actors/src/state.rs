@@ -1,6 +1,27 @@
 //! Pure machines: no clock, no randomness of their own, no I/O, no actors.
 //!
 //! Every function is a function of its arguments. Time comes in as
-//! `now: Instant`; what should happen goes out as a return value.
+//! `now: Instant`, chance as a [`luck::Luck`] or a generator; what should
+//! happen goes out as a return value.
+//!
+//! [`machine`] is the whole of one endpoint; [`breaker`], [`quota`],
+//! [`cooldown`] and [`latency`] are its parts, [`health`] and [`grant`] what
+//! the world sees of it. [`choice`], [`budget`], [`queue`] and [`estimate`]
+//! serve the routers, [`schedule`] the prober.
 
+pub mod breaker;
+pub mod budget;
+pub mod choice;
+pub mod cooldown;
+pub mod estimate;
+pub mod event;
+pub mod grant;
+pub mod health;
+pub mod latency;
+pub mod luck;
+pub mod machine;
 pub mod policy;
+pub mod queue;
+pub mod quota;
+pub mod schedule;
+pub mod window;

@@ -1,0 +1,204 @@
+//! The engine as the gateway holds it: start it, ask it for routers, give it
+//! a new configuration, end it.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use actix::prelude::*;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use crate::{
+    bell::Bell,
+    clock,
+    endpoint::Surroundings,
+    guardian::{Apply, Guardian},
+    messages::{Ping, StatusChanged},
+    metrics,
+    prober::{Changed, Prober},
+    router::{Commons, Router},
+    spec::Spec,
+    state::{budget::RetryBudget, policy::Ratio},
+    supervise::{self, Bond, Incident},
+    table::Table,
+};
+
+/// News that may wait for a slow listener before it loses the oldest.
+const NEWS: usize = 256;
+/// Targets that share one engine thread, before another is started.
+const TARGETS_PER_ARBITER: usize = 100;
+
+/// Where the engine's actors live.
+#[derive(Clone, Debug)]
+pub struct Arbiters {
+    /// Endpoint actors are spread over these.
+    pub endpoints: Vec<ArbiterHandle>,
+    /// The guardian's own, so that it sees when the others stand still.
+    pub guardian: ArbiterHandle,
+    /// The prober's.
+    pub prober: ArbiterHandle,
+}
+
+impl Arbiters {
+    /// Starts threads for `targets` endpoint actors, a guardian and a prober.
+    pub fn threads(targets: usize) -> Self {
+        let endpoints = 1 + targets / TARGETS_PER_ARBITER;
+        Self {
+            endpoints: (0..endpoints).map(|_| Arbiter::new().handle()).collect(),
+            guardian: Arbiter::new().handle(),
+            prober: Arbiter::new().handle(),
+        }
+    }
+
+    /// Puts all actors on the current thread, where a test's clock is paused.
+    pub fn current() -> Self {
+        let here = Arbiter::current();
+        Self {
+            endpoints: vec![here.clone()],
+            guardian: here.clone(),
+            prober: here,
+        }
+    }
+}
+
+/// A running engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    commons: Commons,
+    around: Surroundings,
+    guardian: Addr<Guardian>,
+    prober: Addr<Prober>,
+}
+
+impl Engine {
+    /// Starts the engine on `arbiters` and applies `spec`.
+    ///
+    /// `pinger` is called on the prober's arbiter and returns who sends pings.
+    pub async fn start(
+        spec: Spec,
+        arbiters: Arbiters,
+        pinger: impl FnOnce() -> Recipient<Ping> + Send + 'static,
+    ) -> Self {
+        let bell = Arc::new(Bell::default());
+        let (news, mut heard) = broadcast::channel(NEWS);
+        let around = Surroundings {
+            news,
+            bell: bell.clone(),
+        };
+        let commons = Commons {
+            table: Arc::new(ArcSwap::from_pointee(Table::default())),
+            budget: Arc::new(Mutex::new(RetryBudget::new(
+                Ratio::ONE,
+                NonZeroU32::MIN,
+                clock::now(),
+            ))),
+            bell,
+        };
+        let prober = supervise::start(
+            &arbiters.prober,
+            Arc::new(Bond::default()),
+            |incident| restarted("prober", incident),
+            move |_| Prober::new(pinger()),
+        );
+        let listener = prober.downgrade();
+        arbiters.prober.spawn(async move {
+            loop {
+                match heard.recv().await {
+                    Ok(news) => match listener.upgrade() {
+                        Some(prober) if prober.try_send(Changed(news)).is_ok() => {}
+                        _ => break,
+                    },
+                    // Missed news only delays the next ping to its interval.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => break,
+                }
+            }
+        });
+        let guardian = {
+            let (around, commons, prober) = (around.clone(), commons.clone(), prober.clone());
+            supervise::start(
+                &arbiters.guardian,
+                Arc::new(Bond::default()),
+                |incident| restarted("guardian", incident),
+                move |_| {
+                    Guardian::new(
+                        around,
+                        commons.table,
+                        commons.budget,
+                        prober,
+                        arbiters.endpoints,
+                    )
+                },
+            )
+        };
+        let engine = Self {
+            commons,
+            around,
+            guardian,
+            prober,
+        };
+        engine.apply(spec).await;
+        engine
+    }
+
+    /// Applies `spec` as a diff; returns when every router sees it.
+    pub async fn apply(&self, spec: Spec) {
+        if self.guardian.send(Apply(spec)).await.is_err() {
+            tracing::error!("the guardian was lost while it applied a configuration");
+        }
+    }
+
+    /// Starts a router on the current thread.
+    pub fn router(&self) -> Addr<Router> {
+        let commons = self.commons.clone();
+        supervise::start(
+            &Arbiter::current(),
+            Arc::new(Bond::default()),
+            |incident| restarted("router", incident),
+            move |_| Router::new(commons),
+        )
+    }
+
+    /// Returns who may serve what, as of now.
+    pub fn table(&self) -> Arc<Table> {
+        self.commons.table.load_full()
+    }
+
+    /// Returns how many requests wait on all workers.
+    pub fn waiting(&self) -> usize {
+        self.commons.bell.waiting()
+    }
+
+    /// Returns how many extra attempts the retry budget would pay for now.
+    pub fn retry_budget(&self) -> f64 {
+        self.commons.budget.lock().remaining(clock::now())
+    }
+
+    /// Listens to changes of status from now on.
+    ///
+    /// The channel is bounded; who reads too slowly loses the oldest and is
+    /// told so, and finds the present in [`Target::status`](crate::target::Target::status).
+    pub fn subscribe(&self) -> broadcast::Receiver<StatusChanged> {
+        self.around.news.subscribe()
+    }
+
+    /// Returns the guardian, to observe it or to drain an endpoint.
+    pub fn guardian(&self) -> &Addr<Guardian> {
+        &self.guardian
+    }
+
+    /// Returns the prober, to observe it or to force a check.
+    pub fn prober(&self) -> &Addr<Prober> {
+        &self.prober
+    }
+}
+
+fn restarted(actor: &'static str, incident: Incident) {
+    metrics::house_actor_restarted(actor, incident.ended.label());
+    tracing::error!(
+        actor,
+        reason = incident.ended.label(),
+        quarantined = incident.rests_until.is_some(),
+        "actor restarted"
+    );
+}

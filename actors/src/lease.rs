@@ -1,0 +1,120 @@
+//! The right to send one request, which finds its own way home.
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    bell::Bell,
+    cell::Taken,
+    clock,
+    id::TargetId,
+    outbox::Outbox,
+    state::event::{Event, Outcome, ProviderLimits, Tokens},
+    target::Target,
+};
+
+/// One credit of one target, spent on one request.
+///
+/// Settle it with what became of the request. Dropped unsettled it reports
+/// [`Outcome::Cancelled`], so a caller that goes away leaks neither an
+/// in-flight place nor a half-open trial.
+#[derive(Debug)]
+#[must_use = "dropping a lease reports the request as cancelled"]
+pub struct Lease {
+    target: Arc<Target>,
+    taken: Taken,
+    started: Instant,
+    outbox: Rc<Outbox>,
+    bell: Arc<Bell>,
+    first_byte: bool,
+    settled: bool,
+}
+
+impl Lease {
+    pub(crate) fn new(
+        target: Arc<Target>,
+        taken: Taken,
+        outbox: Rc<Outbox>,
+        bell: Arc<Bell>,
+    ) -> Self {
+        Self {
+            target,
+            taken,
+            started: clock::now(),
+            outbox,
+            bell,
+            first_byte: false,
+            settled: false,
+        }
+    }
+
+    /// Returns the target to send to.
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// Returns the target's name.
+    pub fn id(&self) -> &TargetId {
+        &self.target.id
+    }
+
+    /// Returns whether the request is a trial of a target that is not trusted.
+    pub fn is_trial(&self) -> bool {
+        self.taken.trial || self.taken.last_resort
+    }
+
+    /// Returns how long ago the lease was given.
+    pub fn age(&self) -> Duration {
+        clock::now().saturating_duration_since(self.started)
+    }
+
+    /// Reports the first byte of a streamed answer, and what the provider's
+    /// headers said. The answer's end is reported by [`settle`](Self::settle).
+    pub fn first_byte(&mut self, limits: ProviderLimits) {
+        if std::mem::replace(&mut self.first_byte, true) {
+            return;
+        }
+        let event = Event::FirstByte {
+            epoch: self.taken.epoch,
+            latency: self.age(),
+            limits,
+        };
+        self.outbox.push(&self.target, event, self.is_trial());
+    }
+
+    /// Reports what became of the request, the tokens it used if the provider
+    /// said so, and what its headers said.
+    pub fn settle(mut self, outcome: Outcome, used: Option<u64>, limits: ProviderLimits) {
+        self.report(outcome, used, limits);
+    }
+
+    fn report(&mut self, outcome: Outcome, used: Option<u64>, limits: ProviderLimits) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        self.target.cell.leave();
+        self.bell.ring();
+        let urgent = self.is_trial() || !matches!(outcome, Outcome::Success | Outcome::ClientFault);
+        let event = Event::Settled {
+            epoch: self.taken.epoch,
+            outcome,
+            latency: (!self.first_byte).then(|| self.age()),
+            limits,
+            tokens: Tokens {
+                mark: self.taken.mark,
+                reserved: self.taken.reserved,
+                used,
+            },
+        };
+        self.outbox.push(&self.target, event, urgent);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.report(Outcome::Cancelled, None, ProviderLimits::default());
+    }
+}

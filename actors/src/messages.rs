@@ -1,0 +1,157 @@
+//! What the actors say to each other.
+//!
+//! | message | from → to | way |
+//! |---|---|---|
+//! | [`Pick`] → [`Lease`] | handler → router of its worker | `send`, same thread |
+//! | [`Queue`] → [`Lease`] | handler → router of its worker | `send`, answered later |
+//! | [`Reports`] | worker → endpoint | batched; urgent ones at once |
+//! | [`Replenish`] | router → endpoint | `try_send`; a hint that may be lost |
+//! | [`Ping`] → `Pong` | prober → pinger → endpoint | `send` |
+//! | [`Patch`] | guardian → endpoint | reload: thresholds change, state stays |
+//! | [`StatusChanged`] | endpoint → subscribers | bounded broadcast; the slow lose the oldest |
+//! | [`Observe`] → snapshot | anyone → any actor | `send` |
+
+use std::{
+    marker::PhantomData,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::Message;
+
+use crate::{
+    error::Unavailable,
+    id::TargetId,
+    lease::Lease,
+    state::{
+        estimate::Estimate,
+        event::{Event, Pong},
+        health::Status,
+        machine::View,
+        policy::EndpointPolicy,
+    },
+    table::Plan,
+    target::Target,
+};
+
+/// Asks for a target for one attempt of a request.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Lease, Unavailable>")]
+pub struct Pick {
+    /// Who may serve the model that was asked for.
+    pub plan: Arc<Plan>,
+    /// Targets this request has tried already.
+    pub except: Vec<Arc<Target>>,
+    /// Only this endpoint will do.
+    pub pin: Option<Arc<str>>,
+    /// Tokens the request may use.
+    pub estimate: Estimate,
+    /// Whether this is an extra attempt, which the retry budget has to pay.
+    pub extra: bool,
+}
+
+/// A [`Pick`] that would rather wait than be refused.
+///
+/// Answered with a lease as soon as one is free, first come first served, or
+/// with the refusal at `deadline`.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Lease, Unavailable>")]
+pub struct Queue {
+    /// What is asked for.
+    pub pick: Pick,
+    /// When waiting ends.
+    pub deadline: Instant,
+}
+
+/// What became of requests, for one endpoint.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reports(pub(crate) Vec<Event>);
+
+/// Asks an endpoint to look at what was spent and grant anew.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Replenish;
+
+/// Asks the gateway to ping one target.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Pong")]
+pub struct Ping {
+    /// Whom to ping.
+    pub target: TargetId,
+    /// How long the ping may take.
+    pub timeout: Duration,
+}
+
+/// What a ping found, for the endpoint.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Heard(pub Pong);
+
+/// New settings for an endpoint; its state stays.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Patch(pub EndpointPolicy);
+
+/// Takes an endpoint out of service, or back in, by an operator's hand.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain(pub bool);
+
+/// Ends an actor for good.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Retire;
+
+/// News: a target's status or breaker changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusChanged {
+    /// The target concerned.
+    pub target: TargetId,
+    /// Its status from now on.
+    pub status: Status,
+}
+
+/// Asks an actor how it is; `S` is what that kind of actor answers.
+///
+/// [`EndpointSeen`], [`RouterSeen`](crate::router::RouterSeen),
+/// [`ProberSeen`](crate::prober::ProberSeen) or
+/// [`GuardianSeen`](crate::guardian::GuardianSeen).
+#[derive(Debug)]
+pub struct Observe<S>(PhantomData<fn() -> S>);
+
+impl<S> Default for Observe<S> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S: 'static> Message for Observe<S> {
+    type Result = S;
+}
+
+/// How an endpoint actor is.
+#[derive(Clone, Debug)]
+pub struct EndpointSeen {
+    /// The target.
+    pub target: TargetId,
+    /// Its machine.
+    pub view: View,
+    /// Requests under way.
+    pub in_flight: u32,
+    /// Credits that routers have left.
+    pub credits: u32,
+}
+
+/// Makes an actor fail on purpose, for tests of its supervision.
+#[cfg(feature = "chaos")]
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub enum Chaos {
+    /// Panics in the handler.
+    Panic,
+    /// Stops without being told to.
+    Stop,
+    /// Blocks the arbiter's thread for so long.
+    Block(Duration),
+}

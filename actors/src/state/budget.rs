@@ -1,0 +1,173 @@
+//! How many extra attempts a router may make, so that retries cannot turn a
+//! provider's bad minute into a storm.
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use super::{
+    policy::{PPM, Ratio},
+    window::nanos,
+};
+
+/// One extra attempt, in the millionths that the bucket counts.
+const ONE: u64 = PPM as u64;
+/// Extra attempts that a full bucket holds.
+const CAPACITY: u64 = 100 * ONE;
+/// Extra attempts earned in a second without any traffic.
+const PER_SECOND: u64 = ONE;
+/// Nanoseconds in a second.
+const SECOND: u128 = 1_000_000_000;
+
+/// A token bucket of extra attempts: retries and failovers.
+///
+/// Full at first, with 100. Each first attempt earns `ratio` of one; each
+/// second earns one, so that a quiet gateway may still retry.
+///
+/// # Source
+///
+/// The retry budget of Finagle and linkerd2-proxy, as a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RetryBudget {
+    ratio: Ratio,
+    parts: NonZeroU32,
+    /// What it holds, in millionths of an attempt.
+    level: u64,
+    /// The instant up to which seconds were counted.
+    counted: Instant,
+}
+
+impl RetryBudget {
+    /// Returns a full bucket that earns `ratio` of an attempt a first attempt.
+    ///
+    /// It is one of `parts` that share what one bucket would earn in a second
+    /// and hold, so that several workers together keep to the promise of one.
+    pub fn new(ratio: Ratio, parts: NonZeroU32, now: Instant) -> Self {
+        let mut budget = Self {
+            ratio,
+            parts,
+            level: 0,
+            counted: now,
+        };
+        budget.level = budget.capacity();
+        budget
+    }
+
+    /// Changes the ratio; what it holds stays.
+    pub fn set_ratio(&mut self, ratio: Ratio) {
+        self.ratio = ratio;
+    }
+
+    /// Learns of a request's first attempt.
+    pub fn first_attempt(&mut self, now: Instant) {
+        self.refill(now);
+        self.earn(u64::from(self.ratio.ppm()));
+    }
+
+    /// Takes one extra attempt at `now`; returns whether there was one.
+    #[must_use = "without leave there is no extra attempt"]
+    pub fn take(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        let left = self.level.checked_sub(ONE);
+        self.level = left.unwrap_or(self.level);
+        left.is_some()
+    }
+
+    /// Takes an extra attempt back that was not made after all.
+    pub fn give_back(&mut self) {
+        self.earn(ONE);
+    }
+
+    /// Returns how many extra attempts may be taken at `now`.
+    pub fn remaining(&self, now: Instant) -> f64 {
+        let mut then = self.clone();
+        then.refill(now);
+        then.level as f64 / ONE as f64
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let rate = PER_SECOND / u64::from(self.parts.get()).min(PER_SECOND); // a second
+        let passed = u128::from(nanos(now.saturating_duration_since(self.counted)));
+        let earned = passed * u128::from(rate) / SECOND;
+        // Count only the time that was paid for, or frequent looks would lose the rest.
+        let paid = earned * SECOND / u128::from(rate);
+        self.counted += Duration::from_nanos(u64::try_from(paid).unwrap_or(u64::MAX));
+        self.earn(u64::try_from(earned).unwrap_or(u64::MAX));
+    }
+
+    fn earn(&mut self, amount: u64) {
+        self.level = self.level.saturating_add(amount).min(self.capacity());
+    }
+
+    /// Holds one attempt at least, or it could never be taken.
+    fn capacity(&self) -> u64 {
+        (CAPACITY / u64::from(self.parts.get())).max(ONE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(value: f64) -> Ratio {
+        Ratio::new(value).expect("a ratio")
+    }
+
+    fn drain(budget: &mut RetryBudget, now: Instant) -> u32 {
+        (0..).take_while(|_| budget.take(now)).count() as u32
+    }
+
+    #[test]
+    fn full_at_first_and_then_a_share_of_the_traffic() {
+        let t0 = Instant::now();
+        let mut budget = RetryBudget::new(ratio(0.1), NonZeroU32::MIN, t0);
+        assert_eq!(drain(&mut budget, t0), 100);
+        for _ in 0..250 {
+            budget.first_attempt(t0);
+        }
+        assert_eq!(drain(&mut budget, t0), 25);
+    }
+
+    #[test]
+    fn a_second_earns_one_however_often_one_looks() {
+        let t0 = Instant::now();
+        let mut budget = RetryBudget::new(ratio(0.0), NonZeroU32::MIN, t0);
+        drain(&mut budget, t0);
+        let taken = (1..=10_000_u64)
+            .filter(|ms| budget.take(t0 + Duration::from_millis(*ms)))
+            .count();
+        assert_eq!(taken, 10);
+    }
+
+    #[test]
+    fn it_never_holds_more_than_its_burst() {
+        let t0 = Instant::now();
+        let mut budget = RetryBudget::new(ratio(1.0), NonZeroU32::MIN, t0);
+        let later = t0 + Duration::from_secs(86_400);
+        budget.first_attempt(later);
+        assert_eq!(budget.remaining(later), 100.0);
+        assert_eq!(drain(&mut budget, later), 100);
+    }
+
+    #[test]
+    fn parts_together_are_one_budget() {
+        let t0 = Instant::now();
+        let parts = NonZeroU32::new(4).expect("four");
+        let mut budget = RetryBudget::new(ratio(0.0), parts, t0);
+        assert_eq!(drain(&mut budget, t0), 25);
+        assert_eq!(drain(&mut budget, t0 + Duration::from_secs(8)), 2);
+    }
+
+    #[test]
+    fn a_new_ratio_counts_from_the_next_attempt() {
+        let t0 = Instant::now();
+        let mut budget = RetryBudget::new(ratio(0.0), NonZeroU32::MIN, t0);
+        drain(&mut budget, t0);
+        budget.first_attempt(t0);
+        assert!(!budget.take(t0));
+        budget.set_ratio(ratio(1.0));
+        budget.first_attempt(t0);
+        assert!(budget.take(t0));
+    }
+}

@@ -1,0 +1,107 @@
+//! What routers may start at an endpoint until they hear otherwise.
+
+use std::time::{Duration, Instant};
+
+use super::health::Status;
+
+/// Bits of a grant's epoch; it wraps from the largest such number to zero.
+pub const EPOCH_BITS: u32 = 28;
+
+/// Leave to start so much, stamped with the epoch it belongs to.
+///
+/// A grant replaces the one before it; what was not taken of that is void. It
+/// holds until replaced: the machine counts all of it as taken when it
+/// computes what more it may give.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grant {
+    /// Stamp for everything started under this grant; below `2^EPOCH_BITS`.
+    pub epoch: u32,
+    /// Requests that may be started; `u32::MAX` means without limit. While
+    /// the circuit is half-open this is 1, the trial, or 0.
+    pub credits: u32,
+    /// Requests, 0 or 1, that may be started if nothing else of the model and
+    /// its fallbacks can serve.
+    pub last_resort: u32,
+    /// Cumulative mark up to which tokens may be reserved: a reservation that
+    /// would take the cell's count beyond it must not be made. `u64::MAX`
+    /// means without limit.
+    pub tokens_limit: u64,
+    /// Tokens in a minute at the very most; a larger estimate must be cut to
+    /// this or it could never be reserved. `u64::MAX` means without limit.
+    pub tokens_max: u64,
+    /// When more tokens come free, if any are reserved; for a router whose
+    /// estimate does not fit.
+    pub tokens_free_at: Option<Instant>,
+    /// Requests under way at once; `u32::MAX` means without limit.
+    pub max_in_flight: u32,
+    /// Configured weight times ramp; above zero.
+    pub weight: f64,
+    /// Expected time to first byte; `None` while unmeasured and for trials,
+    /// which then count like the median endpoint.
+    pub latency: Option<Duration>,
+    /// What people see.
+    pub status: Status,
+    /// Why `credits` is zero; `None` exactly when it is not.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why an endpoint takes no request, and when to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// The reason that outranks the others.
+    pub reason: RefusalReason,
+    /// When asking again can succeed, as far as is known: after `now`.
+    pub until: Option<Instant>,
+}
+
+/// Why an endpoint takes no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalReason {
+    /// An operator drained it.
+    Drained,
+    /// Its circuit is open because our key was rejected.
+    KeyRejected,
+    /// Its circuit is open.
+    CircuitOpen,
+    /// Its circuit is half-open and the trial is under way.
+    TrialUnderWay,
+    /// The provider asked to be left alone.
+    Cooldown,
+    /// The requests of the minute are used up.
+    RequestsPerMinute,
+    /// The tokens of the minute are reserved.
+    TokensPerMinute,
+    /// The requests of the day are used up.
+    RequestsPerDay,
+    /// The provider's own count says that nothing is left.
+    ProviderLimit,
+}
+
+impl RefusalReason {
+    /// Returns a fixed word for metric labels and people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Drained => "drained",
+            Self::KeyRejected => "key_rejected",
+            Self::CircuitOpen => "circuit_open",
+            Self::TrialUnderWay => "trial_under_way",
+            Self::Cooldown => "cooldown",
+            Self::RequestsPerMinute => "requests_per_minute",
+            Self::TokensPerMinute => "tokens_per_minute",
+            Self::RequestsPerDay => "requests_per_day",
+            Self::ProviderLimit => "provider_limit",
+        }
+    }
+
+    /// Returns whether the endpoint is well and only a rate holds it back.
+    pub fn is_rate(self) -> bool {
+        matches!(
+            self,
+            Self::Cooldown
+                | Self::RequestsPerMinute
+                | Self::TokensPerMinute
+                | Self::RequestsPerDay
+                | Self::ProviderLimit
+        )
+    }
+}

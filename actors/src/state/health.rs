@@ -1,0 +1,115 @@
+//! The six statuses, derived from what the machine knows; never stored.
+
+/// How an endpoint is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Nothing seen yet. Gets traffic at the median weight.
+    Unknown,
+    /// Closed, room in the windows, latency normal.
+    Healthy,
+    /// Slow, or failing now and then, or half-open, or ramping.
+    Degraded,
+    /// A window is full or a 429's cooldown runs.
+    RateLimited,
+    /// The circuit is open. Gets no traffic but last resorts.
+    Unhealthy,
+    /// An operator drained it.
+    Disabled,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] = [
+        Self::Unknown,
+        Self::Healthy,
+        Self::Degraded,
+        Self::RateLimited,
+        Self::Unhealthy,
+        Self::Disabled,
+    ];
+
+    /// Returns the fixed word for metric labels and people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::RateLimited => "rate_limited",
+            Self::Unhealthy => "unhealthy",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What a status is derived from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signs {
+    /// An operator drained it.
+    pub(crate) drained: bool,
+    /// The circuit is open.
+    pub(crate) open: bool,
+    /// A window is full or a cooldown runs.
+    pub(crate) limited: bool,
+    /// The circuit is half-open, or closed and its weight still grows.
+    pub(crate) recovering: bool,
+    /// Latency, of requests or of the last ping, is above `degraded_latency`.
+    pub(crate) slow: bool,
+    /// A share of the recent answers worth telling were failures.
+    pub(crate) failing: bool,
+    /// A request or a ping has told us something, ever.
+    pub(crate) seen: bool,
+}
+
+impl Signs {
+    /// Returns the status; of several that apply, the one that holds back most.
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self { drained: true, .. } => Status::Disabled,
+            Self { open: true, .. } => Status::Unhealthy,
+            Self { limited: true, .. } => Status::RateLimited,
+            Self {
+                recovering: true, ..
+            }
+            | Self { slow: true, .. }
+            | Self { failing: true, .. } => Status::Degraded,
+            Self { seen: false, .. } => Status::Unknown,
+            _ => Status::Healthy,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_back_most_names_the_status() {
+        let mut signs = Signs::default();
+        assert_eq!(signs.status(), Status::Unknown);
+        signs.seen = true;
+        assert_eq!(signs.status(), Status::Healthy);
+        for sign in [
+            Signs {
+                slow: true,
+                ..signs
+            },
+            Signs {
+                failing: true,
+                ..signs
+            },
+            Signs {
+                recovering: true,
+                ..signs
+            },
+        ] {
+            assert_eq!(sign.status(), Status::Degraded);
+        }
+        signs.slow = true;
+        signs.limited = true;
+        assert_eq!(signs.status(), Status::RateLimited);
+        signs.open = true;
+        assert_eq!(signs.status(), Status::Unhealthy);
+        signs.drained = true;
+        assert_eq!(signs.status(), Status::Disabled);
+    }
+}

@@ -1,0 +1,359 @@
+//! One endpoint as a pure machine: breaker, windows, cooldown, latency.
+//!
+//! The shell tells it what happened ([`Machine::step`]), publishes what
+//! routers may start ([`Machine::grant`]) and sets one timer
+//! ([`Machine::next_deadline`]).
+
+mod view;
+
+use std::time::{Duration, Instant};
+
+use super::{
+    breaker::{Breaker, Phase, Transition, TransitionReason, Verdict},
+    cooldown::Cooldown,
+    event::{Event, Outcome, Pong, ProviderLimits, Tokens},
+    grant::{Grant, Refusal, RefusalReason},
+    health::{Signs, Status},
+    latency::Latency,
+    luck::Luck,
+    policy::EndpointPolicy,
+    quota::{Quota, earliest},
+};
+pub use view::{Usage, View};
+
+/// The share of failures from which an endpoint is degraded.
+const SOME_FAILURES: f64 = 0.05;
+
+/// All that is known of one endpoint for one model.
+///
+/// # Example
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use breakerbox_actors::state::{
+///     breaker::Phase,
+///     event::{Event, FailureKind, Outcome, ProviderLimits, Tokens},
+///     luck::Luck,
+///     machine::Machine,
+///     policy::*,
+/// };
+///
+/// let policy = EndpointPolicy {
+///     weight: Weight::new(1.0)?,
+///     breaker: BreakerPolicy::new(&BreakerSettings {
+///         failure_threshold: 1,
+///         ..BreakerSettings::default()
+///     })?,
+///     limits: Limits::default(),
+///     probe: ProbePolicy::new(&ProbeSettings::default())?,
+/// };
+/// # #[expect(clippy::disallowed_methods, reason = "an origin; never read again")]
+/// let now = Instant::now();
+/// let mut machine = Machine::new(policy, now);
+/// let taken = machine.grant(now);
+/// machine.step(
+///     Event::Spent { epoch: taken.epoch, requests: 1, last_resort: 0, tokens_mark: 0 },
+///     now,
+///     Luck::EVEN,
+/// );
+/// let mut changes = machine.step(
+///     Event::Settled {
+///         epoch: taken.epoch,
+///         outcome: Outcome::Failure(FailureKind::Connect),
+///         latency: None,
+///         limits: ProviderLimits::default(),
+///         tokens: Tokens::default(),
+///     },
+///     now + Duration::from_millis(3),
+///     Luck::EVEN,
+/// );
+/// assert_eq!(changes.next().map(|change| change.to), Some(Phase::Open));
+/// assert_eq!(machine.grant(now).credits, 0);
+/// # Ok::<(), breakerbox_actors::error::InvalidPolicy>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    policy: EndpointPolicy,
+    breaker: Breaker,
+    quota: Quota,
+    cooldown: Cooldown,
+    latency: Latency,
+    drained: bool,
+    seen: bool,
+    slow_ping: bool,
+}
+
+/// The changes of phase that one step made, in order; at most two: one that
+/// was due by time, and one by the event.
+#[derive(Clone, Debug)]
+#[must_use = "a change of phase nobody hears of is missing from log and metrics"]
+pub struct Transitions([Option<Transition>; 2]);
+
+impl Iterator for Transitions {
+    type Item = Transition;
+
+    fn next(&mut self) -> Option<Transition> {
+        let [first, second] = &mut self.0;
+        first.take().or_else(|| second.take())
+    }
+}
+
+impl Machine {
+    /// Returns the machine of an endpoint of which nothing is known.
+    pub fn new(policy: EndpointPolicy, now: Instant) -> Self {
+        Self {
+            policy,
+            breaker: Breaker::new(&policy.breaker, now),
+            quota: Quota::new(now),
+            cooldown: Cooldown::default(),
+            latency: Latency::new(now),
+            drained: false,
+            seen: false,
+            slow_ping: false,
+        }
+    }
+
+    /// Lets time pass up to `now` and learns of `event`.
+    ///
+    /// Allocates nothing. `now` never goes back; `luck` jitters timeouts.
+    pub fn step(&mut self, event: Event, now: Instant, luck: Luck) -> Transitions {
+        let timed = self.breaker.advance(&self.policy.breaker, now, luck);
+        let told = match event {
+            Event::Spent {
+                epoch,
+                requests,
+                last_resort,
+                tokens_mark,
+            } => {
+                self.quota.book(requests.saturating_add(last_resort), now);
+                self.quota.book_tokens(tokens_mark, now);
+                self.breaker
+                    .spent(epoch, requests, last_resort, &self.policy.breaker, now);
+                None
+            }
+            Event::FirstByte {
+                epoch,
+                latency,
+                limits,
+            } => {
+                self.seen = true;
+                self.breaker.first_byte(epoch, now);
+                self.latency.sample(latency, now);
+                self.quota.correct(limits, now);
+                None
+            }
+            Event::Settled {
+                epoch,
+                outcome,
+                latency,
+                limits,
+                tokens,
+            } => {
+                self.account(outcome, latency, limits, tokens, now);
+                let verdict = verdict(outcome);
+                self.breaker
+                    .settle(epoch, verdict, &self.policy.breaker, now, luck)
+            }
+            Event::Pong(pong) => self.pong(pong, now, luck),
+            Event::Patch(policy) => {
+                let old = std::mem::replace(&mut self.policy, policy);
+                self.breaker.patch(&old.breaker, &policy.breaker, now, luck)
+            }
+            Event::Drain(drained) => {
+                self.drained = drained;
+                None
+            }
+            Event::Restarted => {
+                self.breaker.raise_epoch();
+                None
+            }
+            Event::Tick => None,
+        };
+        let closed = |change: &Transition| change.to == Phase::Closed;
+        if told.as_ref().is_some_and(closed) {
+            self.latency.forgive();
+        }
+        Transitions([timed, told])
+    }
+
+    /// Returns what routers may start from `now` on, in place of what they
+    /// were granted before and have not taken.
+    pub fn grant(&self, now: Instant) -> Grant {
+        let limits = &self.policy.limits;
+        let refusal = self.refusal(now);
+        let phase = self.breaker.phase();
+        let left = self.quota.requests_left(limits, now);
+        let credits = match (refusal, phase) {
+            (Some(_), _) => 0,
+            (None, Phase::HalfOpen) => left.min(1),
+            (None, _) => left,
+        };
+        let last_resort =
+            self.lends(now) && self.breaker.lends_last_resort(now) && !self.limited(now);
+        Grant {
+            epoch: self.breaker.epoch(),
+            credits,
+            last_resort: u32::from(last_resort),
+            tokens_limit: self.quota.tokens_limit(limits, now),
+            tokens_max: limits.tpm.map_or(u64::MAX, |limit| u64::from(limit.get())),
+            tokens_free_at: self.quota.tokens_free_at(limits, now),
+            max_in_flight: limits.max_in_flight.map_or(u32::MAX, |limit| limit.get()),
+            weight: self.weight(now),
+            latency: match phase {
+                Phase::HalfOpen => None,
+                Phase::Closed | Phase::Open => self.latency.estimate(now),
+            },
+            status: self.status(now),
+            refusal,
+        }
+    }
+
+    /// Returns when to step again ([`Event::Tick`]) if nothing else happens,
+    /// and publish the grant anew; `None` if time alone changes nothing.
+    /// After `now`, provided the machine was stepped at `now`.
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        earliest([
+            self.breaker
+                .next_deadline(&self.policy.breaker, self.lends(now), now),
+            self.cooldown.running(now),
+            self.quota.next_change(&self.policy.limits, now),
+            self.latency.next_change(now),
+        ])
+    }
+
+    /// Returns the epoch of the grants of now.
+    pub fn epoch(&self) -> u32 {
+        self.breaker.epoch()
+    }
+
+    /// Returns the settings in force.
+    pub fn policy(&self) -> &EndpointPolicy {
+        &self.policy
+    }
+
+    fn account(
+        &mut self,
+        outcome: Outcome,
+        latency: Option<Duration>,
+        limits: ProviderLimits,
+        tokens: Tokens,
+        now: Instant,
+    ) {
+        self.quota.book_tokens(tokens.mark, now);
+        if let Some(used) = tokens.used {
+            self.quota
+                .settle_tokens(tokens.mark, tokens.reserved, used, now);
+        }
+        self.quota.correct(limits, now);
+        match outcome {
+            Outcome::Success => {
+                if let Some(latency) = latency {
+                    self.latency.sample(latency, now);
+                }
+            }
+            Outcome::Failure(_) => self.latency.failed(now),
+            // Also from an earlier epoch: the provider does not care for ours.
+            Outcome::RateLimited { retry_after, daily } => {
+                self.cooldown.start(retry_after, daily, now);
+            }
+            Outcome::KeyRejected | Outcome::ClientFault => {}
+            Outcome::Cancelled => return,
+        }
+        self.seen = true;
+    }
+
+    fn pong(&mut self, pong: Pong, now: Instant, luck: Luck) -> Option<Transition> {
+        self.seen = true;
+        let probe = &self.policy.probe;
+        if let Pong::Alive { latency } = pong {
+            self.slow_ping = latency > probe.degraded_latency;
+            if latency <= probe.unhealthy_latency {
+                return self.breaker.good_ping(&self.policy);
+            }
+        }
+        let key_rejected = pong == Pong::KeyRejected;
+        self.breaker.bad_ping(key_rejected, &self.policy, now, luck)
+    }
+
+    fn refusal(&self, now: Instant) -> Option<Refusal> {
+        if self.drained {
+            return Some(Refusal {
+                reason: RefusalReason::Drained,
+                until: None,
+            });
+        }
+        let cooldown = self.cooldown.running(now).map(|until| Refusal {
+            reason: RefusalReason::Cooldown,
+            until: Some(until),
+        });
+        let quota = self.quota.refusal(&self.policy.limits, now);
+        let mut all = [self.breaker_refusal(), cooldown, quota]
+            .into_iter()
+            .flatten();
+        let first = all.next()?;
+        // The first names the reason; it is over when the last is over.
+        Some(all.fold(first, |refusal, next| Refusal {
+            until: refusal.until.max(next.until),
+            ..refusal
+        }))
+    }
+
+    fn breaker_refusal(&self) -> Option<Refusal> {
+        if let Some((until, why)) = self.breaker.opened() {
+            let reason = match why {
+                TransitionReason::KeyRejected => RefusalReason::KeyRejected,
+                _ => RefusalReason::CircuitOpen,
+            };
+            return Some(Refusal {
+                reason,
+                until: Some(until),
+            });
+        }
+        let waits = self.breaker.phase() == Phase::HalfOpen && !self.breaker.lends_trial();
+        waits.then_some(Refusal {
+            reason: RefusalReason::TrialUnderWay,
+            until: None,
+        })
+    }
+
+    /// Returns whether anything may be lent as far as people and the provider
+    /// are concerned.
+    fn lends(&self, now: Instant) -> bool {
+        !self.drained && self.cooldown.running(now).is_none()
+    }
+
+    fn limited(&self, now: Instant) -> bool {
+        self.cooldown.running(now).is_some()
+            || self.quota.refusal(&self.policy.limits, now).is_some()
+    }
+
+    fn weight(&self, now: Instant) -> f64 {
+        self.policy.weight.get() * self.breaker.ramp(&self.policy.breaker, now)
+    }
+
+    fn status(&self, now: Instant) -> Status {
+        let degraded = self.policy.probe.degraded_latency;
+        let recovering = self.breaker.phase() == Phase::HalfOpen
+            || self.breaker.ramp_end(&self.policy.breaker, now).is_some();
+        let failing = self.breaker.failure_ratio(now);
+        Signs {
+            drained: self.drained,
+            open: self.breaker.phase() == Phase::Open,
+            limited: self.limited(now),
+            recovering,
+            slow: self.slow_ping || self.latency.estimate(now) > Some(degraded),
+            failing: failing.is_some_and(|ratio| ratio >= SOME_FAILURES),
+            seen: self.seen,
+        }
+        .status()
+    }
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Success => Verdict::Good,
+        Outcome::Failure(_) => Verdict::Bad,
+        Outcome::KeyRejected => Verdict::KeyRejected,
+        Outcome::RateLimited { .. } | Outcome::ClientFault | Outcome::Cancelled => Verdict::None,
+    }
+}

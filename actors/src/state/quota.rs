@@ -1,0 +1,230 @@
+//! How much an endpoint may still be asked for: its windows, and what the
+//! provider's own headers say of them.
+
+pub(crate) mod tokens;
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use super::{
+    cooldown::LONGEST_DAILY,
+    event::{ProviderLimits, Remaining},
+    grant::{Refusal, RefusalReason},
+    policy::Limits,
+    window::Ring,
+};
+use tokens::TokenWindow;
+
+/// The minute as 60 full seconds and the current one.
+pub(crate) const MINUTE_BUCKETS: usize = 61;
+/// The day as 144 full ten minutes and the current ones.
+const DAY_BUCKETS: usize = 145;
+const SECOND: Duration = Duration::from_secs(1);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+/// How long a provider's count holds when it names no reset.
+const RESET: Duration = Duration::from_secs(60);
+
+/// What was taken, window by window.
+///
+/// Bookings are made at the instant the machine *learns* of a request, which
+/// is never before the request; and whatever is granted next counts together
+/// with all that is booked. So no slice of a window's length holds more
+/// requests than its limit, however late the learning.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Quota {
+    minute: Ring<u32, MINUTE_BUCKETS>,
+    day: Ring<u32, DAY_BUCKETS>,
+    tokens: TokenWindow,
+    provider_requests: Option<Correction>,
+    provider_tokens: Option<Correction>,
+}
+
+/// The provider's own count: so much is left until its limit is whole again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Correction {
+    left: u64,
+    until: Instant,
+}
+
+impl Correction {
+    fn new(remaining: Remaining, now: Instant) -> Self {
+        Self {
+            left: remaining.left,
+            until: now + remaining.reset.unwrap_or(RESET).min(LONGEST_DAILY),
+        }
+    }
+
+    fn at(correction: Option<Self>, now: Instant) -> Option<Self> {
+        correction.filter(|correction| correction.until > now)
+    }
+
+    fn spend(correction: &mut Option<Self>, amount: u64) {
+        if let Some(correction) = correction {
+            correction.left = correction.left.saturating_sub(amount);
+        }
+    }
+}
+
+impl Quota {
+    /// Returns windows of which nothing was taken.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            minute: Ring::new(SECOND, now),
+            day: Ring::new(TEN_MINUTES, now),
+            tokens: TokenWindow::new(now),
+            provider_requests: None,
+            provider_tokens: None,
+        }
+    }
+
+    /// Books `requests` taken, whether or not anything limits them: a limit
+    /// that comes later counts them too.
+    pub fn book(&mut self, requests: u32, now: Instant) {
+        if requests == 0 {
+            return;
+        }
+        for bucket in [self.minute.current(now), self.day.current(now)] {
+            *bucket = bucket.saturating_add(requests);
+        }
+        Correction::spend(&mut self.provider_requests, u64::from(requests));
+    }
+
+    /// Books the tokens reserved up to the cumulative `mark`.
+    pub fn book_tokens(&mut self, mark: u64, now: Instant) {
+        let booked = self.tokens.book(mark, now);
+        Correction::spend(&mut self.provider_tokens, booked);
+    }
+
+    /// Corrects a reservation to what was really used.
+    pub fn settle_tokens(&mut self, mark: u64, reserved: u64, used: u64, now: Instant) {
+        self.tokens.settle(mark, reserved, used, now);
+    }
+
+    /// Takes over what the provider said of its own limits; its last word counts.
+    pub fn correct(&mut self, limits: ProviderLimits, now: Instant) {
+        let correction = |remaining| Correction::new(remaining, now);
+        if let Some(requests) = limits.requests {
+            self.provider_requests = Some(correction(requests));
+        }
+        if let Some(tokens) = limits.tokens {
+            self.provider_tokens = Some(correction(tokens));
+        }
+    }
+
+    /// Returns how many more requests may be granted, `u32::MAX` for any number.
+    pub fn requests_left(&self, limits: &Limits, now: Instant) -> u32 {
+        let window = |limit: Option<NonZeroU32>, used: u64| {
+            limit.map_or(u64::MAX, |limit| {
+                u64::from(limit.get()).saturating_sub(used)
+            })
+        };
+        let left = window(limits.rpm, self.minute_used(now))
+            .min(window(limits.rpd, self.day_used(now)))
+            .min(Correction::at(self.provider_requests, now).map_or(u64::MAX, |own| own.left));
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
+    /// Returns how many more tokens may be granted, `u64::MAX` for any number.
+    pub fn tokens_left(&self, limits: &Limits, now: Instant) -> u64 {
+        let window = limits.tpm.map_or(u64::MAX, |limit| {
+            u64::from(limit.get()).saturating_sub(self.tokens_used(now))
+        });
+        let provider = Correction::at(self.provider_tokens, now);
+        window.min(provider.map_or(u64::MAX, |own| own.left))
+    }
+
+    /// Returns the cumulative mark up to which tokens may be reserved,
+    /// `u64::MAX` for any number.
+    pub fn tokens_limit(&self, limits: &Limits, now: Instant) -> u64 {
+        self.tokens
+            .booked_mark()
+            .saturating_add(self.tokens_left(limits, now))
+    }
+
+    /// Returns when more tokens come free, if something limits them.
+    pub fn tokens_free_at(&self, limits: &Limits, now: Instant) -> Option<Instant> {
+        let window = limits.tpm.and_then(|_| self.tokens.leaves(now, 1));
+        earliest([
+            window,
+            Correction::at(self.provider_tokens, now).map(|own| own.until),
+        ])
+    }
+
+    /// Returns what holds back longest, if anything does.
+    pub fn refusal(&self, limits: &Limits, now: Instant) -> Option<Refusal> {
+        let minute = full(limits.rpm, self.minute_used(now)).map(|need| {
+            (
+                RefusalReason::RequestsPerMinute,
+                free(&self.minute, now, need),
+            )
+        });
+        let day = full(limits.rpd, self.day_used(now))
+            .map(|need| (RefusalReason::RequestsPerDay, free(&self.day, now, need)));
+        let tokens = full(limits.tpm, self.tokens_used(now)).map(|need| {
+            (
+                RefusalReason::TokensPerMinute,
+                self.tokens.leaves(now, need),
+            )
+        });
+        let provider = [self.provider_requests, self.provider_tokens].map(|correction| {
+            Correction::at(correction, now)
+                .filter(|own| own.left == 0)
+                .map(|own| (RefusalReason::ProviderLimit, Some(own.until)))
+        });
+        [minute, day, tokens]
+            .into_iter()
+            .chain(provider)
+            .flatten()
+            .map(|(reason, until)| Refusal { reason, until })
+            .max_by_key(|refusal| refusal.until)
+    }
+
+    /// Returns when time alone next changes what may be granted.
+    pub fn next_change(&self, limits: &Limits, now: Instant) -> Option<Instant> {
+        let provider = |correction| Correction::at(correction, now).map(|own| own.until);
+        earliest([
+            limits.rpm.and_then(|_| free(&self.minute, now, 1)),
+            limits.rpd.and_then(|_| free(&self.day, now, 1)),
+            limits.tpm.and_then(|_| self.tokens.leaves(now, 1)),
+            provider(self.provider_requests),
+            provider(self.provider_tokens),
+        ])
+    }
+
+    /// Returns the requests that count against the minute.
+    pub fn minute_used(&self, now: Instant) -> u64 {
+        self.minute.live(now).copied().map(u64::from).sum()
+    }
+
+    /// Returns the requests that count against the day.
+    pub fn day_used(&self, now: Instant) -> u64 {
+        self.day.live(now).copied().map(u64::from).sum()
+    }
+
+    /// Returns the tokens that count against the minute.
+    pub fn tokens_used(&self, now: Instant) -> u64 {
+        self.tokens.used(now)
+    }
+}
+
+/// Returns the earliest of the instants there are.
+pub(crate) fn earliest<const N: usize>(instants: [Option<Instant>; N]) -> Option<Instant> {
+    instants.into_iter().flatten().min()
+}
+
+/// Returns how much must leave a full window before one more fits.
+fn full(limit: Option<NonZeroU32>, used: u64) -> Option<u64> {
+    let limit = u64::from(limit?.get());
+    (used >= limit).then(|| used - limit + 1)
+}
+
+/// Returns when `need` requests, 1 or more, will have left the ring.
+fn free<const N: usize>(ring: &Ring<u32, N>, now: Instant, need: u64) -> Option<Instant> {
+    let mut freed = 0;
+    ring.leaves(now, |requests| {
+        freed += u64::from(*requests);
+        freed >= need
+    })
+}

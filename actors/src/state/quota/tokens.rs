@@ -1,0 +1,89 @@
+//! The tokens of the last minute: reserved at the estimate, settled at the count.
+
+use std::time::{Duration, Instant};
+
+use super::MINUTE_BUCKETS;
+use crate::state::window::Ring;
+
+/// One second's reservations: those whose cumulative marks lie in `(from, to]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Bucket {
+    amount: u64,
+    from: u64,
+    to: u64,
+}
+
+/// Tokens by the second they were booked in.
+///
+/// Reservations are known by their mark: the cumulative count just after them.
+/// Marks only grow, so each lies in exactly one bucket, and a settlement
+/// finds the bucket that its reservation was booked in without keeping a list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TokenWindow {
+    ring: Ring<Bucket, MINUTE_BUCKETS>,
+    booked: u64,
+}
+
+impl TokenWindow {
+    /// Returns a window of which nothing was taken.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            ring: Ring::new(Duration::from_secs(1), now),
+            booked: 0,
+        }
+    }
+
+    /// Books what was reserved up to `mark`; returns how much that was.
+    pub(crate) fn book(&mut self, mark: u64, now: Instant) -> u64 {
+        let amount = mark.saturating_sub(self.booked);
+        if amount > 0 {
+            let from = self.booked;
+            let bucket = self.ring.current(now);
+            if bucket.to == 0 {
+                bucket.from = from;
+            }
+            bucket.to = mark;
+            bucket.amount = bucket.amount.saturating_add(amount);
+            self.booked = mark;
+        }
+        amount
+    }
+
+    /// Corrects the reservation `mark` from `reserved` to `used`.
+    ///
+    /// What was not used comes free at once, unless the reservation left the
+    /// window long ago; what was used beyond it counts from `now`.
+    pub(crate) fn settle(&mut self, mark: u64, reserved: u64, used: u64, now: Instant) {
+        // A settlement can overtake the look that would have booked it.
+        self.book(mark, now);
+        if used > reserved {
+            let bucket = self.ring.current(now);
+            bucket.amount = bucket.amount.saturating_add(used - reserved);
+        } else if let Some(bucket) = self
+            .ring
+            .find(now, |bucket| bucket.from < mark && mark <= bucket.to)
+        {
+            bucket.amount = bucket.amount.saturating_sub(reserved - used);
+        }
+    }
+
+    /// Returns the cumulative mark up to which everything is booked.
+    pub(crate) fn booked_mark(&self) -> u64 {
+        self.booked
+    }
+
+    /// Returns the tokens that count at `now`.
+    pub(crate) fn used(&self, now: Instant) -> u64 {
+        let amounts = self.ring.live(now).map(|bucket| bucket.amount);
+        amounts.fold(0, u64::saturating_add)
+    }
+
+    /// Returns when `need` tokens, 1 or more, will have left the window.
+    pub(crate) fn leaves(&self, now: Instant, need: u64) -> Option<Instant> {
+        let mut freed = 0_u64;
+        self.ring.leaves(now, |bucket| {
+            freed = freed.saturating_add(bucket.amount);
+            freed >= need
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! The languages clients and providers speak, and what all of them share.
+
+pub mod openai;
+
+/// Tokens an answer was billed for, as its provider counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones included.
+    pub input: u64,
+    /// Tokens of the answer, those of its reasoning included.
+    pub output: u64,
+    /// Tokens of the prompt that came from the provider's cache; at most `input`.
+    pub cached: u64,
+}
+
+impl Usage {
+    /// Returns all tokens, as a tokens-per-minute limit counts them.
+    pub fn total(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+/// Whose fault an error is that came in a body with status 200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The request is wrong: another endpoint would say the same.
+    Client,
+    /// The endpoint is asked too often, or its credit is used up.
+    RateLimit,
+    /// The endpoint does not accept our key.
+    Key,
+    /// The endpoint failed.
+    Server,
+}
+
+impl Blame {
+    /// Returns a fixed word for metric labels.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::RateLimit => "rate_limit",
+            Self::Key => "key",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// An error found in a body with status 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// Whose fault it is, judged by its `code`, `type` and `status`.
+    pub blame: Blame,
+    /// The provider's own words, cut to [`Reported::MAX_MESSAGE`] bytes; may be empty.
+    pub message: String,
+}
+
+impl Reported {
+    /// The most of a provider's words that is kept, in bytes.
+    pub const MAX_MESSAGE: usize = 512;
+}

@@ -1,0 +1,171 @@
+//! What one event of a stream means.
+
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+use super::{
+    Api,
+    shape::{self, Shape},
+    sse::Event,
+};
+use crate::dialect::{Reported, Usage};
+
+/// What kind of event it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A comment or an event without data: clients do not see it.
+    Silent,
+    /// Part of the answer, or something we need not know.
+    Content,
+    /// A chunk with the usage and no choices. Clients that did not ask for it
+    /// must not get it: `choices[0]` is common code.
+    UsageOnly,
+    /// The event that ends a whole answer.
+    Terminal,
+    /// `[DONE]` in a dialect where that does not end a whole answer.
+    Unfinished,
+    /// An error of the provider.
+    Error {
+        /// What it says.
+        reported: Reported,
+        /// Whether clients know it as an error as it stands.
+        in_form: bool,
+    },
+    /// Data that is not one whole JSON object.
+    Malformed,
+}
+
+/// One event, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// What kind of event it is.
+    pub kind: Kind,
+    /// The usage it tells, if any; the last of a stream counts.
+    pub usage: Option<Usage>,
+    /// Its place in a stream of responses.
+    pub sequence: Option<u64>,
+    /// The response it announces.
+    pub created: Option<Box<ResponseHead>>,
+}
+
+/// Who a stream of responses is about, from its `response.created`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ResponseHead {
+    /// The response's id.
+    pub id: String,
+    /// When it was created, in seconds since 1970.
+    pub created_at: u64,
+    /// The model as the provider calls it.
+    pub model: String,
+}
+
+impl From<Kind> for Judged {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind,
+            usage: None,
+            sequence: None,
+            created: None,
+        }
+    }
+}
+
+/// Judges the bytes of one event of a stream of `api`.
+///
+/// Every event's JSON is checked to be whole, without building anything of it:
+/// a broken chunk crashes clients, and the check is a fraction of what passing
+/// the chunk costs.
+pub fn judge(api: Api, bytes: &[u8]) -> Judged {
+    let event = Event::parse(bytes);
+    let data = event.data.trim_ascii();
+    if data.is_empty() {
+        return Kind::Silent.into();
+    }
+    if data == b"[DONE]" {
+        return match api {
+            Api::Responses => Kind::Unfinished,
+            Api::ChatCompletions | Api::Completions | Api::Embeddings => Kind::Terminal,
+        }
+        .into();
+    }
+    let named_error = event.name == b"error";
+    let text = str::from_utf8(data).unwrap_or_default();
+    let Some(shape) = Shape::read(text) else {
+        return match named_error {
+            true => foreign_error(text),
+            false => Kind::Malformed,
+        }
+        .into();
+    };
+    if api == Api::Responses {
+        return judge_response(&shape, text, named_error);
+    }
+    if let Some(error) = shape.error() {
+        return Kind::Error {
+            reported: shape::reported(error),
+            in_form: error.starts_with('{'),
+        }
+        .into();
+    }
+    if named_error || shape.is_error() {
+        return foreign_error(text).into();
+    }
+    let only_usage = shape.usage.is_some() && !shape.has_choices();
+    Judged {
+        usage: shape.usage(),
+        ..Judged::from(if only_usage {
+            Kind::UsageOnly
+        } else {
+            Kind::Content
+        })
+    }
+}
+
+fn judge_response(shape: &Shape<'_>, text: &str, named_error: bool) -> Judged {
+    let inner = |of: &Shape<'_>| of.response.and_then(Shape::read).and_then(|r| r.usage());
+    let sequence = shape.sequence_number.and_then(|raw| raw.parse().ok());
+    let mut judged = Judged {
+        sequence,
+        ..Judged::from(Kind::Content)
+    };
+    match shape.kind.unwrap_or_default().trim_matches('"') {
+        "response.created" => {
+            let head = shape
+                .response
+                .and_then(|raw| serde_json::from_str(raw).ok());
+            judged.created = head.map(Box::new);
+        }
+        "response.completed" | "response.incomplete" => {
+            judged.kind = Kind::Terminal;
+            judged.usage = inner(shape);
+        }
+        "response.failed" => {
+            judged.usage = inner(shape);
+            let response = shape.response.and_then(Shape::read);
+            let error = response.and_then(|response| response.error());
+            judged.kind = Kind::Error {
+                reported: shape::reported(error.unwrap_or_default()),
+                in_form: true,
+            };
+        }
+        _ => {
+            if let Some(error) = shape.error() {
+                judged.kind = foreign_error(error);
+            } else if named_error || shape.is_error() {
+                judged.kind = foreign_error(text);
+            }
+        }
+    }
+    judged
+}
+
+/// An error in a form that clients of the dialect do not end the stream for.
+fn foreign_error(json: &str) -> Kind {
+    Kind::Error {
+        reported: shape::reported(json),
+        in_form: false,
+    }
+}

@@ -1,0 +1,331 @@
+//! What can go wrong on the data plane, and how a client is told.
+//!
+//! The only place that decides status codes. An error takes plain data, so
+//! that whoever meets it can say what it knows: a refusal says when to come
+//! back and why each endpoint is out, an error says which field is wrong.
+
+mod near;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+
+pub use near::near_names;
+
+use crate::{
+    dialect::{Blame, Reported, openai::request::BadRequest},
+    relay::StreamEnd,
+};
+
+/// The longest a client is asked to wait: some obey no matter how long, and
+/// others give up altogether above two minutes.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Endpoints by name, each with a fixed word for what is wrong with it.
+pub type Reasons = Vec<(Arc<str>, &'static str)>;
+
+/// Why a client does not get what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewayError {
+    /// There is no key, or none we know.
+    InvalidApiKey,
+    /// The client's key is not for this model.
+    ModelNotAllowed {
+        /// The model asked for.
+        model: String,
+    },
+    /// No endpoint has this model.
+    ModelNotFound {
+        /// The model asked for.
+        model: String,
+        /// Models the client may have meant, from [`near_names`].
+        near: Vec<String>,
+    },
+    /// The body cannot be what the call needs.
+    BadRequest(BadRequest),
+    /// The body is too large.
+    BodyTooLarge {
+        /// The most that is taken, in bytes.
+        limit: usize,
+    },
+    /// The body has a `content-encoding`.
+    EncodedBody,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// There is no such path.
+    UnknownPath,
+    /// The path is there, but not for this method.
+    MethodNotAllowed {
+        /// The methods it is there for, as the `allow` header lists them.
+        allow: &'static str,
+    },
+    /// Every endpoint of the model is over its rate limit.
+    RateLimited {
+        /// The model asked for.
+        model: String,
+        /// Until the first window has room.
+        retry_after: Duration,
+        /// Which window or cooldown holds which endpoint.
+        reasons: Reasons,
+    },
+    /// Every endpoint of the model is out.
+    NoEndpoint {
+        /// The model asked for.
+        model: String,
+        /// Until the first may be back.
+        retry_after: Duration,
+        /// Why each endpoint is out.
+        reasons: Reasons,
+    },
+    /// The gateway itself has more to do than it can.
+    Overloaded {
+        /// Until it is worth another try.
+        retry_after: Duration,
+    },
+    /// The last attempt failed, and there is none left.
+    UpstreamError {
+        /// The attempts in order and how each failed.
+        attempts: Reasons,
+    },
+    /// The last attempt got no answer in time, and there is none left.
+    UpstreamTimeout {
+        /// The attempts in order and how each failed.
+        attempts: Reasons,
+    },
+    /// The last attempt was refused for our own key, and there is none left.
+    UpstreamAuth {
+        /// The attempts in order and how each failed.
+        attempts: Reasons,
+    },
+    /// The provider reported an error in a body with status 200.
+    Reported(Reported),
+    /// A stream broke after its first event. Has no status: told in the stream.
+    StreamBroken(StreamEnd),
+    /// The gateway is going down.
+    ShuttingDown,
+    /// A defect of the gateway.
+    Internal,
+}
+
+impl GatewayError {
+    /// Returns the status; a stream that broke has sent 200 long before, and
+    /// is told here as it would have been without a first event.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
+            Self::ModelNotAllowed { .. } => StatusCode::FORBIDDEN,
+            Self::ModelNotFound { .. } | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::ShuttingDown => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Reported(reported) => match reported.blame {
+                Blame::Client => StatusCode::BAD_REQUEST,
+                Blame::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+                Blame::Key | Blame::Server => StatusCode::BAD_GATEWAY,
+            },
+            Self::StreamBroken(StreamEnd::IdleTimeout) => StatusCode::GATEWAY_TIMEOUT,
+            Self::StreamBroken(StreamEnd::Stopped) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StreamBroken(_) => StatusCode::BAD_GATEWAY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Returns the fixed word that clients see as `error.code` and metrics as a label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::InvalidApiKey => "invalid_api_key",
+            Self::ModelNotAllowed { .. } => "model_not_allowed",
+            Self::ModelNotFound { .. } => "model_not_found",
+            Self::BadRequest(_) => "invalid_request",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::EncodedBody => "unsupported_encoding",
+            Self::BodyTimeout => "request_timeout",
+            Self::UnknownPath => "unknown_path",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::RateLimited { .. } => "upstream_rate_limited",
+            Self::NoEndpoint { .. } => "no_endpoint_available",
+            Self::Overloaded { .. } => "overloaded",
+            Self::UpstreamError { .. } => "upstream_error",
+            Self::UpstreamTimeout { .. } => "upstream_timeout",
+            Self::UpstreamAuth { .. } => "upstream_auth_error",
+            Self::Reported(reported) => match reported.blame {
+                Blame::Client => "upstream_rejected",
+                Blame::RateLimit => "upstream_rate_limited",
+                Blame::Key => "upstream_auth_error",
+                Blame::Server => "upstream_error",
+            },
+            Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
+            Self::StreamBroken(StreamEnd::Stopped) | Self::ShuttingDown => "shutting_down",
+            Self::StreamBroken(_) => "upstream_error",
+            Self::Internal => "internal_error",
+        }
+    }
+
+    /// Returns what `retry-after` says: whole seconds, rounded up, 1 to 60.
+    pub fn retry_after(&self) -> Option<u64> {
+        let wait = match self {
+            Self::RateLimited { retry_after, .. }
+            | Self::NoEndpoint { retry_after, .. }
+            | Self::Overloaded { retry_after } => *retry_after,
+            Self::ShuttingDown => Duration::from_secs(1),
+            _ => return None,
+        };
+        let wait = wait.min(MAX_RETRY_AFTER);
+        Some((wait.as_millis().div_ceil(1_000) as u64).max(1))
+    }
+
+    /// Tells whether the same request may succeed if it is sent again.
+    ///
+    /// Not when every attempt is used up, since clients retry several times on
+    /// their own; nor when the limit lasts longer than they can be made to wait.
+    pub fn should_retry(&self) -> bool {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
+            Self::NoEndpoint { .. }
+            | Self::Overloaded { .. }
+            | Self::ShuttingDown
+            | Self::BodyTimeout => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the field of the request that is at fault, if it is one.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::BadRequest(bad) => bad.param.as_deref(),
+            Self::ModelNotAllowed { .. } | Self::ModelNotFound { .. } => Some("model"),
+            _ => None,
+        }
+    }
+
+    /// Returns OpenAI's word for errors of this kind.
+    fn kind(&self) -> &'static str {
+        match self.status() {
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+            StatusCode::FORBIDDEN => "permission_error",
+            status if status.is_client_error() => "invalid_request_error",
+            _ => "server_error",
+        }
+    }
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidApiKey => out.write_str("The API key is missing or not known here."),
+            Self::ModelNotAllowed { model } => {
+                write!(
+                    out,
+                    "This API key may not use the model `{}`.",
+                    brief(model)
+                )
+            }
+            Self::ModelNotFound { model, near } => {
+                write!(out, "There is no model `{}` here.", brief(model))?;
+                match near.as_slice() {
+                    [] => Ok(()),
+                    near => write!(out, " Did you mean `{}`?", near.join("`, `")),
+                }
+            }
+            Self::BadRequest(bad) => bad.fmt(out),
+            Self::BodyTooLarge { limit } => {
+                write!(out, "The body is larger than {limit} bytes.")
+            }
+            Self::EncodedBody => {
+                out.write_str("Send the body as it is, without a content-encoding.")
+            }
+            Self::BodyTimeout => out.write_str("The body did not arrive in time."),
+            Self::UnknownPath => out.write_str("There is nothing at this path."),
+            Self::MethodNotAllowed { allow } => write!(out, "This path takes {allow} only."),
+            Self::RateLimited { model, reasons, .. } => {
+                write!(out, "Every endpoint of `{}` is rate-limited", brief(model))?;
+                listed(out, reasons)
+            }
+            Self::NoEndpoint { model, reasons, .. } => {
+                write!(out, "No endpoint of `{}` is available", brief(model))?;
+                listed(out, reasons)
+            }
+            Self::Overloaded { .. } => out.write_str("The gateway is overloaded."),
+            Self::UpstreamError { attempts } => {
+                out.write_str("The upstream failed")?;
+                listed(out, attempts)
+            }
+            Self::UpstreamTimeout { attempts } => {
+                out.write_str("The upstream did not answer in time")?;
+                listed(out, attempts)
+            }
+            Self::UpstreamAuth { attempts } => {
+                out.write_str("The upstream does not accept the gateway's key")?;
+                listed(out, attempts)
+            }
+            Self::Reported(reported) => match reported.message.as_str() {
+                "" => out.write_str("The upstream reported an error."),
+                message => write!(out, "The upstream reported: {message}"),
+            },
+            Self::StreamBroken(end) => out.write_str(end.message()),
+            Self::ShuttingDown => out.write_str("The gateway is shutting down."),
+            Self::Internal => out.write_str("Something is wrong with the gateway itself."),
+        }
+    }
+}
+
+impl std::error::Error for GatewayError {}
+
+impl From<BadRequest> for GatewayError {
+    fn from(bad: BadRequest) -> Self {
+        Self::BadRequest(bad)
+    }
+}
+
+impl ResponseError for GatewayError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        response.content_type(header::ContentType::json());
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if !self.should_retry() {
+            response.insert_header(("x-should-retry", "false"));
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            response.insert_header((header::ALLOW, *allow));
+        }
+        response.body(self.body())
+    }
+}
+
+/// Cuts a name a client made up, so that no error is longer than a screen.
+fn brief(name: &str) -> &str {
+    &name[..name.floor_char_boundary(100)]
+}
+
+/// Ends a sentence with a list of endpoints, each with its reason.
+fn listed(out: &mut fmt::Formatter<'_>, reasons: &Reasons) -> fmt::Result {
+    const MOST: usize = 10;
+    for (at, (endpoint, reason)) in reasons.iter().take(MOST).enumerate() {
+        let lead = if at == 0 { ": " } else { ", " };
+        write!(out, "{lead}{endpoint} ({reason})")?;
+    }
+    if reasons.len() > MOST {
+        write!(out, " and {} more", reasons.len() - MOST)?;
+    }
+    out.write_str(".")
+}

@@ -1,0 +1,105 @@
+//! The forms an error takes on the wire.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::GatewayError;
+use crate::dialect::openai::{Api, event::ResponseHead};
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Detail<'a>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    message: String,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    r#type: &'a str,
+    sequence_number: u64,
+    response: FailedResponse<'a>,
+}
+
+#[derive(Serialize)]
+struct FailedResponse<'a> {
+    id: &'a str,
+    object: &'a str,
+    created_at: u64,
+    status: &'a str,
+    error: FailedDetail<'a>,
+    incomplete_details: Option<()>,
+    model: &'a str,
+    output: [(); 0],
+    usage: Option<()>,
+}
+
+#[derive(Serialize)]
+struct FailedDetail<'a> {
+    code: &'a str,
+    message: String,
+}
+
+impl GatewayError {
+    /// Returns the body of the answer, in OpenAI's form.
+    pub fn body(&self) -> Bytes {
+        json(&Body {
+            error: Detail {
+                message: self.to_string(),
+                r#type: self.kind(),
+                param: self.param(),
+                code: self.label(),
+            },
+        })
+        .into()
+    }
+
+    /// Returns the event that ends a stream of `api` with this error; no
+    /// `[DONE]` may follow.
+    ///
+    /// `head` is the response the stream is about, if it has said so, and
+    /// `sequence` the number of this event; both matter to responses only.
+    pub fn event(&self, api: Api, head: Option<&ResponseHead>, sequence: u64) -> Bytes {
+        let mut event = Vec::from(match api {
+            Api::Responses => "event: response.failed\ndata: ",
+            Api::ChatCompletions | Api::Completions | Api::Embeddings => "data: ",
+        });
+        if api == Api::Responses {
+            let unknown = ResponseHead::default();
+            let head = head.unwrap_or(&unknown);
+            event.extend(json(&Failed {
+                r#type: "response.failed",
+                sequence_number: sequence,
+                response: FailedResponse {
+                    id: &head.id,
+                    object: "response",
+                    created_at: head.created_at,
+                    status: "failed",
+                    error: FailedDetail {
+                        code: self.label(),
+                        message: self.to_string(),
+                    },
+                    incomplete_details: None,
+                    model: &head.model,
+                    output: [],
+                    usage: None,
+                },
+            }));
+        } else {
+            event.extend_from_slice(&self.body());
+        }
+        event.extend_from_slice(b"\n\n");
+        event.into()
+    }
+}
+
+/// Writes JSON. These shapes have no map with odd keys and no fallible
+/// `Serialize`, the two ways in which writing to memory can fail.
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}

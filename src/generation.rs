@@ -1,0 +1,251 @@
+//! One configuration in force, made ready for requests.
+//!
+//! A reload replaces the whole; a request keeps the generation it began with.
+
+use std::{collections::HashMap, fs, sync::Arc};
+
+use actix_web::http::{
+    header::{self, HeaderName, HeaderValue},
+    uri::PathAndQuery,
+};
+use breakerbox_actors::{
+    id::TargetId,
+    spec::{Spec, TargetSpec},
+};
+
+use crate::{
+    config::{Config, Endpoint, Model, Provider},
+    dialect::openai::Api,
+    upstream::{InvalidOrigin, Lines, Origin, Trust},
+};
+
+/// A configuration and all that is built from it once. See the [module](self).
+#[derive(Debug)]
+pub struct Generation {
+    /// Counts reloads, from 1.
+    pub number: u64,
+    /// The configuration.
+    pub config: Arc<Config>,
+    sites: HashMap<TargetId, Arc<Site>>,
+}
+
+/// How one target is reached.
+#[derive(Debug)]
+pub struct Site {
+    /// Where connections go.
+    pub origin: Arc<Origin>,
+    /// Lines every request carries: credentials and the like.
+    pub lines: Lines,
+    /// The model's name at the provider.
+    pub upstream_model: Arc<str>,
+    /// The provider's dialect and habits.
+    pub provider: Provider,
+    paths: [PathAndQuery; Api::ALL.len()],
+    models_path: PathAndQuery,
+    health_path: PathAndQuery,
+}
+
+/// Why a configuration that parsed cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The endpoint's address or trust is unusable.
+    #[error("endpoint {endpoint}: {source}")]
+    Origin {
+        /// The endpoint's configured name.
+        endpoint: Arc<str>,
+        /// What is wrong.
+        source: InvalidOrigin,
+    },
+    /// The endpoint's `ca_file` cannot be read.
+    #[error("endpoint {endpoint}: ca_file: {source}")]
+    CaFile {
+        /// The endpoint's configured name.
+        endpoint: Arc<str>,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The endpoint's key has characters that no header can carry.
+    #[error("endpoint {endpoint}: api_key: not a value a header can carry")]
+    Key {
+        /// The endpoint's configured name.
+        endpoint: Arc<str>,
+    },
+    /// The endpoint's base URL and model make no valid path.
+    #[error("endpoint {endpoint}: base_url and model {model} make no valid path")]
+    Path {
+        /// The endpoint's configured name.
+        endpoint: Arc<str>,
+        /// The public model.
+        model: Arc<str>,
+    },
+}
+
+impl Generation {
+    /// Makes `config` ready as the generation `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`] names the endpoint and what about it is unusable.
+    pub fn new(number: u64, config: Arc<Config>) -> Result<Self, NotReady> {
+        let system = Trust::system();
+        let mut sites = HashMap::new();
+        for endpoint in &config.endpoints {
+            let origin = origin(endpoint, &system)?;
+            let lines = lines(endpoint)?;
+            for model in &endpoint.models {
+                let id = TargetId::new(endpoint.name.clone(), model.name.clone());
+                let site = Site::new(endpoint, model, origin.clone(), lines.clone());
+                let site = site.ok_or_else(|| NotReady::Path {
+                    endpoint: endpoint.name.clone(),
+                    model: model.name.clone(),
+                })?;
+                sites.insert(id, Arc::new(site));
+            }
+        }
+        Ok(Self {
+            number,
+            config,
+            sites,
+        })
+    }
+
+    /// Returns how `target` is reached, unless it is of another generation.
+    pub fn site(&self, target: &TargetId) -> Option<&Arc<Site>> {
+        self.sites.get(target)
+    }
+
+    /// Returns what the engine is to run.
+    pub fn spec(&self) -> Spec {
+        let config = &*self.config;
+        let targets = config.endpoints.iter().flat_map(|endpoint| {
+            endpoint.models.iter().map(move |model| TargetSpec {
+                id: TargetId::new(endpoint.name.clone(), model.name.clone()),
+                identity: identity(endpoint, model),
+                policy: endpoint.policy,
+                cost: price(config, model),
+            })
+        });
+        let fallbacks = config.models.iter().filter(|it| !it.fallbacks.is_empty());
+        Spec {
+            targets: targets.collect(),
+            fallbacks: fallbacks
+                .map(|it| (it.name.clone(), it.fallbacks.clone()))
+                .collect(),
+            strategy: config.routing.strategy,
+            retry_budget: config.routing.retry_budget,
+            max_waiting: config.routing.queue_max_length,
+        }
+    }
+}
+
+impl Site {
+    fn new(endpoint: &Endpoint, model: &Model, origin: Arc<Origin>, lines: Lines) -> Option<Self> {
+        let base = &*endpoint.base_url.path;
+        let azure = endpoint.api_version.as_deref();
+        let path = |api: Api| match azure {
+            Some(version) => format!("{base}{}", api.azure_target(&model.upstream, version)),
+            None => format!("{base}{}", api.path()),
+        };
+        let parse = |path: String| PathAndQuery::try_from(path).ok();
+        let models = match azure {
+            Some(version) => format!("{base}/openai/models?api-version={version}"),
+            None => format!("{base}/models"),
+        };
+        // `/health` is a server's, not an API's: it stands beside `/v1`.
+        let root = base.strip_suffix("/v1").unwrap_or(base);
+        let [chat, completions, embeddings, responses] = Api::ALL.map(path).map(parse);
+        Some(Self {
+            origin,
+            lines,
+            upstream_model: model.upstream.clone(),
+            provider: endpoint.provider,
+            paths: [chat?, completions?, embeddings?, responses?],
+            models_path: parse(models)?,
+            health_path: parse(format!("{root}/health"))?,
+        })
+    }
+
+    /// Returns the path and query of `api` at this target.
+    pub fn path(&self, api: Api) -> &PathAndQuery {
+        let [chat, completions, embeddings, responses] = &self.paths;
+        match api {
+            Api::ChatCompletions => chat,
+            Api::Completions => completions,
+            Api::Embeddings => embeddings,
+            Api::Responses => responses,
+        }
+    }
+
+    /// Returns the path that lists the target's models.
+    pub fn models_path(&self) -> &PathAndQuery {
+        &self.models_path
+    }
+
+    /// Returns the path that tells the server's health.
+    pub fn health_path(&self) -> &PathAndQuery {
+        &self.health_path
+    }
+}
+
+/// What makes a target the same one after a reload.
+fn identity(endpoint: &Endpoint, model: &Model) -> Arc<str> {
+    format!(
+        "{} {} {}",
+        endpoint.provider.label(),
+        endpoint.base_url,
+        model.upstream
+    )
+    .into()
+}
+
+/// The price to compare by: of a million tokens in and out, in 1/1000 cent.
+fn price(config: &Config, model: &Model) -> Option<u64> {
+    let of_model = || config.model(&model.name).and_then(|it| it.price);
+    let price = model.price.or_else(of_model)?;
+    Some(((price.input + price.output) * 100_000.0).round() as u64)
+}
+
+fn origin(endpoint: &Endpoint, system: &Result<Trust, InvalidOrigin>) -> Result<Arc<Origin>, NotReady> {
+    let wrong = |source| NotReady::Origin {
+        endpoint: endpoint.name.clone(),
+        source,
+    };
+    let trust = system.clone().map_err(wrong)?;
+    let trust = match &endpoint.ca_file {
+        None => trust,
+        Some(path) => {
+            let pem = fs::read(path).map_err(|source| NotReady::CaFile {
+                endpoint: endpoint.name.clone(),
+                source,
+            })?;
+            trust.with_pem(&pem).map_err(wrong)?
+        }
+    };
+    let url = endpoint.base_url.to_string();
+    Ok(Arc::new(Origin::new(&url, &trust).map_err(wrong)?))
+}
+
+fn lines(endpoint: &Endpoint) -> Result<Lines, NotReady> {
+    let mut lines = Lines::new();
+    // Answers are read on the way; compressed ones could not be.
+    lines.push(
+        &header::ACCEPT_ENCODING,
+        &HeaderValue::from_static("identity"),
+    );
+    if let Some(key) = &endpoint.api_key {
+        let (name, text) = match endpoint.provider {
+            Provider::AzureOpenAi => (
+                HeaderName::from_static("api-key"),
+                key.expose().to_owned(),
+            ),
+            Provider::OpenAi | Provider::OpenAiCompatible => {
+                (header::AUTHORIZATION, format!("Bearer {}", key.expose()))
+            }
+        };
+        let value = HeaderValue::try_from(text).map_err(|_| NotReady::Key {
+            endpoint: endpoint.name.clone(),
+        })?;
+        lines.push(&name, &value);
+    }
+    Ok(lines)
+}

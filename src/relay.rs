@@ -1,0 +1,22 @@
+//! A provider's stream on its way to the client.
+//!
+//! Whole events pass byte for byte, at most with the usage left out that only
+//! the gateway asked for. While the provider is silent the client is kept
+//! waiting in its dialect's way; when the stream breaks, an error event in the
+//! dialect's form is its end. How it ended is told once, to a [`Finish`]; a
+//! relay that is dropped before has nothing to tell: its client has left.
+//!
+//! [`first`] reads up to the first event, so that until then another endpoint
+//! can still answer.
+
+mod edit;
+mod end;
+mod primed;
+mod silence;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use end::{Finish, StreamEnd};
+pub use primed::{FirstFailure, Primed, first};
+pub use stream::{KEEP_ALIVE, Relay, Settings};

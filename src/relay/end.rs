@@ -1,0 +1,67 @@
+//! How a stream ended, and who is told.
+
+use crate::dialect::{Blame, Usage};
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamEnd {
+    /// With its terminal event: the answer is whole.
+    Complete,
+    /// Without its terminal event.
+    Truncated,
+    /// Nothing came for the idle timeout.
+    IdleTimeout,
+    /// Reading failed: reset, or shorter than announced.
+    UpstreamError,
+    /// With an error of the provider, and this is whose fault it is.
+    ErrorEvent(Blame),
+    /// With an event that is not JSON, or longer than
+    /// [`MAX_EVENT`](crate::dialect::openai::sse::MAX_EVENT).
+    Malformed,
+    /// The gateway was told to stop. Says nothing about the endpoint.
+    Stopped,
+}
+
+impl StreamEnd {
+    /// Returns a fixed word for metric labels.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Truncated => "truncated",
+            Self::IdleTimeout => "idle_timeout",
+            Self::UpstreamError => "upstream_error",
+            Self::ErrorEvent(_) => "error_event",
+            Self::Malformed => "malformed",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Returns what the client is told.
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            Self::Complete => "The stream is complete.",
+            Self::Truncated => "The upstream ended the stream before the answer was complete.",
+            Self::IdleTimeout => "The upstream went silent in the middle of the answer.",
+            Self::UpstreamError => {
+                "The connection to the upstream broke in the middle of the answer."
+            }
+            Self::ErrorEvent(_) => "The upstream reported an error in the middle of the answer.",
+            Self::Malformed => {
+                "The upstream sent something unreadable in the middle of the answer."
+            }
+            Self::Stopped => "The gateway is shutting down.",
+        }
+    }
+}
+
+/// Is told once how a stream ended, before its last bytes are handed out.
+pub trait Finish {
+    /// Takes the end, and the tokens used if the provider said.
+    fn finish(self, end: StreamEnd, usage: Option<Usage>);
+}
+
+impl<F: FnOnce(StreamEnd, Option<Usage>)> Finish for F {
+    fn finish(self, end: StreamEnd, usage: Option<Usage>) {
+        self(end, usage);
+    }
+}

@@ -1,0 +1,175 @@
+//! A stream up to its first event: the last moment another endpoint can answer.
+
+use std::{pin::pin, time::Instant};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+
+use crate::dialect::{
+    Reported,
+    openai::{
+        Api,
+        event::{self, Kind},
+        response::{self, NotAnAnswer},
+        sse::{MAX_EVENT, Splitter},
+    },
+};
+
+/// A stream whose first event has been seen, with all that has been read of it.
+#[derive(Debug)]
+pub struct Primed<S> {
+    pub(super) seen: Bytes,
+    pub(super) body: S,
+}
+
+impl<S> Primed<S> {
+    /// Takes a stream of which nothing has been read yet.
+    pub fn unread(body: S) -> Self {
+        Self {
+            seen: Bytes::new(),
+            body,
+        }
+    }
+}
+
+/// Why a stream with status 200 is no answer at all.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FirstFailure<E> {
+    /// No event came in time.
+    #[error("no event in time")]
+    Timeout,
+    /// Reading failed.
+    #[error("reading failed")]
+    Upstream(#[source] E),
+    /// The stream ended in the middle of its first event.
+    #[error("the stream ended within its first event")]
+    Truncated,
+    /// What came is no answer: nothing, a page, not events, or an error.
+    #[error(transparent)]
+    NotAnAnswer(NotAnAnswer),
+}
+
+impl<E> FirstFailure<E> {
+    /// Returns a fixed word for metric labels.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Upstream(_) => "upstream_error",
+            Self::Truncated => "truncated",
+            Self::NotAnAnswer(what) => what.label(),
+        }
+    }
+
+    /// Returns what the provider said, if it reported an error.
+    pub fn reported(&self) -> Option<&Reported> {
+        match self {
+            Self::NotAnAnswer(NotAnAnswer::Error(reported)) => Some(reported),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a stream of `api` up to its first event that is not a comment.
+///
+/// Nothing is lost: [`Relay`](super::Relay) hands out what was read here first.
+/// `deadline` is on the clock of [`breakerbox_actors::clock`]; `None` waits
+/// for as long as the body does.
+///
+/// # Errors
+///
+/// [`FirstFailure`] if the stream cannot be an answer; nothing has been sent
+/// to the client then, and another endpoint may be asked. More than 1 MiB
+/// without an event counts as malformed.
+pub async fn first<S, E>(
+    body: S,
+    api: Api,
+    deadline: Option<Instant>,
+) -> Result<Primed<S>, FirstFailure<E>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let reading = pin!(read_first(body, api));
+    match deadline {
+        None => reading.await,
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), reading)
+            .await
+            .unwrap_or(Err(FirstFailure::Timeout)),
+    }
+}
+
+async fn read_first<S, E>(mut body: S, api: Api) -> Result<Primed<S>, FirstFailure<E>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let mut splitter = Splitter::default();
+    let mut ends = Vec::new();
+    let mut seen = Bytes::new();
+    while let Some(read) = body.next().await {
+        let read = read.map_err(FirstFailure::Upstream)?;
+        seen = joined(seen, &read);
+        let block = splitter.push(&read, &mut ends);
+        let mut from = 0;
+        for &end in &ends {
+            if check(api, &block[from..end])? {
+                return Ok(Primed { seen, body });
+            }
+            from = end;
+        }
+        if seen.trim_ascii_start().first() == Some(&b'<') {
+            return Err(FirstFailure::NotAnAnswer(NotAnAnswer::Html));
+        }
+        if splitter.is_overlong() || seen.len() > MAX_EVENT {
+            return Err(FirstFailure::NotAnAnswer(NotAnAnswer::Malformed));
+        }
+    }
+    ended(api, &seen, &splitter.take_rest())?;
+    Ok(Primed { seen, body })
+}
+
+/// Tells whether the event is a first event, or why the stream is no answer.
+fn check<E>(api: Api, bytes: &[u8]) -> Result<bool, FirstFailure<E>> {
+    let what = match event::judge(api, bytes).kind {
+        Kind::Silent => return Ok(false),
+        Kind::Content | Kind::UsageOnly => return Ok(true),
+        // A response may be so short that its end is its first event.
+        Kind::Terminal if api == Api::Responses => return Ok(true),
+        Kind::Terminal | Kind::Unfinished => NotAnAnswer::Empty,
+        Kind::Error { reported, .. } => NotAnAnswer::Error(reported),
+        Kind::Malformed => NotAnAnswer::Malformed,
+    };
+    Err(FirstFailure::NotAnAnswer(what))
+}
+
+/// Judges a stream that ended without an event; `rest` is its last, unfinished one.
+fn ended<E>(api: Api, seen: &[u8], rest: &[u8]) -> Result<(), FirstFailure<E>> {
+    match seen.trim_ascii().first() {
+        None => Err(FirstFailure::NotAnAnswer(NotAnAnswer::Empty)),
+        // Not a stream at all: an error, or an answer to someone who did not stream.
+        Some(b'{') => Err(FirstFailure::NotAnAnswer(
+            match response::judge(api, seen) {
+                Err(what) => what,
+                Ok(_) => NotAnAnswer::Malformed,
+            },
+        )),
+        Some(_) => match event::judge(api, rest).kind {
+            Kind::Terminal if api == Api::Responses => Ok(()),
+            Kind::Error { reported, .. } => {
+                Err(FirstFailure::NotAnAnswer(NotAnAnswer::Error(reported)))
+            }
+            Kind::Silent | Kind::Terminal | Kind::Unfinished => {
+                Err(FirstFailure::NotAnAnswer(NotAnAnswer::Empty))
+            }
+            Kind::Content | Kind::UsageOnly | Kind::Malformed => Err(FirstFailure::Truncated),
+        },
+    }
+}
+
+/// Appends without copying in the usual case that there is nothing before.
+fn joined(seen: Bytes, read: &Bytes) -> Bytes {
+    if seen.is_empty() {
+        return read.clone();
+    }
+    let mut joined = BytesMut::from(seen);
+    joined.extend_from_slice(read);
+    joined.freeze()
+}

@@ -1,0 +1,329 @@
+//! The relay itself.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::{
+    Finish, Primed, StreamEnd,
+    edit::Edit,
+    silence::{Due, Silence},
+};
+use crate::{
+    dialect::{
+        Reported, Usage,
+        openai::{
+            Api,
+            event::{self, Judged, Kind, ResponseHead},
+            sse::Splitter,
+        },
+    },
+    error::GatewayError,
+};
+
+/// How long a client waits in silence before it is told that we are still there.
+///
+/// # Source
+///
+/// Half of the 30 s after which the strictest common load balancers and
+/// clients give up.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long the upstream may take to close after its terminal event. A
+/// connection that closes its body in time can serve again; the client's own
+/// end of the stream waits for it.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// How a stream is to be relayed.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The call it answers.
+    pub api: Api,
+    /// Whether the client asked for the chunk with the usage.
+    pub forward_usage: bool,
+    /// Silence after which the client gets a sign of life, each time anew;
+    /// usually [`KEEP_ALIVE`].
+    pub keep_alive: Duration,
+    /// Silence of the upstream, in bytes, after which the stream has failed;
+    /// `None` if the body itself keeps that time.
+    pub idle_timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The terminal event has yet to come.
+    Flowing,
+    /// The answer is whole; what may follow is passed on as it is.
+    Complete,
+    /// There is nothing more to come.
+    Over,
+}
+
+/// A stream to the client; see the [module](super).
+///
+/// Never yields an error: a stream that breaks ends with an error event.
+pub struct Relay<S, F> {
+    settings: Settings,
+    phase: Phase,
+    seen: Bytes,
+    body: Option<S>,
+    splitter: Splitter,
+    ends: Vec<usize>,
+    finish: Option<F>,
+    usage: Option<Usage>,
+    response: Option<Box<ResponseHead>>,
+    /// The number of the last event, in a stream of responses.
+    sequence: Option<u64>,
+    stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    silence: Silence,
+}
+
+impl<S, F> Relay<S, F> {
+    /// Relays `primed`, and tells `finish` how it ended.
+    pub fn new(primed: Primed<S>, settings: Settings, finish: F) -> Self {
+        Self {
+            settings,
+            phase: Phase::Flowing,
+            seen: primed.seen,
+            body: Some(primed.body),
+            splitter: Splitter::default(),
+            ends: Vec::new(),
+            finish: Some(finish),
+            usage: None,
+            response: None,
+            sequence: None,
+            stop: None,
+            silence: Silence::default(),
+        }
+    }
+
+    /// Ends the stream with an error event once `stop` is ready, should it
+    /// still run then: the end of the shutdown's grace.
+    #[must_use]
+    pub fn until(mut self, stop: impl Future<Output = ()> + 'static) -> Self {
+        self.stop = Some(Box::pin(stop));
+        self
+    }
+}
+
+impl<S, F: Finish> Relay<S, F> {
+    /// Takes one read; returns what is for the client now, maybe nothing.
+    fn take(&mut self, read: &Bytes) -> Bytes {
+        let mut ends = std::mem::take(&mut self.ends);
+        let mut edit = Edit::new(self.splitter.push(read, &mut ends));
+        let mut from = 0;
+        for &end in &ends {
+            if self.phase != Phase::Flowing {
+                break;
+            }
+            let event = event::judge(self.settings.api, edit.bytes(from, end));
+            match self.note(event) {
+                Kind::Silent | Kind::Content => {}
+                Kind::UsageOnly if self.settings.forward_usage => {}
+                Kind::UsageOnly => edit.leave_out(from, end),
+                Kind::Terminal => self.complete(),
+                Kind::Unfinished => {
+                    return edit.cut_with(from, &self.break_off(StreamEnd::Truncated));
+                }
+                Kind::Malformed => {
+                    return edit.cut_with(from, &self.break_off(StreamEnd::Malformed));
+                }
+                Kind::Error {
+                    reported,
+                    in_form: true,
+                } => {
+                    self.end(StreamEnd::ErrorEvent(reported.blame));
+                    return edit.cut(end);
+                }
+                Kind::Error { reported, .. } => {
+                    let error = self.pass_on(reported);
+                    return edit.cut_with(from, &error);
+                }
+            }
+            from = end;
+        }
+        self.ends = ends;
+        let whole = edit.len();
+        if self.splitter.is_overlong() {
+            return edit.cut_with(whole, &self.give_up(StreamEnd::Malformed));
+        }
+        edit.cut(whole)
+    }
+
+    /// Takes the end of the body; returns the last bytes for the client.
+    fn take_end(&mut self) -> Bytes {
+        let rest = self.splitter.take_rest();
+        if self.phase != Phase::Flowing {
+            self.close();
+            return rest;
+        }
+        let event = event::judge(self.settings.api, &rest);
+        match self.note(event) {
+            Kind::Terminal => {
+                self.complete();
+                self.close();
+                finished(rest)
+            }
+            Kind::Error {
+                reported,
+                in_form: true,
+            } => {
+                self.end(StreamEnd::ErrorEvent(reported.blame));
+                finished(rest)
+            }
+            Kind::Error { reported, .. } => self.pass_on(reported),
+            Kind::Silent | Kind::Content | Kind::UsageOnly | Kind::Unfinished | Kind::Malformed => {
+                self.break_off(StreamEnd::Truncated)
+            }
+        }
+    }
+
+    /// Keeps what later events or the report need; returns what is left to do.
+    fn note(&mut self, event: Judged) -> Kind {
+        self.usage = event.usage.or(self.usage);
+        self.sequence = event.sequence.or(self.sequence);
+        if event.created.is_some() {
+            self.response = event.created;
+        }
+        event.kind
+    }
+
+    /// The answer is whole. Told at once, since clients may leave now.
+    fn complete(&mut self) {
+        self.phase = Phase::Complete;
+        self.tell(StreamEnd::Complete);
+    }
+
+    /// Ends the stream, whose last event has been told or is on its way.
+    fn end(&mut self, end: StreamEnd) {
+        self.tell(end);
+        self.close();
+    }
+
+    /// Ends the stream, and returns the event that tells the client.
+    fn break_off(&mut self, end: StreamEnd) -> Bytes {
+        self.end(end);
+        self.error_event(&GatewayError::StreamBroken(end))
+    }
+
+    /// Breaks off, unless the answer is whole already: then nothing is amiss.
+    fn give_up(&mut self, end: StreamEnd) -> Bytes {
+        match self.phase {
+            Phase::Flowing => self.break_off(end),
+            Phase::Complete | Phase::Over => {
+                self.close();
+                Bytes::new()
+            }
+        }
+    }
+
+    /// Ends the stream with a provider's error, and returns the event that
+    /// tells the client in a form it knows.
+    fn pass_on(&mut self, reported: Reported) -> Bytes {
+        self.end(StreamEnd::ErrorEvent(reported.blame));
+        self.error_event(&GatewayError::Reported(reported))
+    }
+
+    fn error_event(&self, error: &GatewayError) -> Bytes {
+        let sequence = self.sequence.map_or(0, |last| last.saturating_add(1));
+        error.event(self.settings.api, self.response.as_deref(), sequence)
+    }
+
+    fn tell(&mut self, end: StreamEnd) {
+        if let Some(finish) = self.finish.take() {
+            finish.finish(end, self.usage);
+        }
+    }
+
+    /// Lets go of the upstream: nothing more of it is wanted.
+    fn close(&mut self) {
+        self.phase = Phase::Over;
+        self.body = None;
+    }
+
+    /// Returns the sign of life for a silent stream, in the dialect's way.
+    ///
+    /// A comment is one line: an empty line behind it would make an event
+    /// without data, on which `openai-python` raises. Codex counts events only,
+    /// so a stream of responses gets one of its own, numbered as the last.
+    fn sign_of_life(&self) -> Bytes {
+        if self.settings.api == Api::Responses && self.response.is_some() {
+            let number = self.sequence.unwrap_or_default();
+            return format!(
+                "event: keepalive\ndata: {{\"type\":\"keepalive\",\"sequence_number\":{number}}}\n\n"
+            )
+            .into();
+        }
+        Bytes::from_static(b": keepalive\n")
+    }
+
+    /// The upstream is silent: returns what that means for the client once it
+    /// means something, and wakes the task then.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        if let Some(stop) = &mut self.stop
+            && stop.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(self.give_up(StreamEnd::Stopped));
+        }
+        let (limit, sign) = match self.phase {
+            Phase::Flowing => (self.settings.idle_timeout, Some(self.settings.keep_alive)),
+            Phase::Complete | Phase::Over => (Some(LINGER), None),
+        };
+        Poll::Ready(match ready!(self.silence.poll(cx, limit, sign)) {
+            Due::Limit => self.give_up(StreamEnd::IdleTimeout),
+            Due::Sign => self.sign_of_life(),
+        })
+    }
+}
+
+impl<S, E, F> Stream for Relay<S, F>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    F: Finish + Unpin,
+{
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            let Some(body) = &mut this.body else {
+                return Poll::Ready(None);
+            };
+            let read = match std::mem::take(&mut this.seen) {
+                seen if seen.is_empty() => Pin::new(body).poll_next(cx),
+                seen => Poll::Ready(Some(Ok(seen))),
+            };
+            let out = match read {
+                Poll::Ready(Some(Ok(read))) => {
+                    this.silence.upstream_sent();
+                    this.take(&read)
+                }
+                Poll::Ready(Some(Err(_))) => this.give_up(StreamEnd::UpstreamError),
+                Poll::Ready(None) => this.take_end(),
+                Poll::Pending => ready!(this.poll_silence(cx)),
+            };
+            if !out.is_empty() {
+                this.silence.client_got();
+                return Poll::Ready(Some(Ok(out)));
+            }
+        }
+    }
+}
+
+/// Adds what is missing of an event's last line and of the empty one behind
+/// it: by the letter, an event without them does not count.
+fn finished(event: Bytes) -> Bytes {
+    let missing: &[u8] = match event.last() {
+        Some(b'\n') => b"\n",
+        _ => b"\n\n",
+    };
+    let whole = event.len();
+    Edit::new(event).cut_with(whole, missing)
+}

@@ -1,0 +1,70 @@
+//! What one web worker has of its own: a router, a client, cached handles.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use actix::Addr;
+use arc_swap::ArcSwap;
+use breakerbox_actors::{engine::Engine, router::Router};
+use tokio::sync::watch;
+
+use crate::{
+    generation::Generation,
+    metrics::HttpMetrics,
+    upstream::{Client, KeepAlive},
+};
+
+/// How far the gateway is with going down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closing {
+    /// Not at all.
+    No,
+    /// Readiness fails, requests under way finish.
+    Draining,
+    /// The grace is over: streams end now, in their dialect's form.
+    Now,
+}
+
+/// What all workers share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The engine.
+    pub engine: Engine,
+    /// The configuration in force.
+    pub generation: Arc<ArcSwap<Generation>>,
+    /// How far the gateway is with going down.
+    pub closing: watch::Receiver<Closing>,
+}
+
+/// One worker's own. See the [module](self).
+pub struct Worker {
+    /// What all workers share.
+    pub shared: Shared,
+    /// This thread's router.
+    pub router: Addr<Router>,
+    /// This thread's connections to upstreams.
+    pub client: Client,
+    /// This thread's metric handles.
+    pub metrics: RefCell<HttpMetrics>,
+}
+
+impl Worker {
+    /// Starts a worker's actors on the current thread.
+    pub fn start(shared: Shared) -> Rc<Self> {
+        Rc::new(Self {
+            router: shared.engine.router(),
+            client: Client::new(KeepAlive::default()),
+            metrics: RefCell::new(HttpMetrics::default()),
+            shared,
+        })
+    }
+
+    /// Returns the configuration in force.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.shared.generation.load_full()
+    }
+
+    /// Returns whether the gateway goes down.
+    pub fn is_closing(&self) -> bool {
+        *self.shared.closing.borrow() > Closing::No
+    }
+}
