@@ -19,7 +19,8 @@ use crate::dialect::{
 #[derive(Debug)]
 pub struct Primed<S> {
     pub(super) seen: Bytes,
-    pub(super) body: S,
+    /// `None` once it has ended; a body that has is not polled again.
+    pub(super) body: Option<S>,
 }
 
 impl<S> Primed<S> {
@@ -27,7 +28,7 @@ impl<S> Primed<S> {
     pub fn unread(body: S) -> Self {
         Self {
             seen: Bytes::new(),
-            body,
+            body: Some(body),
         }
     }
 }
@@ -111,6 +112,7 @@ where
         let mut from = 0;
         for &end in &ends {
             if check(api, &block[from..end])? {
+                let body = Some(body);
                 return Ok(Primed { seen, body });
             }
             from = end;
@@ -123,7 +125,7 @@ where
         }
     }
     ended(api, &seen, &splitter.take_rest())?;
-    Ok(Primed { seen, body })
+    Ok(Primed { seen, body: None })
 }
 
 /// Tells whether the event is a first event, or why the stream is no answer.
@@ -155,6 +157,10 @@ fn ended<E>(api: Api, seen: &[u8], rest: &[u8]) -> Result<(), FirstFailure<E>> {
             Kind::Terminal if api == Api::Responses => Ok(()),
             Kind::Error { reported, .. } => {
                 Err(FirstFailure::NotAnAnswer(NotAnAnswer::Error(reported)))
+            }
+            // Text that is neither data nor a comment: no stream of events.
+            Kind::Silent if !matches!(rest.first(), None | Some(b':')) => {
+                Err(FirstFailure::NotAnAnswer(NotAnAnswer::Malformed))
             }
             Kind::Silent | Kind::Terminal | Kind::Unfinished => {
                 Err(FirstFailure::NotAnAnswer(NotAnAnswer::Empty))

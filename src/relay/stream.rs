@@ -92,7 +92,7 @@ impl<S, F> Relay<S, F> {
             settings,
             phase: Phase::Flowing,
             seen: primed.seen,
-            body: Some(primed.body),
+            body: primed.body,
             splitter: Splitter::default(),
             ends: Vec::new(),
             finish: Some(finish),
@@ -293,12 +293,13 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            let Some(body) = &mut this.body else {
+            if this.phase == Phase::Over {
                 return Poll::Ready(None);
-            };
-            let read = match std::mem::take(&mut this.seen) {
-                seen if seen.is_empty() => Pin::new(body).poll_next(cx),
-                seen => Poll::Ready(Some(Ok(seen))),
+            }
+            let read = match (std::mem::take(&mut this.seen), &mut this.body) {
+                (seen, _) if !seen.is_empty() => Poll::Ready(Some(Ok(seen))),
+                (_, Some(body)) => Pin::new(body).poll_next(cx),
+                (_, None) => Poll::Ready(None),
             };
             let out = match read {
                 Poll::Ready(Some(Ok(read))) => {

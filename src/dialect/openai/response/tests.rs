@@ -1,1 +1,70 @@
+use super::*;
+use crate::dialect::Blame;
 
+const ANSWER: &str = r#"
+ {"id":"chatcmpl-1","object":"chat.completion","error":null,
+  "choices":[{"index":0,"message":{"role":"assistant","content":"{\"error\": 1} <html> 你好"}}],
+  "usage":{"prompt_tokens":12,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4}}}
+"#;
+
+#[test]
+fn an_answer_tells_its_usage() {
+    let usage = Usage {
+        input: 12,
+        output: 3,
+        cached: 4,
+    };
+    assert_eq!(
+        judge(Api::ChatCompletions, ANSWER.as_bytes()),
+        Ok(Some(usage))
+    );
+    let silent = br#"{"choices":[]}"#;
+    assert_eq!(judge(Api::Completions, silent), Ok(None));
+    let vectors = br#"{"object":"list","data":[{"embedding":[0.1,-2e-3]}],"usage":{"prompt_tokens":5,"total_tokens":5}}"#;
+    assert_eq!(judge(Api::Embeddings, vectors).unwrap().unwrap().total(), 5);
+    let response =
+        br#"{"object":"response","error":null,"usage":{"input_tokens":1,"output_tokens":2}}"#;
+    assert_eq!(judge(Api::Responses, response).unwrap().unwrap().total(), 3);
+}
+
+#[test]
+fn no_part_of_an_answer_passes_for_the_whole() {
+    let answer = ANSWER.trim();
+    for end in 0..answer.len() {
+        assert!(
+            judge(Api::ChatCompletions, &answer.as_bytes()[..end]).is_err(),
+            "{end}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_answer() {
+    let cases: [(&[u8], &str); 11] = [
+        (b"", "empty"),
+        (b" \r\n", "empty"),
+        (b"<!DOCTYPE html><title>502</title>", "html"),
+        (b"\n<html>", "html"),
+        (b"upstream connect error", "malformed"),
+        (b"[]", "malformed"),
+        (b"{\"choices\":[]} {}", "malformed"),
+        (b"{\"choices\":\"\xff\"}", "malformed"),
+        (b"{\"detail\":\"Not Found\"}", "malformed"),
+        (br#"{"error":{"message":"m"}}"#, "error_in_200"),
+        (br#"{"object":"error","message":"m"}"#, "error_in_200"),
+    ];
+    for (body, label) in cases {
+        let what = judge(Api::ChatCompletions, body).unwrap_err();
+        assert_eq!(what.label(), label, "{}", body.escape_ascii());
+    }
+    let failed =
+        br#"{"object":"response","status":"failed","error":{"code":"server_error","message":"m"}}"#;
+    let reported = Reported {
+        blame: Blame::Server,
+        message: "m".into(),
+    };
+    assert_eq!(
+        judge(Api::Responses, failed),
+        Err(NotAnAnswer::Error(reported))
+    );
+}

@@ -1,0 +1,109 @@
+//! Configuration: a file's text in, a [`Config`] that cannot be wrong out.
+//!
+//! ```text
+//! text ── tree ──── substitute ──── structure ──────── shape ──── compile ──── Config
+//!         spans,    ${VAR} in       unknown keys,      serde      meaning:
+//!         twins     scalars only    types, ranges      structs    names, files, keys
+//! ```
+//!
+//! Each step adds its findings to one list and goes on with what is sound, so
+//! that a person sees every problem at once. Nobody behind this module checks
+//! a setting again.
+
+use std::path::Path;
+
+mod compile;
+mod diff;
+pub mod env;
+mod from_environment;
+mod limits;
+mod places;
+mod problem;
+mod redact;
+mod secret;
+pub mod settings;
+mod shape;
+mod source;
+mod structure;
+mod substitute;
+mod tree;
+mod units;
+
+pub use diff::{Diff, diff};
+pub use from_environment::from_environment;
+pub use problem::{Problem, Problems};
+pub use secret::Secret;
+pub use settings::{
+    Admin, BaseUrl, Client, Config, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
+    Routing, Server, Strategy, Tls,
+};
+pub use units::{show_duration, show_size};
+
+pub(crate) use problem::near;
+
+/// Looks a variable of the environment up; [`env::var`] in the binary.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads the file at `path` and compiles it. Relative paths within it start at
+/// its folder.
+///
+/// # Errors
+///
+/// [`Problems`] lists all that is wrong with the file, or why it cannot be read.
+pub fn load(path: &Path, env: Lookup<'_>) -> Result<Config, Problems> {
+    let name = path.display().to_string();
+    let text = source::read(path).map_err(|problem| Problems::alone(&name, problem))?;
+    compile_text(
+        &text,
+        &name,
+        path.parent().unwrap_or_else(|| Path::new("")),
+        env,
+    )
+}
+
+/// Compiles `text`, which the problems call `name`. Relative paths within it
+/// start at the working directory.
+///
+/// # Errors
+///
+/// [`Problems`] lists all that is wrong with the text.
+pub fn parse(text: &str, name: &str, env: Lookup<'_>) -> Result<Config, Problems> {
+    compile_text(text, name, Path::new(""), env)
+}
+
+/// Returns the JSON Schema (draft 2020-12) of the configuration, for editors.
+pub fn schema() -> serde_json::Value {
+    shape::schema()
+}
+
+fn compile_text(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    env: Lookup<'_>,
+) -> Result<Config, Problems> {
+    let parsed = tree::parse(text);
+    let (mut list, secrets) = (parsed.problems, parsed.secrets);
+    let Some(mut tree) = parsed.root else {
+        return Err(Problems::new(name, text, list, &secrets, false));
+    };
+    substitute::apply(&mut tree, env, &mut list);
+    let value = structure::check(&tree, &schema(), &mut list);
+    let config = match serde_json::from_value(value) {
+        Ok(file) => compile::compile(&file, &tree, folder, &mut list),
+        Err(error) => {
+            // The structure was checked: a leftover is a fault of the schema.
+            // serde's words may quote a value, its category does not.
+            let what = format!("this cannot be read: {:?}", error.classify());
+            list.push(Problem::new("structure", &what));
+            None
+        }
+    };
+    match config {
+        Some(config) if list.is_empty() => Ok(config),
+        _ => Err(Problems::new(name, text, list, &secrets, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! The two addresses the gateway listens on.
+
+use std::net::SocketAddr;
+
+use super::{Check, below, conflict, files, invalid, missing, policies::time};
+use crate::config::{
+    places::Step,
+    settings::{Admin, Server, Tls},
+    shape,
+};
+
+/// Reads the section `server`.
+pub(super) fn server(check: &mut Check<'_>, file: &shape::File) -> Option<Server> {
+    let default = shape::Server::default();
+    let given = file.server.as_ref().unwrap_or(&default);
+    let path = [Step::Key("server")];
+    let listen = address(check, &path, given.listen.as_deref(), 8080);
+    if let Some(listen) = listen
+        && !listen.ip().is_loopback()
+        && !check.given(&[Step::Key("clients")])
+    {
+        check.refuse(
+            &below(&path, "listen"),
+            missing("anyone who reaches this address could spend your keys")
+                .expect("a list `clients`, or a loopback address such as 127.0.0.1:8080")
+                .help("add `clients: [{ name: team-a, key: ${TEAM_A_KEY} }]`"),
+        );
+    }
+    let tls = match &given.tls {
+        None => Some(None),
+        Some(keys) => tls(check, &below(&path, "tls"), keys).map(Some),
+    };
+    Some(Server {
+        listen: listen?,
+        workers: given.workers.unwrap_or(0) as usize,
+        max_body: given.max_body.map_or(32 << 20, |size| size.0),
+        request_timeout: time(given.request_timeout, 600_000),
+        shutdown_grace: time(given.shutdown_grace, 30_000),
+        tls: tls?,
+    })
+}
+
+fn tls(check: &mut Check<'_>, path: &[Step<'_>], given: &shape::Tls) -> Option<Tls> {
+    let cert = given.cert.as_deref();
+    let cert = cert.map(|name| files::certificates(check, &below(path, "cert"), name));
+    let key = given.key.as_deref();
+    let key = key.map(|name| files::private_key(check, &below(path, "key"), name));
+    Some(Tls {
+        cert: cert?.ok()?,
+        key: key?.ok()?,
+    })
+}
+
+/// Reads the section `admin`.
+pub(super) fn admin(check: &mut Check<'_>, file: &shape::File) -> Option<Admin> {
+    let default = shape::Admin::default();
+    let given = file.admin.as_ref().unwrap_or(&default);
+    let path = [Step::Key("admin")];
+    let listen = address(check, &path, given.listen.as_deref(), 8081);
+    let token = files::secret(
+        check,
+        &path,
+        ("token", given.token.as_deref()),
+        ("token_file", given.token_file.as_deref()),
+    );
+    if let (Some(listen), Ok(None)) = (listen, &token)
+        && !listen.ip().is_loopback()
+    {
+        check.refuse(
+            &below(&path, "listen"),
+            missing("anyone who reaches this address could watch and steer the gateway")
+                .expect("a `token`, or a loopback address such as 127.0.0.1:8081")
+                .help("add `token: ${BREAKERBOX_ADMIN_TOKEN}`"),
+        );
+    }
+    Some(Admin {
+        listen: listen?,
+        token: token.ok()?,
+    })
+}
+
+/// Refuses one address for both planes.
+pub(super) fn apart(check: &mut Check<'_>, server: SocketAddr, admin: SocketAddr) {
+    let (a, b) = (server.ip(), admin.ip());
+    let overlap = a == b || a.is_unspecified() || b.is_unspecified();
+    if overlap && server.port() == admin.port() && server.port() != 0 {
+        let key = if check.given(&[Step::Key("admin"), Step::Key("listen")]) {
+            "admin"
+        } else {
+            "server"
+        };
+        check.refuse(
+            &[Step::Key(key), Step::Key("listen")],
+            conflict("both planes would listen here")
+                .expect("different ports for server and admin"),
+        );
+    }
+}
+
+fn address(
+    check: &mut Check<'_>,
+    path: &[Step<'_>],
+    given: Option<&str>,
+    port: u16,
+) -> Option<SocketAddr> {
+    let at = below(path, "listen");
+    let Some(text) = given else {
+        // Given but broken: reported already.
+        return (!check.given(&at)).then(|| SocketAddr::from(([127, 0, 0, 1], port)));
+    };
+    let problem = match text.parse() {
+        Ok(address) => return Some(address),
+        Err(_) => invalid("this is not an address to listen on").expect(&format!(
+            "an IP address and a port, such as 127.0.0.1:{port}"
+        )),
+    };
+    let advice = match text.rsplit_once(':') {
+        Some(("localhost", port)) => format!("write 127.0.0.1:{}", digits(port)),
+        Some(("" | "*", port)) => {
+            format!(
+                "write 0.0.0.0:{} to listen on every interface",
+                digits(port)
+            )
+        }
+        Some((_, port)) if port.parse::<u16>().is_err() => {
+            "the port goes from 0 to 65535".to_owned()
+        }
+        Some((host, _)) if host.contains(':') => {
+            "put an IPv6 address in brackets: [::1]:8080".to_owned()
+        }
+        Some(_) => "names are not looked up: write the IP address".to_owned(),
+        None => "add a port".to_owned(),
+    };
+    let problem = match check.has_variable(&at) {
+        true => problem.help("look at the value of the variable"),
+        false => problem.help(&advice),
+    };
+    check.refuse(&at, problem);
+    None
+}
+
+fn digits(port: &str) -> &str {
+    match port.parse::<u16>() {
+        Ok(_) => port,
+        Err(_) => "8080",
+    }
+}

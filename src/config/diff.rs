@@ -1,0 +1,234 @@
+//! What a reload would change.
+
+use std::{collections::HashMap, fmt::Display};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Client, Config, Endpoint, PublicModel, Secret,
+    units::{show_duration, show_size},
+};
+
+/// What differs between two configurations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// Keys that changed but only count at start; a reload must not pass over
+    /// them in silence.
+    pub refused: Vec<&'static str>,
+    /// Every change in one line for people, refused ones included; no secrets.
+    /// Empty: nothing changed.
+    pub changes: Vec<String>,
+}
+
+/// Compares `old` with `new`.
+pub fn diff(old: &Config, new: &Config) -> Diff {
+    let start_only = [
+        ("server.listen", old.server.listen != new.server.listen),
+        ("server.workers", old.server.workers != new.server.workers),
+        ("server.tls", old.server.tls != new.server.tls),
+        ("admin.listen", old.admin.listen != new.admin.listen),
+    ];
+    let refused = start_only.iter().filter(|(_, changed)| *changed);
+    let mut changes = fields(&planes(old), &planes(new), "");
+    changes.extend(named(
+        "endpoint",
+        &all(&old.endpoints, |endpoint| {
+            (&*endpoint.name, self::endpoint(endpoint))
+        }),
+        &all(&new.endpoints, |endpoint| {
+            (&*endpoint.name, self::endpoint(endpoint))
+        }),
+    ));
+    changes.extend(named(
+        "model",
+        &all(&old.models, |model| (&*model.name, self::model(model))),
+        &all(&new.models, |model| (&*model.name, self::model(model))),
+    ));
+    changes.extend(named(
+        "client",
+        &all(&old.clients, |client| (&*client.name, self::client(client))),
+        &all(&new.clients, |client| (&*client.name, self::client(client))),
+    ));
+    Diff {
+        refused: refused.map(|(key, _)| *key).collect(),
+        changes,
+    }
+}
+
+/// One setting: its key, its value for people, and what tells two values apart
+/// when people may not see them.
+struct Field {
+    key: &'static str,
+    shown: String,
+    hidden: Option<[u8; 32]>,
+}
+
+type Named<'a> = Vec<(&'a str, Vec<Field>)>;
+
+fn all<'a, T>(list: &'a [T], fields: impl Fn(&'a T) -> (&'a str, Vec<Field>)) -> Named<'a> {
+    list.iter().map(fields).collect()
+}
+
+fn fields(old: &[Field], new: &[Field], before: &str) -> Vec<String> {
+    let pairs = old.iter().zip(new);
+    pairs
+        .filter(|(old, new)| old.shown != new.shown || old.hidden != new.hidden)
+        .map(|(old, new)| match old.shown == new.shown {
+            true => format!("{before}{}: changed", new.key),
+            false => format!("{before}{}: {} → {}", new.key, old.shown, new.shown),
+        })
+        .collect()
+}
+
+fn named(what: &str, old: &Named<'_>, new: &Named<'_>) -> Vec<String> {
+    let before: HashMap<_, _> = old.iter().map(|(name, fields)| (*name, fields)).collect();
+    let after: HashMap<_, _> = new.iter().map(|(name, fields)| (*name, fields)).collect();
+    let mut changes = Vec::new();
+    for (name, _) in old {
+        if !after.contains_key(name) {
+            changes.push(format!("{what} {name}: removed"));
+        }
+    }
+    for (name, now) in new {
+        match before.get(name) {
+            None => changes.push(format!("{what} {name}: added")),
+            Some(then) => changes.extend(fields(then, now, &format!("{what} {name}: "))),
+        }
+    }
+    let kept = |list: &Named<'_>, other: &HashMap<_, _>| -> Vec<String> {
+        let names = list.iter().map(|(name, _)| *name);
+        names
+            .filter(|name| other.contains_key(name))
+            .map(str::to_owned)
+            .collect()
+    };
+    if kept(old, &after) != kept(new, &before) {
+        changes.push(format!("order of {what}s: changed"));
+    }
+    changes
+}
+
+fn field(key: &'static str, shown: impl Display) -> Field {
+    Field {
+        key,
+        shown: format!("{shown}"),
+        hidden: None,
+    }
+}
+
+fn secret(key: &'static str, secret: Option<&Secret>) -> Field {
+    Field {
+        key,
+        shown: secret.map_or_else(none, Secret::to_string),
+        hidden: secret.map(|secret| Sha256::digest(secret.expose()).into()),
+    }
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+fn option(key: &'static str, value: Option<impl Display>) -> Field {
+    field(key, value.map_or_else(none, |value| value.to_string()))
+}
+
+fn planes(config: &Config) -> Vec<Field> {
+    let (server, routing) = (&config.server, &config.routing);
+    let tls = server.tls.as_ref();
+    let tls = tls.map(|tls| format!("{} + {}", tls.cert.display(), tls.key.display()));
+    let time = |key, value| field(key, show_duration(value));
+    vec![
+        field("server.listen", server.listen),
+        field("server.workers", server.workers),
+        field("server.max_body", show_size(server.max_body)),
+        time("server.request_timeout", server.request_timeout),
+        time("server.shutdown_grace", server.shutdown_grace),
+        option("server.tls", tls),
+        field("admin.listen", config.admin.listen),
+        secret("admin.token", config.admin.token.as_ref()),
+        field("routing.strategy", routing.strategy.label()),
+        field("routing.max_attempts", routing.max_attempts),
+        field("routing.retry_budget", routing.retry_budget.get()),
+        time("routing.backoff.base", routing.backoff_base),
+        time("routing.backoff.max", routing.backoff_max),
+        time("routing.connect_timeout", routing.connect_timeout),
+        time("routing.first_byte_timeout", routing.first_byte_timeout),
+        time("routing.idle_timeout", routing.idle_timeout),
+        time("routing.queue.max_wait", routing.queue_max_wait),
+        field("routing.queue.max_length", routing.queue_max_length),
+    ]
+}
+
+fn endpoint(endpoint: &Endpoint) -> Vec<Field> {
+    let models = endpoint.models.iter().map(|model| {
+        let price = model.price;
+        let price = price.map(|price| format!(" at {}/{}", price.input, price.output));
+        let upstream = match model.upstream == model.name {
+            true => String::new(),
+            false => format!("={}", model.upstream),
+        };
+        format!("{}{upstream}{}", model.name, price.unwrap_or_default())
+    });
+    let models: Vec<_> = models.collect();
+    let limits = endpoint.policy.limits;
+    let (breaker, probe) = (&endpoint.breaker, &endpoint.probe);
+    let ca_file = endpoint.ca_file.as_ref();
+    let time = |key, value| field(key, show_duration(value));
+    vec![
+        field("provider", endpoint.provider.label()),
+        field("base_url", &endpoint.base_url),
+        secret("api_key", endpoint.api_key.as_ref()),
+        option("api_version", endpoint.api_version.as_ref()),
+        field("models", models.join(", ")),
+        field("weight", endpoint.policy.weight.get()),
+        option("limits.rpm", limits.rpm),
+        option("limits.tpm", limits.tpm),
+        option("limits.rpd", limits.rpd),
+        option("limits.max_in_flight", limits.max_in_flight),
+        field("breaker.failure_threshold", breaker.failure_threshold),
+        field("breaker.failure_rate", breaker.failure_rate),
+        field("breaker.min_requests", breaker.min_requests),
+        time("breaker.window", breaker.window),
+        time("breaker.recovery_timeout", breaker.recovery_timeout),
+        time("breaker.max_recovery_timeout", breaker.max_recovery_timeout),
+        field("breaker.half_open_requests", breaker.half_open_requests),
+        time("breaker.trial_timeout", breaker.trial_timeout),
+        time("breaker.ramp", breaker.ramp),
+        field("probe.kind", endpoint.probe_kind.label()),
+        time("probe.interval", probe.interval),
+        time("probe.interval_open", probe.interval_open),
+        time("probe.timeout", probe.timeout),
+        field("probe.healthy_threshold", probe.healthy_threshold),
+        field("probe.unhealthy_threshold", probe.unhealthy_threshold),
+        time("probe.degraded_latency", probe.degraded_latency),
+        time("probe.unhealthy_latency", probe.unhealthy_latency),
+        option("ca_file", ca_file.map(|path| path.display())),
+    ]
+}
+
+fn model(model: &PublicModel) -> Vec<Field> {
+    let fallbacks: Vec<_> = model.fallbacks.iter().map(|name| &**name).collect();
+    let price = model.price;
+    vec![
+        option(
+            "fallbacks",
+            (!fallbacks.is_empty()).then(|| fallbacks.join(", ")),
+        ),
+        option(
+            "price",
+            price.map(|price| format!("{}/{}", price.input, price.output)),
+        ),
+    ]
+}
+
+fn client(client: &Client) -> Vec<Field> {
+    let globs: Vec<_> = client.models.iter().map(|glob| glob.pattern()).collect();
+    vec![
+        Field {
+            key: "key",
+            shown: "***".to_owned(),
+            hidden: Some(client.key_sha256),
+        },
+        field("models", globs.join(", ")),
+    ]
+}

@@ -1,0 +1,185 @@
+//! What is wrong with a file, told so that it can be mended.
+
+use std::fmt;
+
+use serde_json::json;
+
+use super::{limits, redact, tree::Span};
+
+mod render;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Facts>);
+
+/// Boxed, because problems travel in results whose good side is small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    code: &'static str,
+    message: String,
+    expected: Option<String>,
+    help: Option<String>,
+    suggestion: Option<String>,
+    /// JSON Pointer of the value.
+    path: String,
+    span: Option<Span>,
+    /// The offending text, fit to be shown.
+    text: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(code: &'static str, message: &str) -> Self {
+        Self(Box::new(Facts {
+            code,
+            message: message.to_owned(),
+            expected: None,
+            help: None,
+            suggestion: None,
+            path: String::new(),
+            span: None,
+            text: None,
+        }))
+    }
+
+    /// Says what would have been accepted.
+    pub(super) fn expect(mut self, what: &str) -> Self {
+        self.0.expected = Some(what.to_owned());
+        self
+    }
+
+    /// Says how to mend it.
+    pub(super) fn help(mut self, how: &str) -> Self {
+        self.0.help = Some(how.to_owned());
+        self
+    }
+
+    /// Says what was probably meant.
+    pub(super) fn suggest(mut self, word: Option<&str>) -> Self {
+        self.0.suggestion = word.map(redact::shown);
+        self
+    }
+
+    pub(super) fn at(mut self, span: Span) -> Self {
+        self.0.span = Some(span);
+        self
+    }
+
+    /// Says under which JSON Pointer and in which words the file has it.
+    pub(super) fn about(mut self, path: String, text: Option<String>) -> Self {
+        self.0.path = path;
+        self.0.text = text;
+        self
+    }
+
+    /// Returns the fixed word for the kind of problem.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// Returns line and column, both from 1, when it stands somewhere.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        self.0.span.map(|span| (span.start.line, span.start.column))
+    }
+}
+
+/// Everything that is wrong with one file, in the order of its lines.
+///
+/// Displays as text for people, each problem with its line. Never holds a
+/// secret or the value of a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    name: String,
+    /// The lines that problems point at.
+    lines: Vec<render::Line>,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Gathers `list`, found in `text`, which people know as `name`. What is in
+    /// `secrets` is masked; more is guessed when the text was not `parsed`.
+    pub(super) fn new(
+        name: &str,
+        text: &str,
+        mut list: Vec<Problem>,
+        secrets: &[Span],
+        parsed: bool,
+    ) -> Self {
+        list.sort_by_key(|problem| problem.0.span);
+        let lines = render::lines(text, &list, secrets, parsed);
+        let name = redact::clean(name);
+        Self { name, lines, list }
+    }
+
+    /// A problem with no place in a file.
+    pub(super) fn alone(name: &str, problem: Problem) -> Self {
+        Self::new(name, "", vec![problem], &[], true)
+    }
+
+    /// Returns the problems; one or more.
+    pub fn list(&self) -> &[Problem] {
+        &self.list
+    }
+
+    /// Returns the problems for machines: `{"ok": false, "file", "problems":
+    /// [{"code", "path", "line", "column", "text", "message", "expected",
+    /// "help", "suggestion"}]}`, what is not known being null.
+    pub fn to_json(&self) -> serde_json::Value {
+        let problems: Vec<_> = self
+            .list
+            .iter()
+            .map(|problem| {
+                json!({
+                    "code": problem.0.code,
+                    "path": problem.0.path,
+                    "line": problem.place().map(|(line, _)| line),
+                    "column": problem.place().map(|(_, column)| column),
+                    "text": problem.0.text,
+                    "message": problem.0.message,
+                    "expected": problem.0.expected,
+                    "help": problem.0.help,
+                    "suggestion": problem.0.suggestion,
+                })
+            })
+            .collect();
+        json!({ "ok": false, "file": self.name, "problems": problems })
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in self.list.iter().take(limits::SHOWN) {
+            render::problem(f, &self.name, &self.lines, problem)?;
+            writeln!(f)?;
+        }
+        let count = self.list.len();
+        if count > limits::SHOWN {
+            writeln!(f, "… and {} more\n", count - limits::SHOWN)?;
+        }
+        let noun = if count == 1 { "problem" } else { "problems" };
+        write!(f, "{}: {count} {noun}", self.name)
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Returns the word of `known` closest to `word`, if one is close enough to
+/// have been meant.
+pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing is quadratic; nobody means a name by a page of text.
+    if word.len() > 200 {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+            let close = strsim::jaro_winkler(&lower, &candidate.to_lowercase());
+            (distance, close, candidate)
+        })
+        .filter(|(distance, close, candidate)| {
+            *distance <= (candidate.chars().count() / 3).max(1) || *close > 0.9
+        })
+        .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
+        .map(|(_, _, candidate)| candidate)
+}

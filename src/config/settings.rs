@@ -1,0 +1,290 @@
+//! A configuration as the gateway uses it: defaults filled in, every value
+//! checked, names resolved.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use breakerbox_actors::state::policy::{BreakerSettings, EndpointPolicy, ProbeSettings, Ratio};
+use wildmatch::WildMatch;
+
+use super::Secret;
+
+/// All that a gateway runs with. Built by [`load`](super::load) and
+/// [`parse`](super::parse) only, so it is valid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where clients connect.
+    pub server: Server,
+    /// Where operators connect.
+    pub admin: Admin,
+    /// The upstreams, in the order of the file; one or more, names unique.
+    pub endpoints: Vec<Endpoint>,
+    /// Every public model: those of the section `models` in its order, then
+    /// the others in the order the endpoints name them; names unique.
+    pub models: Vec<PublicModel>,
+    /// How a request finds its endpoint.
+    pub routing: Routing,
+    /// Who may ask; empty: anyone, on a loopback address.
+    pub clients: Vec<Client>,
+}
+
+impl Config {
+    /// Returns the public model `name`.
+    pub fn model(&self, name: &str) -> Option<&PublicModel> {
+        self.models.iter().find(|model| *model.name == *name)
+    }
+
+    /// Returns the endpoints that serve the public model `name`, each with its
+    /// own view of the model, in the order of the file.
+    pub fn serving<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Endpoint, &'a Model)> {
+        self.endpoints.iter().filter_map(move |endpoint| {
+            let model = endpoint.models.iter().find(|model| *model.name == *name)?;
+            Some((endpoint, model))
+        })
+    }
+}
+
+/// The data plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Address and port; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Threads that serve, 0 to 1024; 0: one per core.
+    pub workers: usize,
+    /// Largest body accepted, in bytes; 1 KiB to 1 GiB.
+    pub max_body: usize,
+    /// One deadline for a request over all its attempts.
+    pub request_timeout: Duration,
+    /// How long requests under way may take to finish at shutdown; may be zero.
+    pub shutdown_grace: Duration,
+    /// Serves HTTPS when set.
+    pub tls: Option<Tls>,
+}
+
+/// Certificate and key of the data plane; both files were read and parsed once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of the certificate chain.
+    pub cert: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+/// The admin plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Address and port, never those of the data plane.
+    pub listen: SocketAddr,
+    /// Bearer token asked of callers; always set when `listen` is not loopback.
+    pub token: Option<Secret>,
+}
+
+/// Which dialect and which credentials an upstream wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// OpenAI itself.
+    OpenAi,
+    /// Anything that speaks OpenAI's dialect.
+    OpenAiCompatible,
+    /// Azure OpenAI: deployments in the path, `api-key` header.
+    AzureOpenAi,
+}
+
+impl Provider {
+    /// Returns the word the configuration uses.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::OpenAiCompatible => "openai-compatible",
+            Self::AzureOpenAi => "azure-openai",
+        }
+    }
+}
+
+/// How an endpoint is pinged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProbeKind {
+    /// `GET <base_url>/models`.
+    Models,
+    /// `GET /health` at the root of the host.
+    Health,
+    /// A chat completion of one token; billed.
+    Chat,
+    /// No pings.
+    None,
+}
+
+impl ProbeKind {
+    /// Returns the word the configuration uses.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Models => "models",
+            Self::Health => "health",
+            Self::Chat => "chat",
+            Self::None => "none",
+        }
+    }
+}
+
+/// One upstream account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Unique among the endpoints.
+    pub name: Arc<str>,
+    /// Dialect and credentials.
+    pub provider: Provider,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// Our key there; visible ASCII.
+    pub api_key: Option<Secret>,
+    /// Azure's `api-version`; set for that provider and no other.
+    pub api_version: Option<String>,
+    /// What it serves; one or more, public names unique.
+    pub models: Vec<Model>,
+    /// Weight, breaker, limits and the rhythm of pings.
+    pub policy: EndpointPolicy,
+    /// The numbers that `policy.breaker` was built from, to be shown.
+    pub breaker: BreakerSettings,
+    /// The numbers that `policy.probe` was built from, to be shown.
+    pub probe: ProbeSettings,
+    /// What a ping is.
+    pub probe_kind: ProbeKind,
+    /// PEM file of roots trusted for this endpoint beside the usual ones; it
+    /// was read and holds a certificate.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A model as one endpoint serves it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What clients call it.
+    pub name: Arc<str>,
+    /// What the upstream calls it; on Azure, the deployment.
+    pub upstream: Arc<str>,
+    /// Its price there: the endpoint's own, else that of the public model.
+    pub price: Option<Price>,
+}
+
+/// A model as clients see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublicModel {
+    /// Unique among the models.
+    pub name: Arc<str>,
+    /// Public models tried in this order once no endpoint of this one can
+    /// serve. Each is served by an endpoint; their own fallbacks do not count.
+    pub fallbacks: Vec<Arc<str>>,
+    /// Price where an endpoint states none of its own.
+    pub price: Option<Price>,
+}
+
+/// US dollars per million tokens; 0 or more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
+    /// For what is sent.
+    pub input: f64,
+    /// For what comes back.
+    pub output: f64,
+}
+
+/// Which endpoint of a tier is tried first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// Drawn by weight over latency.
+    LatencyWeighted,
+    /// The fastest.
+    LeastLatency,
+    /// The lowest price.
+    Cheapest,
+    /// The first in the file.
+    Priority,
+}
+
+impl Strategy {
+    /// Returns the word the configuration uses.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::LatencyWeighted => "latency_weighted",
+            Self::LeastLatency => "least_latency",
+            Self::Cheapest => "cheapest",
+            Self::Priority => "priority",
+        }
+    }
+}
+
+/// How a request finds its endpoint, and how long it tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Who is tried first.
+    pub strategy: Strategy,
+    /// Attempts over different endpoints, the first included; 1 to 100.
+    pub max_attempts: u32,
+    /// Extra attempts per first attempt, plus one a second.
+    pub retry_budget: Ratio,
+    /// Mean ceiling of the first wait before the same endpoint is tried again.
+    pub backoff_base: Duration,
+    /// Longest such wait; `backoff_base` or more.
+    pub backoff_max: Duration,
+    /// How long connecting, TLS included, may take.
+    pub connect_timeout: Duration,
+    /// How long the first byte of an answer may take.
+    pub first_byte_timeout: Duration,
+    /// How long a stream may stay silent between two chunks.
+    pub idle_timeout: Duration,
+    /// How long a request waits for a rate-limited endpoint; zero: not at all.
+    pub queue_max_wait: Duration,
+    /// How many requests wait so at once; zero: none.
+    pub queue_max_length: usize,
+}
+
+/// Someone who may ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Client {
+    /// Unique among the clients.
+    pub name: Arc<str>,
+    /// SHA-256 of the key; unique among the clients.
+    pub key_sha256: [u8; 32],
+    /// Public models allowed, as globs; one or more.
+    pub models: Vec<WildMatch>,
+}
+
+impl Client {
+    /// Says whether the client may use the public model `name`.
+    pub fn may_use(&self, name: &str) -> bool {
+        self.models.iter().any(|glob| glob.matches(name))
+    }
+}
+
+/// Where an upstream is: `http` or `https`, a host, a port and a path prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BaseUrl {
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Host name in lower case, or an IP address; IPv6 without brackets.
+    pub host: Arc<str>,
+    /// Port; 80 or 443 where the URL names none.
+    pub port: u16,
+    /// Prefix of every path: empty, or `/…` without a slash at its end.
+    pub path: Arc<str>,
+}
+
+impl BaseUrl {
+    /// Returns what goes into the `Host` header: the port only when it is not
+    /// the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.to_string()
+        };
+        match (self.tls, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+    }
+}

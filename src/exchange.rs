@@ -1,0 +1,292 @@
+//! The life of one request, from its head to the last byte of its answer.
+//!
+//! ```text
+//!   intake ──▶ pick ──▶ attempt ──▶ answer
+//!               ▲          │ failed before the client's first byte
+//!               └──────────┘ another endpoint, if budget and time allow
+//! ```
+//!
+//! [`intake`] reads and checks; the worker's router picks a target;
+//! [`attempt`] sends, judges and settles; [`answer`] builds what the client
+//! sees.
+
+mod answer;
+mod attempt;
+pub(crate) mod intake;
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use actix_web::{HttpRequest, HttpResponse, web::Payload};
+use breakerbox_actors::{
+    clock,
+    error::{Unavailable, UnavailableKind},
+    lease::Lease,
+    messages::{Pick, Queue},
+    table::Plan,
+    target::Target,
+};
+use rand::RngExt;
+
+use crate::{
+    dialect::openai::{Api, request::BadRequest},
+    error::{GatewayError, Reasons, near_names},
+    generation::Generation,
+    upstream::{self, Lines},
+    worker::Worker,
+};
+use answer::Story;
+use attempt::{Blame, Failed, Tried};
+use intake::Intake;
+
+/// Serves one request.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    api: Api,
+    request: &HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let mut story = Story::begin(request);
+    let generation = worker.generation();
+    let guard = worker.metrics.borrow_mut().arrived(api);
+    let served = match intake::take_in(&generation, api, request, payload).await {
+        Err(error) => Err(error),
+        Ok(intake) => {
+            let table = worker.shared.engine.table();
+            match table.plan(&intake.peek.model) {
+                Some(plan) => {
+                    story.asked = Some(plan.model.clone());
+                    let exchange = Exchange {
+                        worker: &worker,
+                        generation,
+                        lines: upstream::headers::forwarded(request.headers()),
+                        plan: plan.clone(),
+                        intake,
+                    };
+                    exchange.run(&mut story).await
+                }
+                None => Err(not_found(&generation, &table, request, &intake.peek.model)),
+            }
+        }
+    };
+    let response = served.unwrap_or_else(|error| story.tell_error(&error));
+    worker
+        .metrics
+        .borrow_mut()
+        .answered(guard, story.asked.as_ref(), response.status(), &story);
+    response
+}
+
+/// Names only models that this client may use.
+fn not_found(
+    generation: &Generation,
+    table: &breakerbox_actors::table::Table,
+    request: &HttpRequest,
+    model: &str,
+) -> GatewayError {
+    let clients = &generation.config.clients;
+    let client = intake::authenticate(clients, request.headers()).unwrap_or_default();
+    let visible = |name: &&str| client.is_none_or(|client| client.may_use(name));
+    let known = table.models().map(|plan| &*plan.model).filter(visible);
+    GatewayError::ModelNotFound {
+        model: model.to_owned(),
+        near: near_names(model, known),
+    }
+}
+
+/// One accepted request, on its way through attempts.
+struct Exchange<'a> {
+    worker: &'a Rc<Worker>,
+    generation: Arc<Generation>,
+    /// The client's header lines that go upstream.
+    lines: Lines,
+    plan: Arc<Plan>,
+    intake: Intake,
+}
+
+impl Exchange<'_> {
+    /// Tries targets until one answers, or until trying on would be wrong.
+    async fn run(&self, story: &mut Story) -> Result<HttpResponse, GatewayError> {
+        self.check_pin()?;
+        let routing = &self.generation.config.routing;
+        let mut tried: Vec<Arc<Target>> = Vec::new();
+        let mut failures: Vec<Failed> = Vec::new();
+        let mut rounds = 0;
+        loop {
+            let lease = match self.lease(&tried, story.attempts > 0).await? {
+                Ok(lease) => lease,
+                Err(refusal) => {
+                    let again = refusal.kind == UnavailableKind::Tried
+                        && failures.last().is_some_and(Failed::may_repeat)
+                        && self.back_off(rounds).await;
+                    if again {
+                        // Every endpoint was tried once: the same ones again.
+                        rounds += 1;
+                        tried.clear();
+                        continue;
+                    }
+                    return Err(self.give_up(&failures, Some(&refusal)));
+                }
+            };
+            story.attempts += 1;
+            tried.push(lease.target().clone());
+            match self.attempt(lease, story).await {
+                Tried::Answered(response) => return Ok(response),
+                Tried::OutOfTime => return Err(GatewayError::UpstreamTimeout {
+                    attempts: reasons(&failures),
+                }),
+                Tried::Failed(failed) => {
+                    tracing::debug!(
+                        endpoint = %failed.target,
+                        reason = failed.label,
+                        attempt = story.attempts,
+                        "attempt failed"
+                    );
+                    self.worker.metrics.borrow_mut().failed_over(&failed);
+                    failures.push(failed);
+                }
+            }
+            if story.attempts >= routing.max_attempts || clock::now() >= self.intake.deadline {
+                return Err(self.give_up(&failures, None));
+            }
+        }
+    }
+
+    fn check_pin(&self) -> Result<(), GatewayError> {
+        let Some(pin) = &self.intake.pin else {
+            return Ok(());
+        };
+        let mut names = self.plan.entries().map(|entry| entry.target.id().endpoint());
+        if names.any(|name| **name == **pin) {
+            return Ok(());
+        }
+        Err(GatewayError::BadRequest(BadRequest {
+            param: Some("x-breakerbox-endpoint".to_owned()),
+            message: "No endpoint of this name serves the model.".to_owned(),
+        }))
+    }
+
+    /// Asks the router for a lease; waits in its queue if that can help.
+    async fn lease(
+        &self,
+        tried: &[Arc<Target>],
+        extra: bool,
+    ) -> Result<Result<Lease, Unavailable>, GatewayError> {
+        let pick = Pick {
+            plan: self.plan.clone(),
+            except: tried.to_vec(),
+            pin: self.intake.pin.as_deref().map(Arc::from),
+            estimate: self.intake.estimate,
+            extra,
+        };
+        let router = &self.worker.router;
+        // A router that restarts loses the message it was handling, no more.
+        let lost = |_| GatewayError::Internal;
+        let refusal = match router.send(pick.clone()).await {
+            Ok(Ok(lease)) => return Ok(Ok(lease)),
+            Ok(Err(refusal)) => refusal,
+            Err(_) => match router.send(pick.clone()).await.map_err(lost)? {
+                Ok(lease) => return Ok(Ok(lease)),
+                Err(refusal) => refusal,
+            },
+        };
+        let now = clock::now();
+        let max_wait = self.generation.config.routing.queue_max_wait;
+        let deadline = (now + max_wait).min(self.intake.deadline);
+        if refusal.kind == UnavailableKind::OverBudget || !refusal.may_wait_until(deadline, now) {
+            return Ok(Err(refusal));
+        }
+        let answer = router.send(Queue { pick, deadline }).await.map_err(lost)?;
+        self.worker.metrics.borrow_mut().waited(now);
+        Ok(answer)
+    }
+
+    /// Waits before the same endpoints are tried again; `false` if the
+    /// request's time does not allow it.
+    async fn back_off(&self, rounds: u32) -> bool {
+        let routing = &self.generation.config.routing;
+        // Full jitter. Source: AWS Architecture Blog, "Exponential Backoff and
+        // Jitter" (2015).
+        let ceiling = routing.backoff_base.saturating_mul(1 << rounds.min(16));
+        let wait = ceiling
+            .min(routing.backoff_max)
+            .mul_f64(rand::rng().random::<f64>());
+        if clock::now() + wait >= self.intake.deadline {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        true
+    }
+
+    /// Says why there is no answer: the last failure, or why nobody could be
+    /// asked any more.
+    fn give_up(&self, failures: &[Failed], refusal: Option<&Unavailable>) -> GatewayError {
+        let model = || self.plan.model.to_string();
+        let nobody = refusal.filter(|it| {
+            failures.is_empty()
+                || matches!(it.kind, UnavailableKind::Out | UnavailableKind::RateLimited)
+        });
+        if let Some(refusal) = nobody
+            && !(failures.iter().any(|it| it.blame == Blame::Key) && all_keys(refusal))
+        {
+            let retry_after = wait(refusal, clock::now());
+            let reasons = excluded(refusal, failures);
+            return match refusal.kind {
+                UnavailableKind::RateLimited => GatewayError::RateLimited {
+                    model: model(),
+                    retry_after,
+                    reasons,
+                },
+                UnavailableKind::QueueFull => GatewayError::Overloaded { retry_after },
+                _ => GatewayError::NoEndpoint {
+                    model: model(),
+                    retry_after,
+                    reasons,
+                },
+            };
+        }
+        let attempts = reasons(failures);
+        match failures.last().map(|it| it.blame) {
+            Some(Blame::Key) => GatewayError::UpstreamAuth { attempts },
+            Some(Blame::Slowness) => GatewayError::UpstreamTimeout { attempts },
+            Some(Blame::RateLimit { until }) => GatewayError::RateLimited {
+                model: model(),
+                retry_after: until.unwrap_or(crate::error::MAX_RETRY_AFTER),
+                reasons: attempts,
+            },
+            Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
+        }
+    }
+
+}
+
+/// Whether a refusal is only about keys that upstreams rejected.
+fn all_keys(refusal: &Unavailable) -> bool {
+    use breakerbox_actors::error::Why;
+    let mut reasons = refusal.exclusions.iter().map(|it| it.why);
+    reasons.all(|why| matches!(why, Why::KeyRejected | Why::Tried | Why::NotPinned))
+}
+
+/// How long until somebody may be back, as far as anyone knows: 1 s if nobody does.
+fn wait(refusal: &Unavailable, now: Instant) -> std::time::Duration {
+    let until = refusal.until();
+    until.map_or(std::time::Duration::from_secs(1), |at| {
+        at.saturating_duration_since(now)
+    })
+}
+
+fn reasons(failures: &[Failed]) -> Reasons {
+    let failures = failures.iter();
+    failures
+        .map(|it| (it.target.endpoint().clone(), it.label))
+        .collect()
+}
+
+/// Each endpoint with why it is out; one that was tried, with how it failed.
+fn excluded(refusal: &Unavailable, failures: &[Failed]) -> Reasons {
+    let reason = |it: &breakerbox_actors::error::Exclusion| {
+        let failed = failures.iter().rev().find(|failed| failed.target == it.target);
+        let label = failed.map_or(it.why.label(), |failed| failed.label);
+        (it.target.endpoint().clone(), label)
+    };
+    refusal.exclusions.iter().map(reason).collect()
+}

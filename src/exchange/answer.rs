@@ -1,0 +1,145 @@
+//! What the client sees: status, headers, and what happened on the way.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use breakerbox_actors::{clock, id::TargetId};
+use uuid::Uuid;
+
+use crate::{
+    error::GatewayError,
+    upstream::{AnswerHeaders, headers::returned},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ENDPOINT: HeaderName = HeaderName::from_static("x-breakerbox-endpoint");
+const MODEL: HeaderName = HeaderName::from_static("x-breakerbox-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-breakerbox-attempts");
+const FALLBACK: HeaderName = HeaderName::from_static("x-breakerbox-fallback");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-breakerbox-overhead-ms");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// The longest id of a client's own that is kept, in bytes.
+const MAX_ID: usize = 128;
+
+/// What happened to one request so far, for its headers and metrics.
+#[derive(Debug)]
+pub(crate) struct Story {
+    /// The public model asked for, once it is known to be one.
+    pub(crate) asked: Option<Arc<str>>,
+    /// Attempts made.
+    pub(super) attempts: u32,
+    id: HeaderValue,
+    began: Instant,
+    upstream: Duration,
+    target: Option<TargetId>,
+}
+
+impl Story {
+    /// Begins with the request's head; keeps the client's id if it is a fair one.
+    pub(super) fn begin(request: &HttpRequest) -> Self {
+        let own = request.headers().get(&REQUEST_ID);
+        let fair = |id: &&HeaderValue| {
+            let id = id.as_bytes();
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+            !id.is_empty() && id.len() <= MAX_ID && id.iter().all(plain)
+        };
+        Self {
+            asked: None,
+            attempts: 0,
+            id: own.filter(fair).cloned().unwrap_or_else(fresh_id),
+            began: clock::now(),
+            upstream: Duration::ZERO,
+            target: None,
+        }
+    }
+
+    /// Notes whom the present attempt asks.
+    pub(super) fn goes_to(&mut self, target: &TargetId) {
+        self.target = Some(target.clone());
+    }
+
+    /// Notes that the gateway waited for an upstream since `since`.
+    pub(super) fn waited(&mut self, since: Instant) {
+        self.upstream += clock::now().saturating_duration_since(since);
+    }
+
+    /// Returns how long the request has been here.
+    pub(crate) fn age(&self) -> Duration {
+        clock::now().saturating_duration_since(self.began)
+    }
+
+    /// Returns how long it has been here without waiting for an upstream.
+    pub(crate) fn overhead(&self) -> Duration {
+        self.age().saturating_sub(self.upstream)
+    }
+
+    /// Begins an answer with the provider's status and its headers that may pass.
+    pub(super) fn tell(&self, status: StatusCode, headers: &AnswerHeaders) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(status);
+        for line in returned(headers) {
+            response.append_header(line);
+        }
+        self.sign(&mut response);
+        response
+    }
+
+    /// Begins a stream: never buffered, cached or transformed on the way.
+    pub(super) fn tell_stream(
+        &self,
+        status: StatusCode,
+        headers: &AnswerHeaders,
+    ) -> HttpResponseBuilder {
+        let mut response = self.tell(status, headers);
+        response
+            .insert_header((header::CONTENT_TYPE, "text/event-stream; charset=utf-8"))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .insert_header((ACCEL_BUFFERING, "no"));
+        response
+    }
+
+    /// Builds the answer to a request that got none.
+    pub(super) fn tell_error(&self, error: &GatewayError) -> HttpResponse {
+        let mut response = error.error_response();
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, self.id.clone());
+        headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
+        response
+    }
+
+    fn sign(&self, response: &mut HttpResponseBuilder) {
+        response
+            .insert_header((REQUEST_ID, self.id.clone()))
+            .insert_header((ATTEMPTS, self.attempts))
+            .insert_header((OVERHEAD, millis(self.overhead())));
+        if let Some(target) = &self.target {
+            response
+                .insert_header((ENDPOINT, &**target.endpoint()))
+                .insert_header((MODEL, &**target.model()));
+            if let Some(asked) = self.asked.as_ref().filter(|it| *it != target.model()) {
+                response.insert_header((FALLBACK, format!("{asked}>{}", target.model())));
+            }
+        }
+    }
+}
+
+fn fresh_id() -> HeaderValue {
+    let mut text = [0; 4 + uuid::fmt::Simple::LENGTH];
+    let (prefix, id) = text.split_at_mut(4);
+    prefix.copy_from_slice(b"req_");
+    Uuid::now_v7().simple().encode_lower(id);
+    // Hexadecimal digits are always a header's value.
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("req_"))
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64() * 1e3)
+}

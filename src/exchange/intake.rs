@@ -1,0 +1,181 @@
+//! What came in: who asks, for what, and is it worth an attempt.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap},
+    web::{Bytes, BytesMut, Payload},
+};
+use breakerbox_actors::{clock, state::estimate::Estimate};
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    config::Client,
+    dialect::openai::{
+        Api,
+        request::{BadRequest, Peek, peek},
+    },
+    error::GatewayError,
+    generation::Generation,
+};
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The first allocation for a body whose length is announced; the rest is
+/// taken as it comes, so that an announcement alone costs nothing.
+const FIRST_RESERVE: usize = 64 * 1024;
+
+/// A request that may be sent on.
+#[derive(Debug)]
+pub(super) struct Intake {
+    /// The body, and what routing needs of it.
+    pub(super) peek: Peek,
+    /// Tokens it may use.
+    pub(super) estimate: Estimate,
+    /// The only endpoint that will do, if the client named one.
+    pub(super) pin: Option<String>,
+    /// When the client must have its answer's first byte.
+    pub(super) deadline: Instant,
+}
+
+/// Reads and checks a request.
+///
+/// # Errors
+///
+/// The [`GatewayError`] the client is to be told; no endpoint was involved.
+pub(super) async fn take_in(
+    generation: &Generation,
+    api: Api,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Intake, GatewayError> {
+    let config = &generation.config;
+    let headers = request.headers();
+    let client = authenticate(&config.clients, headers)?;
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        // Never unpacked here: a small bomb would take all memory.
+        return Err(GatewayError::EncodedBody);
+    }
+    let now = clock::now();
+    let deadline = now + timeout(headers, config.server.request_timeout)?;
+    let body = collect(headers, payload, config.server.max_body).await?;
+    let peek = peek(&body, api)?;
+    if client.is_some_and(|client| !client.may_use(&peek.model)) {
+        return Err(GatewayError::ModelNotAllowed { model: peek.model });
+    }
+    let pin = match headers.get("x-breakerbox-endpoint") {
+        None => None,
+        Some(name) => Some(name.to_str().map_err(|_| bad_header("endpoint"))?.to_owned()),
+    };
+    let output = match api {
+        Api::Embeddings => Some(0),
+        _ => peek.max_output_tokens,
+    };
+    let mut estimate = Estimate::new(body.len(), output);
+    estimate.output = estimate.output.saturating_mul(peek.n.max(1));
+    Ok(Intake {
+        peek,
+        estimate,
+        pin,
+        deadline,
+    })
+}
+
+/// Returns the client whose key `headers` carry; `None` when none is needed.
+///
+/// All keys are compared, each in constant time, so that time tells nothing.
+pub(crate) fn authenticate<'a>(
+    clients: &'a [Client],
+    headers: &HeaderMap,
+) -> Result<Option<&'a Client>, GatewayError> {
+    if clients.is_empty() {
+        return Ok(None);
+    }
+    let key = presented(headers).ok_or(GatewayError::InvalidApiKey)?;
+    let hash: [u8; 32] = Sha256::digest(key).into();
+    let mut found = None;
+    for client in clients {
+        if bool::from(client.key_sha256.ct_eq(&hash)) {
+            found = Some(client);
+        }
+    }
+    found.map(Some).ok_or(GatewayError::InvalidApiKey)
+}
+
+/// Returns the key, wherever this client's SDK puts it.
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let value = value.as_bytes();
+        let (scheme, key) = value.split_at_checked(7)?;
+        return scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii());
+    }
+    ["x-api-key", "api-key", "x-goog-api-key"]
+        .iter()
+        .find_map(|name| headers.get(*name))
+        .map(|value| value.as_bytes())
+}
+
+fn timeout(headers: &HeaderMap, most: Duration) -> Result<Duration, GatewayError> {
+    let Some(value) = headers.get("x-breakerbox-deadline-ms") else {
+        return Ok(most);
+    };
+    let millis = value.to_str().ok().and_then(|text| text.parse().ok());
+    let millis = millis.ok_or_else(|| bad_header("deadline-ms"))?;
+    Ok(most.min(Duration::from_millis(millis)))
+}
+
+fn bad_header(name: &str) -> GatewayError {
+    GatewayError::BadRequest(BadRequest {
+        param: Some(format!("x-breakerbox-{name}")),
+        message: match name {
+            "deadline-ms" => "The header must be a whole number of milliseconds.".to_owned(),
+            _ => "The header must be the name of an endpoint.".to_owned(),
+        },
+    })
+}
+
+/// Reads the whole body, up to `limit` bytes and [`BODY_TIMEOUT`].
+async fn collect(
+    headers: &HeaderMap,
+    mut payload: Payload,
+    limit: usize,
+) -> Result<Bytes, GatewayError> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(GatewayError::BodyTooLarge { limit });
+    }
+    let reading = async {
+        let mut first = None;
+        let mut rest = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| GatewayError::BodyTimeout)?;
+            if rest.is_empty() && first.is_none() {
+                // Most bodies come in one piece and are never copied.
+                first = Some(chunk);
+                continue;
+            }
+            if let Some(first) = first.take() {
+                rest.reserve(announced.unwrap_or(0).min(FIRST_RESERVE));
+                rest.extend_from_slice(&first);
+            }
+            if rest.len() + chunk.len() > limit {
+                return Err(GatewayError::BodyTooLarge { limit });
+            }
+            rest.extend_from_slice(&chunk);
+        }
+        let body = first.unwrap_or_else(|| rest.freeze());
+        if body.len() > limit {
+            return Err(GatewayError::BodyTooLarge { limit });
+        }
+        Ok(body)
+    };
+    tokio::time::timeout(BODY_TIMEOUT, reading)
+        .await
+        .unwrap_or(Err(GatewayError::BodyTimeout))
+}

@@ -1,0 +1,269 @@
+//! Every wait has its deadline. The clock is paused: no test waits for real.
+
+use breakerbox_actors::clock;
+
+use crate::upstream::testing::until;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+const HASTY: Deadlines = Deadlines {
+    connect: Duration::from_secs(2),
+    first_byte: Duration::from_secs(60),
+    idle: Duration::from_secs(30),
+    total: None,
+};
+
+/// Sends; returns what came and the seconds it took.
+async fn timed(server: &Server, body: Bytes, deadlines: Deadlines) -> (&'static str, u64) {
+    let started = clock::now();
+    let label = match post(&client(), &server.origin(), body, deadlines).await {
+        Ok(answer) => match text(answer).await {
+            Ok(_) => "ok",
+            Err(label) => label,
+        },
+        Err(error) => error.label(),
+    };
+    (label, (clock::now() - started).as_secs())
+}
+
+async fn silent_after(text: &'static str) -> Server {
+    Server::start(move |_, mut peer| async move {
+        peer.request().await;
+        peer.send(text).await;
+        peer.closed().await;
+    })
+    .await
+}
+
+#[actix::test]
+async fn silence_before_the_answer_ends_at_the_first_byte_deadline() {
+    tokio::time::pause();
+    let server = silent_after("").await;
+    let ended = timed(&server, Bytes::new(), HASTY).await;
+    assert_eq!(ended, ("first_byte_timeout", 60));
+}
+
+#[actix::test]
+async fn a_head_must_come_whole() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\n").await;
+        loop {
+            peer.send("A: b\r\n").await;
+            tokio::time::sleep(SECOND).await;
+        }
+    })
+    .await;
+    let ended = timed(&server, Bytes::new(), HASTY).await;
+    assert_eq!(ended, ("first_byte_timeout", 60));
+}
+
+#[actix::test]
+async fn an_endpoint_that_stops_reading_is_told_apart() {
+    tokio::time::pause();
+    let server = Server::start(|_, peer| async move {
+        std::future::pending::<()>().await;
+        drop(peer);
+    })
+    .await;
+    let upload = Bytes::from(vec![b'x'; 32 << 20]);
+    assert_eq!(timed(&server, upload, HASTY).await, ("write_timeout", 60));
+}
+
+#[actix::test]
+async fn a_stalled_body_ends_at_the_idle_deadline() {
+    tokio::time::pause();
+    let server = silent_after("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
+    let ended = timed(&server, Bytes::new(), HASTY).await;
+    assert_eq!(ended, ("idle_timeout", 30));
+}
+
+#[actix::test]
+async fn a_slow_body_completes() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
+        for _ in 0..48 {
+            tokio::time::sleep(25 * SECOND).await;
+            peer.send("2\r\nok\r\n").await;
+        }
+        peer.send("0\r\n\r\n").await;
+    })
+    .await;
+    assert_eq!(timed(&server, Bytes::new(), HASTY).await, ("ok", 1200));
+}
+
+#[actix::test]
+async fn the_total_deadline_ends_everything() {
+    let total = |seconds| Deadlines {
+        total: Some(clock::now() + seconds * SECOND),
+        ..HASTY
+    };
+    tokio::time::pause();
+    let server = silent_after("").await;
+    assert_eq!(
+        timed(&server, Bytes::new(), total(5)).await,
+        ("deadline", 5)
+    );
+    let server = silent_after("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
+    assert_eq!(
+        timed(&server, Bytes::new(), total(5)).await,
+        ("deadline", 5)
+    );
+    let drip = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
+        loop {
+            peer.send("2\r\nok\r\n").await;
+            tokio::time::sleep(SECOND / 10).await;
+        }
+    })
+    .await;
+    assert_eq!(timed(&drip, Bytes::new(), total(5)).await, ("deadline", 5));
+}
+
+#[actix::test]
+async fn a_slow_reader_does_not_make_its_endpoint_idle() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+            .await;
+        tokio::time::sleep(110 * SECOND).await;
+        peer.send("cd").await;
+        peer.closed().await;
+    })
+    .await;
+    let mut answer = post(&client(), &server.origin(), "", HASTY).await.unwrap();
+    assert_eq!(answer.body.next().await.unwrap().unwrap(), "ab");
+    tokio::time::sleep(100 * SECOND).await;
+    assert_eq!(answer.body.next().await.unwrap().unwrap(), "cd");
+}
+
+#[actix::test]
+async fn a_handshake_that_never_ends_is_a_connect_timeout() {
+    let server = Server::start(|_, mut peer| async move { peer.closed().await }).await;
+    tokio::time::pause();
+    let started = clock::now();
+    let silent = origin(&format!("https://{}", server.address));
+    let late = post(&client(), &silent, "", HASTY).await.unwrap_err();
+    assert!(matches!(
+        late,
+        SendError::ConnectTimeout(crate::upstream::ConnectStep::Tls)
+    ));
+    assert_eq!((clock::now() - started).as_secs(), 2);
+}
+
+#[actix::test]
+async fn a_connection_that_is_never_accepted_is_a_connect_timeout() {
+    // A listener that accepts nobody drops what does not fit its queue.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let full = origin(&format!("http://{address}"));
+    tokio::time::pause();
+    let mut held = Vec::new();
+    let late = loop {
+        assert!(held.len() < 8, "the queue never fills");
+        let dial = crate::upstream::connect::connect(&full, clock::now() + 2 * SECOND);
+        match dial.await {
+            Ok(connected) => held.push(connected),
+            Err(late) => break late,
+        }
+    };
+    assert!(
+        ["connect", "connect_timeout"].contains(&late.label()),
+        "{late}"
+    );
+}
+
+#[actix::test]
+async fn a_kept_connection_lost_late_was_not_stale() {
+    tokio::time::pause();
+    for (wait, accepted) in [(SECOND, 2), (3 * SECOND, 1)] {
+        let server = Server::start(move |number, mut peer| async move {
+            peer.request().await;
+            peer.ok("ok").await;
+            peer.request().await;
+            if number == 0 {
+                tokio::time::sleep(wait).await;
+            }
+        })
+        .await;
+        let (client, origin) = (client(), server.origin());
+        for round in 0..2 {
+            let answer = post(&client, &origin, "", HASTY).await;
+            match (round, accepted, answer) {
+                (1, 1, lost) => assert_eq!(lost.unwrap_err().label(), "closed"),
+                (_, _, answer) => drop(text(answer.unwrap()).await.unwrap()),
+            }
+        }
+        assert_eq!(server.accepted(), accepted, "{wait:?}");
+    }
+}
+
+#[actix::test]
+async fn idle_connections_are_not_used_again_and_closed() {
+    tokio::time::pause();
+    let closed = Rc::new(std::cell::Cell::new(0));
+    let count = Rc::clone(&closed);
+    let server = Server::start(move |_, mut peer| {
+        let count = Rc::clone(&count);
+        async move {
+            while peer.request().await.is_some() {
+                peer.ok("ok").await;
+            }
+            count.set(count.get() + 1);
+        }
+    })
+    .await;
+    let (client, origin) = (client(), server.origin());
+    let ask = async || {
+        let answer = post(&client, &origin, "", HASTY).await.unwrap();
+        let reused = answer.reused;
+        text(answer).await.unwrap();
+        reused
+    };
+    assert!(!ask().await);
+    tokio::time::sleep(9 * SECOND).await;
+    assert!(ask().await);
+    tokio::time::sleep(10 * SECOND).await;
+    assert!(!ask().await);
+    tokio::time::sleep(15 * SECOND).await;
+    assert_eq!(client.pool.len(), 0);
+    until(|| closed.get() == 2).await;
+}
+
+#[actix::test]
+async fn old_connections_are_closed_however_busy() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        while peer.request().await.is_some() {
+            peer.ok("ok").await;
+        }
+    })
+    .await;
+    let (client, origin) = (client(), server.origin());
+    let mut reused = Vec::new();
+    for _ in 0..14 {
+        let answer = post(&client, &origin, "", HASTY).await.unwrap();
+        reused.push(answer.reused);
+        text(answer).await.unwrap();
+        tokio::time::sleep(9 * SECOND).await;
+    }
+    assert_eq!(reused.iter().filter(|reused| !**reused).count(), 1);
+    for _ in 0..60 {
+        let answer = post(&client, &origin, "", HASTY).await.unwrap();
+        text(answer).await.unwrap();
+        tokio::time::sleep(9 * SECOND).await;
+    }
+    assert_eq!(server.accepted(), 2);
+}

@@ -1,0 +1,88 @@
+//! From an origin to a connected socket.
+
+use std::{
+    cell::Cell,
+    io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    sync::Arc,
+    time::Instant,
+};
+
+use breakerbox_actors::clock;
+use tokio::{
+    net::TcpStream,
+    task::spawn_blocking,
+    time::{timeout, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    error::{ConnectStep, SendError},
+    io::Io,
+    origin::{Host, Origin},
+};
+
+/// Resolves, connects and shakes hands, all before `deadline`.
+///
+/// # Errors
+///
+/// [`SendError`]'s `Dns`, `Connect`, `Tls` or `ConnectTimeout`.
+pub(super) async fn connect(origin: &Origin, deadline: Instant) -> Result<Io, SendError> {
+    let step = Cell::new(ConnectStep::Dns);
+    let connected = timeout_at(deadline.into(), async {
+        let addresses = resolve(origin).await.map_err(SendError::Dns)?;
+        step.set(ConnectStep::Tcp);
+        let socket = dial(&addresses, deadline)
+            .await
+            .map_err(SendError::Connect)?;
+        // Small writes must not wait for the answer to earlier ones.
+        socket.set_nodelay(true).map_err(SendError::Connect)?;
+        let Some(tls) = origin.tls() else {
+            return Ok(Io::Plain(socket));
+        };
+        step.set(ConnectStep::Tls);
+        let session = TlsConnector::from(Arc::clone(&tls.config))
+            .connect(tls.name.clone(), socket)
+            .await
+            .map_err(SendError::Tls)?;
+        Ok(Io::Tls(Box::new(session)))
+    });
+    match connected.await {
+        Ok(result) => result,
+        Err(_) => Err(SendError::ConnectTimeout(step.get())),
+    }
+}
+
+async fn resolve(origin: &Origin) -> io::Result<Vec<SocketAddr>> {
+    let (name, port) = match origin.host() {
+        Host::Address(address) => return Ok(vec![*address]),
+        Host::Name(name, port) => (Arc::clone(name), *port),
+    };
+    let permit = Arc::clone(origin.lookups())
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    // The permit goes with the thread: a lookup that nobody waits for any more
+    // still holds its thread.
+    let lookup = spawn_blocking(move || {
+        let _permit = permit;
+        (&*name, port).to_socket_addrs().map(Vec::from_iter)
+    });
+    lookup.await.map_err(io::Error::other)?
+}
+
+/// Tries the addresses in the resolver's order, each for an equal share of the
+/// time left, so that a dead first address does not use up all of it.
+async fn dial(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for (index, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(clock::now());
+        let share = left / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,136 @@
+//! What an error answer's body says, whoever wrote it.
+
+use serde_json::Value;
+
+/// The longest error body worth reading, in bytes.
+pub const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// The parts of an error body that tell one cause from another.
+///
+/// Knows `{"error":{"message","type","code","retry_after"}}` (OpenAI and most
+/// others), the same in a list (Gemini's OpenAI dialect), `{"error":"…"}`, and
+/// the fields without the envelope. Anything else is empty, never an error: the
+/// status has been read already.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ErrorBody {
+    /// `code` and `type`, in lower case; the provider's own words.
+    pub(super) words: Vec<String>,
+    /// `message`, in lower case; may quote the client's request.
+    pub(super) message: String,
+    /// `retry_after`, as text.
+    pub(super) retry_after: Option<String>,
+}
+
+impl ErrorBody {
+    pub(super) fn parse(body: &[u8]) -> Self {
+        let Ok(body) = serde_json::from_slice::<Value>(body) else {
+            return Self::default();
+        };
+        let outer = body.get(0).unwrap_or(&body);
+        let inner = outer.get("error").unwrap_or(outer);
+        let text = |key| inner.get(key).and_then(Value::as_str);
+        let message = inner.as_str().or_else(|| text("message"));
+        let retry_after = inner
+            .get("retry_after")
+            .or_else(|| outer.get("retry_after"))
+            .and_then(|value| match value {
+                Value::Number(number) => Some(number.to_string()),
+                Value::String(text) => Some(text.clone()),
+                _ => None,
+            });
+        Self {
+            words: ["code", "type"]
+                .into_iter()
+                .filter_map(text)
+                .map(str::to_ascii_lowercase)
+                .collect(),
+            message: message.unwrap_or_default().to_ascii_lowercase(),
+            retry_after,
+        }
+    }
+
+    /// Whether the provider says that it wants to be paid first.
+    ///
+    /// Of the message only the beginning counts, and only a whole sentence of
+    /// Anthropic's, who have no code for it: a message may quote what a client
+    /// wrote, and no client may put an endpoint out of service with a phrase.
+    pub(super) fn wants_money(&self) -> bool {
+        let about_money = |word: &String| {
+            ["credit", "billing", "quota", "insufficient_balance"]
+                .iter()
+                .any(|term| word.contains(term))
+        };
+        self.words.iter().any(about_money)
+            || self.message.starts_with("your credit balance is too low")
+    }
+
+    /// Whether a quota of the day, not of the minute, is used up.
+    ///
+    /// Only asked about a 429, whose message quotes no request.
+    pub(super) fn is_daily(&self) -> bool {
+        let daily = |text: &str| {
+            ["per day", "per-day", "per_day", "(rpd)", "(tpd)", "daily"]
+                .iter()
+                .any(|term| text.contains(term))
+        };
+        daily(&self.message) || self.words.iter().any(|word| daily(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_known_shape_is_read() {
+        for body in [
+            r#"{"error":{"code":"Quota_X","message":"No"}}"#,
+            r#"[{"error":{"code":"Quota_X","message":"No"}}]"#,
+            r#"{"code":"Quota_X","message":"No"}"#,
+        ] {
+            let read = ErrorBody::parse(body.as_bytes());
+            assert_eq!(read.words, ["quota_x"], "{body}");
+            assert_eq!(read.message, "no", "{body}");
+        }
+        assert_eq!(ErrorBody::parse(br#"{"error":"No"}"#).message, "no");
+        for body in [
+            "",
+            "<html>",
+            "null",
+            "[]",
+            "7",
+            r#"{"error":null}"#,
+            "{\"error\":",
+        ] {
+            assert_eq!(
+                ErrorBody::parse(body.as_bytes()),
+                ErrorBody::default(),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_code_may_be_a_number() {
+        let read = ErrorBody::parse(br#"{"error":{"code":400,"type":"T","retry_after":1.5}}"#);
+        assert_eq!(read.words, ["t"]);
+        assert_eq!(read.retry_after.as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn a_client_cannot_speak_for_the_provider() {
+        let quoting = br#"{"error":{"code":"invalid_value","message":"Invalid value: 'your credit balance is too low, billing, quota'"}}"#;
+        assert!(!ErrorBody::parse(quoting).wants_money());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(body in prop::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,80}") {
+            ErrorBody::parse(&body);
+            ErrorBody::parse(text.as_bytes());
+            ErrorBody::parse(format!(r#"{{"error":{text}}}"#).as_bytes());
+        }
+    }
+}

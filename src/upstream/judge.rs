@@ -1,0 +1,250 @@
+//! What an answer means: for the client, and for the endpoint that gave it.
+
+use std::time::SystemTime;
+
+use actix_http::StatusCode;
+use breakerbox_actors::state::event::{FailureKind, Outcome};
+
+use super::{
+    error_body::ErrorBody,
+    head::{AnswerHeaders, Framing},
+    retry_after,
+};
+
+/// What to do with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its head is that of a good answer; its body has yet to prove it.
+    Accept,
+    /// The endpoint says that the request is wrong. Hand its answer to the
+    /// client as it is; another endpoint would say the same. Settles as
+    /// [`Outcome::ClientFault`].
+    PassThrough,
+    /// Nothing for the client. Settle with this outcome and try elsewhere.
+    Elsewhere(Outcome),
+}
+
+/// An answer as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: &'a AnswerHeaders,
+    /// How its body is delimited.
+    pub framing: Framing,
+    /// The body of an error, up to [`MAX_ERROR_BODY`](super::MAX_ERROR_BODY)
+    /// bytes; empty for a success, and when it could not be read.
+    pub body: &'a [u8],
+    /// The wall time, to read dates against.
+    pub now: SystemTime,
+}
+
+/// Whether [`judge`] wants to see the body of an answer with this status.
+pub fn wants_body(status: StatusCode) -> bool {
+    status.is_client_error()
+}
+
+/// Judges an answer.
+///
+/// * 2xx: accepted if a body can follow that shows its own end. 204, 205, 206,
+///   an empty or close-delimited body, HTML and encoded bodies are malformed.
+/// * 1xx, 3xx, 408, 5xx and unknown statuses: a failure. Redirects are never
+///   followed: a request's key and text go where the configuration says.
+/// * 401, 402, 403, and a 400 whose error code speaks of credit, billing or
+///   quota: our key or our account is refused.
+/// * 429: rate limited. But when its error code speaks of credit, billing or
+///   quota and nothing says when to come back (OpenAI's `insufficient_quota`),
+///   waiting cannot help, and it counts as a refused key.
+/// * Every other 4xx: the client's fault, passed through.
+pub fn judge(evidence: &Evidence<'_>) -> Verdict {
+    let failure = |kind| Verdict::Elsewhere(Outcome::Failure(kind));
+    match evidence.status.as_u16() {
+        200..=299 if is_usable(evidence) => Verdict::Accept,
+        100..=299 => failure(FailureKind::Malformed),
+        401..=403 => Verdict::Elsewhere(Outcome::KeyRejected),
+        408 => failure(FailureKind::Status),
+        429 => Verdict::Elsewhere(rate_limited(evidence)),
+        400 if ErrorBody::parse(evidence.body).wants_money() => {
+            Verdict::Elsewhere(Outcome::KeyRejected)
+        }
+        400..=499 => Verdict::PassThrough,
+        _ => failure(FailureKind::Status),
+    }
+}
+
+fn is_usable(evidence: &Evidence<'_>) -> bool {
+    let has_body = matches!(evidence.framing, Framing::Length(_) | Framing::Chunked);
+    let is_whole = !matches!(evidence.status.as_u16(), 204..=206);
+    let is_html = evidence
+        .headers
+        .text("content-type")
+        .and_then(|value| value.get(..9))
+        .is_some_and(|start| start.eq_ignore_ascii_case("text/html"));
+    // We never ask for an encoding, and could not read the usage in one.
+    let is_plain = evidence
+        .headers
+        .all("content-encoding")
+        .all(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"identity"));
+    has_body && is_whole && !is_html && is_plain
+}
+
+fn rate_limited(evidence: &Evidence<'_>) -> Outcome {
+    let Evidence { headers, now, .. } = *evidence;
+    let body = ErrorBody::parse(evidence.body);
+    let daily = body.is_daily();
+    let says_when = || retry_after::explicit(headers, &body, now).is_some();
+    if body.wants_money() && !daily && !says_when() {
+        return Outcome::KeyRejected;
+    }
+    Outcome::RateLimited {
+        retry_after: retry_after::read(headers, &body, daily, now),
+        daily,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    const GOOD: [(&str, &str); 1] = [("content-type", "application/json")];
+
+    fn verdict(status: u16, pairs: &[(&str, &str)], framing: Framing, body: &str) -> Verdict {
+        judge(&Evidence {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &pairs.iter().copied().collect(),
+            framing,
+            body: body.as_bytes(),
+            now: UNIX_EPOCH,
+        })
+    }
+
+    fn of(status: u16) -> Verdict {
+        verdict(
+            status,
+            &GOOD,
+            Framing::Length(9),
+            r#"{"error":{"code":"x"}}"#,
+        )
+    }
+
+    fn failure(kind: FailureKind) -> Verdict {
+        Verdict::Elsewhere(Outcome::Failure(kind))
+    }
+
+    const KEY: Verdict = Verdict::Elsewhere(Outcome::KeyRejected);
+
+    fn limited(seconds: Option<u64>, daily: bool) -> Verdict {
+        Verdict::Elsewhere(Outcome::RateLimited {
+            retry_after: seconds.map(Duration::from_secs),
+            daily,
+        })
+    }
+
+    #[test]
+    fn every_status_has_its_verdict() {
+        for status in 100..=999 {
+            let expected = match status {
+                204..=206 | 100..=199 => failure(FailureKind::Malformed),
+                200..=299 => Verdict::Accept,
+                401..=403 => KEY,
+                408 => failure(FailureKind::Status),
+                429 => limited(None, false),
+                400..=499 => Verdict::PassThrough,
+                _ => failure(FailureKind::Status),
+            };
+            assert_eq!(of(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_success_must_be_able_to_show_its_end() {
+        let malformed = failure(FailureKind::Malformed);
+        assert_eq!(verdict(200, &GOOD, Framing::Chunked, ""), Verdict::Accept);
+        assert_eq!(verdict(200, &[], Framing::Length(1), ""), Verdict::Accept);
+        assert_eq!(verdict(200, &GOOD, Framing::UntilClose, ""), malformed);
+        assert_eq!(verdict(200, &GOOD, Framing::Empty, ""), malformed);
+    }
+
+    #[test]
+    fn a_page_or_an_encoded_body_is_no_success() {
+        let of = |name, value| verdict(200, &[(name, value)], Framing::Chunked, "");
+        let malformed = failure(FailureKind::Malformed);
+        assert_eq!(of("content-type", "Text/HTML; charset=utf-8"), malformed);
+        assert_eq!(of("content-encoding", "gzip"), malformed);
+        assert_eq!(of("content-encoding", "identity"), Verdict::Accept);
+        assert_eq!(of("content-type", "é"), Verdict::Accept);
+        let refusal = [("content-type", "text/html")];
+        assert_eq!(
+            verdict(404, &refusal, Framing::UntilClose, "<html>"),
+            Verdict::PassThrough
+        );
+    }
+
+    #[test]
+    fn a_400_about_money_is_about_our_account() {
+        let of = |body| verdict(400, &GOOD, Framing::Length(9), body);
+        for body in [
+            r#"{"error":{"type":"insufficient_quota","code":null}}"#,
+            r#"{"error":{"code":"billing_hard_limit_reached"}}"#,
+            r#"{"error":{"code":"Insufficient_Credits"}}"#,
+            r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#,
+        ] {
+            assert_eq!(of(body), KEY, "{body}");
+        }
+        for body in [
+            r#"{"error":{"type":"invalid_request_error","message":"messages: quota billing credit"}}"#,
+            "not json",
+            "",
+        ] {
+            assert_eq!(of(body), Verdict::PassThrough, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_429_says_how_long() {
+        let of = |pairs: &[_], body| verdict(429, pairs, Framing::Length(9), body);
+        assert_eq!(of(&[("retry-after", "20")], ""), limited(Some(20), false));
+        assert_eq!(
+            of(&[("retry-after", "1000")], ""),
+            limited(Some(300), false)
+        );
+        let body = r#"{"error":{"message":"Please try again in 2s."}}"#;
+        assert_eq!(of(&[], body), limited(Some(2), false));
+    }
+
+    #[test]
+    fn a_429_about_money_is_waited_for_only_if_told_how_long() {
+        let broke = r#"{"error":{"code":"insufficient_quota","message":"You exceeded your current quota"}}"#;
+        let of = |pairs: &[_]| verdict(429, pairs, Framing::Length(9), broke);
+        assert_eq!(of(&[]), KEY);
+        assert_eq!(of(&[("retry-after", "7")]), limited(Some(7), false));
+        assert_eq!(of(&[("x-ratelimit-reset-requests", "1s")]), KEY);
+    }
+
+    #[test]
+    fn a_days_quota_is_told_from_a_minutes() {
+        let of = |pairs: &[_], message: &str| {
+            let body =
+                format!(r#"{{"error":{{"code":"rate_limit_exceeded","message":"{message}"}}}}"#);
+            verdict(429, pairs, Framing::Length(9), &body)
+        };
+        let day = "Rate limit reached on requests per day (RPD). Please try again in 7m12s.";
+        assert_eq!(of(&[], day), limited(Some(432), true));
+        assert_eq!(
+            of(&[("retry-after", "3600")], day),
+            limited(Some(3600), true)
+        );
+        let minute = "Rate limit reached on requests per min (RPM). Please try again in 7m12s.";
+        assert_eq!(of(&[], minute), limited(Some(300), false));
+    }
+
+    #[test]
+    fn the_body_is_wanted_where_it_counts() {
+        let wanted = |status| wants_body(StatusCode::from_u16(status).unwrap());
+        assert!(wanted(400) && wanted(404) && wanted(429));
+        assert!(!wanted(200) && !wanted(302) && !wanted(500));
+    }
+}
