@@ -178,7 +178,7 @@ pub(crate) async fn gateway(
     for (model, to) in [("bench-chat", chat_to), ("bench-stream", streams_to)] {
         config += &format!(
             "  - name: {model}\n    provider: openai-compatible\n    base_url: http://{to}/v1\n    api_key: bench-upstream-key\n    \
-             models: [{model}]\n    limits: {{ rpm: 100000000, tpm: 100000000000, rpd: 1000000000, max_in_flight: 100000 }}\n"
+             models: [{model}]\n    limits: {{ rpm: 100000000, tpm: 4000000000, rpd: 1000000000, max_in_flight: 100000 }}\n"
         );
     }
     let file = folder.join("breakerbox.yaml");

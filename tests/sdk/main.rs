@@ -35,9 +35,13 @@ fn drive(interpreter: PathBuf, needs: &str, script: &str) {
         .arg(here(script))
         .args(["--base-url", &fleet.base_url(), "--key", KEY])
         .args(["--provider-url", &fleet.steady_url()]);
-    if let Err(output) = fleet.run(command, PATIENCE) {
-        panic!("{script} failed\n{output}\n{}", fleet.logs());
-    }
+    let failure = fleet.run(command, PATIENCE).err();
+    let output = failure.as_deref().unwrap_or_default();
+    assert!(
+        failure.is_none(),
+        "{script} failed\n{output}\n{}",
+        fleet.logs()
+    );
 }
 
 fn python(script: &str) {
