@@ -88,6 +88,13 @@ impl<'a> Walk<'a, '_> {
                         .expect(&format!("one of {}", names.join(", ")))
                         .suggest(near(&entry.key, free))
                         .at(entry.key_span);
+                    // YAML 1.1 had it, and people coming from other tools expect it.
+                    let problem = match entry.key == "<<" {
+                        true => problem.help(
+                            "mappings are not merged; what endpoints share goes into the sections `breaker` and `probe`",
+                        ),
+                        false => problem,
+                    };
                     self.push(problem, Some(shown));
                 }
             }

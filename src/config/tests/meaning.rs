@@ -316,3 +316,21 @@ fn anchors_repeat_what_they_name() {
     assert_eq!(a.models, b.models);
     assert_eq!(a.policy.limits, b.policy.limits);
 }
+
+#[test]
+fn blanks_around_a_secret_are_no_part_of_it() {
+    let text = "\nadmin:\n  token: |\n    secret\n";
+    let config = good(&format!("{ENDPOINT}{text}"));
+    assert_eq!(config.admin.token, Some(Secret::new("secret")));
+    let text = bad(&format!("{ENDPOINT}admin: {{ token: ' ' }}"));
+    assert!(
+        text.contains("this secret cannot travel in a header"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_merge_key_is_told_what_to_do_instead() {
+    let text = bad("x: &x { a: 1 }\nserver: { <<: *x }");
+    assert!(text.contains("mappings are not merged"), "{text}");
+}
