@@ -208,29 +208,68 @@ async fn a_second_loss_is_not_retried() {
 
 #[actix::test]
 async fn a_connection_that_spoke_unasked_is_not_used_again() {
-    let told = Rc::new(Cell::new(false));
-    let tell = Rc::clone(&told);
+    let said = Rc::new(Cell::new(false));
+    let answered = Rc::new(tokio::sync::Notify::new());
+    let (say, after) = (Rc::clone(&said), Rc::clone(&answered));
     let server = Server::start(move |_, mut peer| {
-        let tell = Rc::clone(&tell);
+        let (say, after) = (Rc::clone(&say), Rc::clone(&after));
         async move {
             peer.request().await;
             peer.ok("ok").await;
+            after.notified().await;
             let farewell = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
             peer.send(farewell).await;
-            tell.set(true);
+            say.set(true);
             peer.closed().await;
         }
     })
     .await;
     let (client, origin) = (client(), server.origin());
-    text(post(&client, &origin, "", PATIENT).await.unwrap())
-        .await
-        .unwrap();
-    until(|| told.get()).await;
-    // One turn of the driver, to see the bytes that are there.
-    tokio::task::yield_now().await;
+    let answer = post(&client, &origin, "", PATIENT).await.unwrap();
+    text(answer).await.unwrap();
+    assert_eq!(client.pool.len(), 1);
+    answered.notify_one();
+    until(|| said.get()).await;
+    // A turn of the driver, to learn of the bytes that are there.
+    tokio::time::sleep(Duration::ZERO).await;
     let answer = post(&client, &origin, "", PATIENT).await.unwrap();
     assert_eq!((answer.status, answer.reused), (StatusCode::OK, false));
+}
+
+#[actix::test]
+async fn one_dead_connection_discredits_the_older_ones() {
+    let (server, _) = closes_on_reuse(|_, _| ()).await;
+    let (client, origin) = (client(), server.origin());
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(post(&client, &origin, "", PATIENT).await.unwrap());
+    }
+    for answer in answers {
+        text(answer).await.unwrap();
+    }
+    assert_eq!(client.pool.len(), 3);
+    let answer = post(&client, &origin, "", PATIENT).await.unwrap();
+    assert!(!answer.reused);
+    text(answer).await.unwrap();
+    assert_eq!(client.pool.len(), 1);
+}
+
+#[actix::test]
+async fn memory_of_a_long_body_is_given_back() {
+    let server = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        peer.ok(&"x".repeat(1 << 20)).await;
+        peer.closed().await;
+    })
+    .await;
+    let client = client();
+    let body = vec![b'x'; 1 << 20];
+    let answer = post(&client, &server.origin(), body, PATIENT)
+        .await
+        .unwrap();
+    text(answer).await.unwrap();
+    assert_eq!(client.pool.len(), 1);
+    assert!(client.pool.memory() < 16 << 10);
 }
 
 #[actix::test]
