@@ -2,6 +2,7 @@
 
 mod faults;
 mod reuse;
+mod stale;
 mod time;
 mod tls;
 

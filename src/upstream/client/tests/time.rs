@@ -2,8 +2,6 @@
 
 use breakerbox_actors::clock;
 
-use crate::upstream::testing::until;
-
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -243,91 +241,4 @@ async fn a_connection_that_is_never_accepted_is_a_connect_timeout() {
         ["connect", "connect_timeout"].contains(&late.label()),
         "{late}"
     );
-}
-
-#[actix::test]
-async fn a_kept_connection_lost_late_was_not_stale() {
-    tokio::time::pause();
-    for (wait, accepted) in [(SECOND, 2), (3 * SECOND, 1)] {
-        let server = Server::start(move |number, mut peer| async move {
-            peer.request().await;
-            peer.ok("ok").await;
-            peer.request().await;
-            if number == 0 {
-                tokio::time::sleep(wait).await;
-            }
-        })
-        .await;
-        let (client, origin) = (client(), server.origin());
-        for round in 0..2 {
-            let answer = post(&client, &origin, "", HASTY).await;
-            match (round, accepted, answer) {
-                (1, 1, lost) => assert_eq!(lost.unwrap_err().label(), "closed"),
-                (_, _, answer) => drop(text(answer.unwrap()).await.unwrap()),
-            }
-        }
-        assert_eq!(server.accepted(), accepted, "{wait:?}");
-    }
-}
-
-#[actix::test]
-async fn idle_connections_are_not_used_again_and_closed() {
-    tokio::time::pause();
-    let closed = Rc::new(std::cell::Cell::new(0));
-    let count = Rc::clone(&closed);
-    let server = Server::start(move |_, mut peer| {
-        let count = Rc::clone(&count);
-        async move {
-            while peer.request().await.is_some() {
-                peer.ok("ok").await;
-            }
-            count.set(count.get() + 1);
-        }
-    })
-    .await;
-    let (client, origin) = (client(), server.origin());
-    let ask = async || {
-        let answer = post(&client, &origin, "", HASTY).await.unwrap();
-        let reused = answer.reused;
-        text(answer).await.unwrap();
-        reused
-    };
-    assert!(!ask().await);
-    tokio::time::sleep(9 * SECOND).await;
-    assert!(ask().await);
-    tokio::time::sleep(10 * SECOND).await;
-    assert!(!ask().await);
-    tokio::time::sleep(15 * SECOND).await;
-    assert_eq!(client.pool.len(), 0);
-    until(|| closed.get() == 2).await;
-}
-
-#[actix::test]
-async fn old_connections_are_closed_however_busy() {
-    tokio::time::pause();
-    let server = Server::start(|_, mut peer| async move {
-        while peer.request().await.is_some() {
-            peer.ok("ok").await;
-        }
-    })
-    .await;
-    let client = Client::new(KeepAlive {
-        lifetime: 20 * SECOND,
-        ..KeepAlive::default()
-    });
-    let origin = server.origin();
-    let mut reused = Vec::new();
-    for _ in 0..5 {
-        let answer = post(&client, &origin, "", HASTY).await.unwrap();
-        reused.push(answer.reused);
-        text(answer).await.unwrap();
-        tokio::time::sleep(9 * SECOND).await;
-    }
-    assert_eq!(reused, [false, true, true, false, true]);
-
-    // Too old when its answer ends: not kept at all.
-    let answer = post(&client, &origin, "", HASTY).await.unwrap();
-    tokio::time::sleep(20 * SECOND).await;
-    text(answer).await.unwrap();
-    assert_eq!(client.pool.len(), 0);
 }
