@@ -147,6 +147,12 @@ impl Body {
         self.peeked.clone().unwrap_or_default()
     }
 
+    /// What went wrong while peeking, if anything did. A caller can then try
+    /// elsewhere rather than pass on half an answer.
+    pub fn failure(&self) -> Option<&BodyError> {
+        self.failed.as_ref()
+    }
+
     /// Returns the whole body if it has arrived already and no part of it was
     /// taken yet. A caller can then answer in one write.
     pub fn whole(&mut self) -> Option<Bytes> {

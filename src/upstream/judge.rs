@@ -41,9 +41,10 @@ pub struct Evidence<'a> {
     pub now: SystemTime,
 }
 
-/// Whether [`judge`] wants to see the body of an answer with this status.
+/// Whether the body of an answer with this status may matter: to [`judge`], or
+/// to the client.
 pub fn wants_body(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 429)
+    status.is_client_error()
 }
 
 /// Judges an answer.
@@ -249,8 +250,10 @@ mod tests {
         for status in 100..=599 {
             let broke = r#"{"error":{"code":"insufficient_quota"}}"#;
             let with = verdict(status, &GOOD, Framing::Length(9), broke);
-            let matters = with != verdict(status, &GOOD, Framing::Length(9), "");
-            assert_eq!(wanted(status), matters, "{status}");
+            let without = verdict(status, &GOOD, Framing::Length(9), "");
+            let matters = with != without || with == Verdict::PassThrough;
+            assert!(wanted(status) || !matters, "{status}");
         }
+        assert!(!wanted(200) && !wanted(302) && !wanted(500));
     }
 }

@@ -211,7 +211,9 @@ async fn peeking_loses_nothing() {
     }
     let cut = Server::saying("HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nabcd").await;
     let mut answer = post(&client(), &cut.origin(), "", PATIENT).await.unwrap();
+    assert!(answer.body.failure().is_none());
     assert_eq!(answer.body.peek(9).await, "abcd");
+    assert_eq!(answer.body.failure().unwrap().label(), "truncated_body");
     assert!(answer.body.whole().is_none());
     assert_eq!(answer.body.next().await.unwrap().unwrap(), "abcd");
     assert_eq!(text(answer).await, Err("truncated_body"));
