@@ -12,6 +12,7 @@
 
 mod answer;
 mod attempt;
+mod flight;
 pub(crate) mod intake;
 
 use std::{rc::Rc, sync::Arc, time::Instant};
@@ -31,11 +32,13 @@ use crate::{
     dialect::openai::{Api, request::BadRequest},
     error::{GatewayError, Reasons, near_names},
     generation::Generation,
+    metrics::ApiMetrics,
     upstream::{self, Lines},
     worker::Worker,
 };
 use answer::Story;
-use attempt::{Blame, Failed, Tried};
+use attempt::Tried;
+use flight::{Blame, Failed};
 use intake::Intake;
 
 /// Serves one request.
@@ -45,35 +48,39 @@ pub(crate) async fn serve(
     request: &HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let mut story = Story::begin(request);
-    let generation = worker.generation();
-    let guard = worker.metrics.borrow_mut().arrived(api);
-    let served = match intake::take_in(&generation, api, request, payload).await {
-        Err(error) => Err(error),
-        Ok(intake) => {
-            let table = worker.shared.engine.table();
-            match table.plan(&intake.peek.model) {
-                Some(plan) => {
-                    story.asked = Some(plan.model.clone());
-                    let exchange = Exchange {
-                        worker: &worker,
-                        generation,
-                        lines: upstream::headers::forwarded(request.headers()),
-                        plan: plan.clone(),
-                        intake,
-                    };
-                    exchange.run(&mut story).await
-                }
-                None => Err(not_found(&generation, &table, request, &intake.peek.model)),
-            }
-        }
+    let metrics = worker.metrics(api);
+    let mut story = Story::begin(request, metrics.arrived());
+    let response = match accept(&worker, api, request, payload, &mut story).await {
+        Ok(response) => response,
+        Err(error) => story.tell_error(&error),
     };
-    let response = served.unwrap_or_else(|error| story.tell_error(&error));
-    worker
-        .metrics
-        .borrow_mut()
-        .answered(guard, story.asked.as_ref(), response.status(), &story);
+    metrics.answered(story.asked.as_ref(), response.status(), story.overhead());
+    story.end();
     response
+}
+
+async fn accept(
+    worker: &Rc<Worker>,
+    api: Api,
+    request: &HttpRequest,
+    payload: Payload,
+    story: &mut Story,
+) -> Result<HttpResponse, GatewayError> {
+    let generation = worker.generation();
+    let intake = intake::take_in(&generation, api, request, payload).await?;
+    let table = worker.shared.engine.table();
+    let Some(plan) = table.plan(&intake.peek.model) else {
+        return Err(not_found(&generation, &table, request, &intake.peek.model));
+    };
+    story.asked = Some(plan.model.clone());
+    let exchange = Exchange {
+        worker,
+        generation,
+        lines: upstream::headers::forwarded(request.headers()),
+        plan: plan.clone(),
+        intake,
+    };
+    exchange.run(story).await
 }
 
 /// Names only models that this client may use.
@@ -127,13 +134,19 @@ impl Exchange<'_> {
                     return Err(self.give_up(&failures, Some(&refusal)));
                 }
             };
+            if let Some(last) = failures.last() {
+                self.metrics().retried(&last.target, lease.id(), last.label);
+            }
             story.attempts += 1;
             tried.push(lease.target().clone());
             match self.attempt(lease, story).await {
                 Tried::Answered(response) => return Ok(response),
-                Tried::OutOfTime => return Err(GatewayError::UpstreamTimeout {
-                    attempts: reasons(&failures),
-                }),
+                Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
+                Tried::OutOfTime => {
+                    return Err(GatewayError::UpstreamTimeout {
+                        attempts: reasons(&failures),
+                    });
+                }
                 Tried::Failed(failed) => {
                     tracing::debug!(
                         endpoint = %failed.target,
@@ -141,7 +154,6 @@ impl Exchange<'_> {
                         attempt = story.attempts,
                         "attempt failed"
                     );
-                    self.worker.metrics.borrow_mut().failed_over(&failed);
                     failures.push(failed);
                 }
             }
@@ -149,6 +161,10 @@ impl Exchange<'_> {
                 return Err(self.give_up(&failures, None));
             }
         }
+    }
+
+    fn metrics(&self) -> &ApiMetrics {
+        self.worker.metrics(self.intake.peek.api)
     }
 
     fn check_pin(&self) -> Result<(), GatewayError> {
@@ -196,7 +212,7 @@ impl Exchange<'_> {
             return Ok(Err(refusal));
         }
         let answer = router.send(Queue { pick, deadline }).await.map_err(lost)?;
-        self.worker.metrics.borrow_mut().waited(now);
+        self.metrics().queued(now);
         Ok(answer)
     }
 
@@ -248,7 +264,7 @@ impl Exchange<'_> {
         match failures.last().map(|it| it.blame) {
             Some(Blame::Key) => GatewayError::UpstreamAuth { attempts },
             Some(Blame::Slowness) => GatewayError::UpstreamTimeout { attempts },
-            Some(Blame::RateLimit { until }) => GatewayError::RateLimited {
+            Some(Blame::RateLimit(until)) => GatewayError::RateLimited {
                 model: model(),
                 retry_after: until.unwrap_or(crate::error::MAX_RETRY_AFTER),
                 reasons: attempts,

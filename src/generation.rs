@@ -4,19 +4,18 @@
 
 use std::{collections::HashMap, fs, sync::Arc};
 
-use actix_web::http::{
-    header::{self, HeaderName, HeaderValue},
-    uri::PathAndQuery,
-};
+use actix_web::http::uri::PathAndQuery;
 use breakerbox_actors::{
     id::TargetId,
     spec::{Spec, TargetSpec},
+    state::estimate::Price,
 };
 
 use crate::{
     config::{Config, Endpoint, Model, Provider},
     dialect::openai::Api,
-    upstream::{InvalidOrigin, Lines, Origin, Trust},
+    metrics::SiteMetrics,
+    upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
 };
 
 /// A configuration and all that is built from it once. See the [module](self).
@@ -40,6 +39,8 @@ pub struct Site {
     pub upstream_model: Arc<str>,
     /// The provider's dialect and habits.
     pub provider: Provider,
+    /// The target's metric handles.
+    pub metrics: SiteMetrics,
     paths: [PathAndQuery; Api::ALL.len()],
     models_path: PathAndQuery,
     health_path: PathAndQuery,
@@ -122,7 +123,7 @@ impl Generation {
                 id: TargetId::new(endpoint.name.clone(), model.name.clone()),
                 identity: identity(endpoint, model),
                 policy: endpoint.policy,
-                cost: price(config, model),
+                price: price(config, model),
             })
         });
         let fallbacks = config.models.iter().filter(|it| !it.fallbacks.is_empty());
@@ -159,6 +160,7 @@ impl Site {
             lines,
             upstream_model: model.upstream.clone(),
             provider: endpoint.provider,
+            metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
             paths: [chat?, completions?, embeddings?, responses?],
             models_path: parse(models)?,
             health_path: parse(format!("{root}/health"))?,
@@ -198,11 +200,11 @@ fn identity(endpoint: &Endpoint, model: &Model) -> Arc<str> {
     .into()
 }
 
-/// The price to compare by: of a million tokens in and out, in 1/1000 cent.
-fn price(config: &Config, model: &Model) -> Option<u64> {
-    let of_model = || config.model(&model.name).and_then(|it| it.price);
-    let price = model.price.or_else(of_model)?;
-    Some(((price.input + price.output) * 100_000.0).round() as u64)
+/// The model's own price at this endpoint, or else its price anywhere.
+fn price(config: &Config, model: &Model) -> Option<Price> {
+    let anywhere = || config.model(&model.name).and_then(|it| it.price);
+    let price = model.price.or_else(anywhere)?;
+    Price::new(price.input, price.output).ok()
 }
 
 fn origin(endpoint: &Endpoint, system: &Result<Trust, InvalidOrigin>) -> Result<Arc<Origin>, NotReady> {
@@ -225,27 +227,16 @@ fn origin(endpoint: &Endpoint, system: &Result<Trust, InvalidOrigin>) -> Result<
     Ok(Arc::new(Origin::new(&url, &trust).map_err(wrong)?))
 }
 
+/// The lines every request to `endpoint` carries.
 fn lines(endpoint: &Endpoint) -> Result<Lines, NotReady> {
-    let mut lines = Lines::new();
-    // Answers are read on the way; compressed ones could not be.
-    lines.push(
-        &header::ACCEPT_ENCODING,
-        &HeaderValue::from_static("identity"),
-    );
-    if let Some(key) = &endpoint.api_key {
-        let (name, text) = match endpoint.provider {
-            Provider::AzureOpenAi => (
-                HeaderName::from_static("api-key"),
-                key.expose().to_owned(),
-            ),
-            Provider::OpenAi | Provider::OpenAiCompatible => {
-                (header::AUTHORIZATION, format!("Bearer {}", key.expose()))
-            }
-        };
-        let value = HeaderValue::try_from(text).map_err(|_| NotReady::Key {
-            endpoint: endpoint.name.clone(),
-        })?;
-        lines.push(&name, &value);
-    }
-    Ok(lines)
+    let Some(key) = &endpoint.api_key else {
+        return Ok(Lines::new());
+    };
+    let lines = match endpoint.provider {
+        Provider::AzureOpenAi => headers::api_key(key.expose()),
+        Provider::OpenAi | Provider::OpenAiCompatible => headers::bearer(key.expose()),
+    };
+    lines.map_err(|_| NotReady::Key {
+        endpoint: endpoint.name.clone(),
+    })
 }

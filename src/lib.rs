@@ -1,8 +1,19 @@
 //! The gateway of Breakerbox: sockets, dialects, files.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod error;
+pub mod generation;
+pub mod metrics;
 pub mod relay;
+pub mod simulator;
 pub mod upstream;
+pub mod wall;
+pub mod worker;
+
+mod admin;
+mod exchange;
+mod pinger;
+mod routes;

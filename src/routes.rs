@@ -14,7 +14,7 @@ use actix_web::{
 use crate::{dialect::openai::Api, error::GatewayError, exchange, worker::Worker};
 
 /// Adds every path of the data plane.
-pub fn table(config: &mut ServiceConfig) {
+pub(crate) fn table(config: &mut ServiceConfig) {
     for api in Api::ALL {
         let path = format!("/v1{}", api.path());
         let resource = web::resource(path)

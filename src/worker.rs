@@ -1,6 +1,6 @@
 //! What one web worker has of its own: a router, a client, cached handles.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use arc_swap::ArcSwap;
@@ -8,8 +8,9 @@ use breakerbox_actors::{engine::Engine, router::Router};
 use tokio::sync::watch;
 
 use crate::{
+    dialect::openai::Api,
     generation::Generation,
-    metrics::HttpMetrics,
+    metrics::ApiMetrics,
     upstream::{Client, KeepAlive},
 };
 
@@ -35,6 +36,13 @@ pub struct Shared {
     pub closing: watch::Receiver<Closing>,
 }
 
+impl Shared {
+    /// Returns whether the gateway goes down.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow() > Closing::No
+    }
+}
+
 /// One worker's own. See the [module](self).
 pub struct Worker {
     /// What all workers share.
@@ -43,8 +51,8 @@ pub struct Worker {
     pub router: Addr<Router>,
     /// This thread's connections to upstreams.
     pub client: Client,
-    /// This thread's metric handles.
-    pub metrics: RefCell<HttpMetrics>,
+    /// This thread's metric handles, in the order of [`Api::ALL`].
+    metrics: [Rc<ApiMetrics>; Api::ALL.len()],
 }
 
 impl Worker {
@@ -53,9 +61,20 @@ impl Worker {
         Rc::new(Self {
             router: shared.engine.router(),
             client: Client::new(KeepAlive::default()),
-            metrics: RefCell::new(HttpMetrics::default()),
+            metrics: Api::ALL.map(ApiMetrics::new),
             shared,
         })
+    }
+
+    /// Returns this thread's handles for `api`.
+    pub fn metrics(&self, api: Api) -> &Rc<ApiMetrics> {
+        let [chat, completions, embeddings, responses] = &self.metrics;
+        match api {
+            Api::ChatCompletions => chat,
+            Api::Completions => completions,
+            Api::Embeddings => embeddings,
+            Api::Responses => responses,
+        }
     }
 
     /// Returns the configuration in force.
@@ -63,8 +82,4 @@ impl Worker {
         self.shared.generation.load_full()
     }
 
-    /// Returns whether the gateway goes down.
-    pub fn is_closing(&self) -> bool {
-        *self.shared.closing.borrow() > Closing::No
-    }
 }

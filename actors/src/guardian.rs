@@ -206,6 +206,7 @@ impl Guardian {
         });
         Table {
             plans: plans.collect(),
+            targets: self.kept.values().map(|it| it.target.clone()).collect(),
             strategy: spec.strategy,
             max_waiting: spec.max_waiting,
         }

@@ -1,7 +1,6 @@
 //! The right to send one request, which finds its own way home.
 
 use std::{
-    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,7 +26,7 @@ pub struct Lease {
     target: Arc<Target>,
     taken: Taken,
     started: Instant,
-    outbox: Rc<Outbox>,
+    outbox: Arc<Outbox>,
     bell: Arc<Bell>,
     first_byte: bool,
     settled: bool,
@@ -37,7 +36,7 @@ impl Lease {
     pub(crate) fn new(
         target: Arc<Target>,
         taken: Taken,
-        outbox: Rc<Outbox>,
+        outbox: Arc<Outbox>,
         bell: Arc<Bell>,
     ) -> Self {
         Self {

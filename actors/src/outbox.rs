@@ -5,64 +5,99 @@
 //! at once (a failure, a 429, a trial's end) does not wait for the batch.
 
 use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::{messages::Reports, state::event::Event, target::Target};
 
 /// How long a report may wait for company.
-pub(crate) const DELAY: Duration = Duration::from_millis(2);
+const DELAY: Duration = Duration::from_millis(2);
 /// How many reports of one worker may wait together.
-pub(crate) const BATCH: usize = 64;
+const BATCH: usize = 64;
 
 /// One worker's reports that have not left yet.
+///
+/// The lock is never contended: a worker's leases live on its thread.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: RefCell<Vec<(Arc<Target>, Vec<Event>)>>,
-    count: Cell<usize>,
-    scheduled: Cell<bool>,
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    count: usize,
+    batches: Vec<(Arc<Target>, Vec<Event>)>,
 }
 
 impl Outbox {
+    /// Returns an outbox that is emptied by a task on the current thread.
+    pub(crate) fn start() -> Arc<Self> {
+        let outbox = Arc::new(Self::default());
+        actix_rt::spawn(empty(Arc::downgrade(&outbox)));
+        outbox
+    }
+
     /// Takes one report; sends it at once if it is `urgent`, with what waited
     /// for the same target.
-    pub(crate) fn push(self: &Rc<Self>, target: &Arc<Target>, event: Event, urgent: bool) {
-        let mut waiting = self.waiting.borrow_mut();
-        let at = waiting
-            .iter()
-            .position(|(other, _)| Arc::ptr_eq(other, target))
-            .unwrap_or_else(|| {
-                waiting.push((target.clone(), Vec::new()));
-                waiting.len() - 1
-            });
-        waiting[at].1.push(event);
-        self.count.set(self.count.get() + 1);
+    pub(crate) fn push(&self, target: &Arc<Target>, event: Event, urgent: bool) {
+        let mut waiting = self.waiting.lock();
+        let mine = |(other, _): &(Arc<Target>, _)| Arc::ptr_eq(other, target);
+        let at = waiting.batches.iter().position(mine);
         if urgent {
-            let (target, events) = waiting.swap_remove(at);
-            self.count.set(self.count.get() - events.len());
+            let mut events = match at {
+                None => Vec::with_capacity(1),
+                Some(at) => waiting.batches.swap_remove(at).1,
+            };
+            waiting.count -= events.len();
             drop(waiting);
+            events.push(event);
             target.report(Reports(events));
-        } else if self.count.get() >= BATCH {
-            drop(waiting);
+            return;
+        }
+        match at.and_then(|at| waiting.batches.get_mut(at)) {
+            Some((_, events)) => events.push(event),
+            None => waiting.batches.push((target.clone(), vec![event])),
+        }
+        waiting.count += 1;
+        let (first, full) = (waiting.count == 1, waiting.count >= BATCH);
+        drop(waiting);
+        if full {
             self.flush();
-        } else if !self.scheduled.replace(true) {
-            let this = self.clone();
-            actix_rt::spawn(async move {
-                tokio::time::sleep(DELAY).await;
-                this.scheduled.set(false);
-                this.flush();
-            });
+        } else if first {
+            self.filled.notify_one();
         }
     }
 
     /// Sends everything that waits.
     pub(crate) fn flush(&self) {
-        self.count.set(0);
-        for (target, events) in self.waiting.take() {
+        let batches = std::mem::take(&mut *self.waiting.lock()).batches;
+        for (target, events) in batches {
             target.report(Reports(events));
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Empties the outbox [`DELAY`] after each time it begins to fill.
+async fn empty(outbox: Weak<Outbox>) {
+    while let Some(outbox) = outbox.upgrade() {
+        // Holds the outbox while it sleeps; leases and router hold it longer.
+        if tokio::time::timeout(Duration::from_secs(1), outbox.filled.notified())
+            .await
+            .is_ok()
+        {
+            tokio::time::sleep(DELAY).await;
+            outbox.flush();
         }
     }
 }

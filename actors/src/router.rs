@@ -4,7 +4,7 @@
 //! the thread to serve a request. Requests that may wait stand in its queue,
 //! first come first served, and are looked at when the bell rings.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -42,7 +42,7 @@ pub(crate) struct Commons {
 #[derive(Debug)]
 pub struct Router {
     commons: Commons,
-    outbox: Rc<Outbox>,
+    outbox: Arc<Outbox>,
     rng: SmallRng,
     queue: queue::Queue<Waiting>,
     wake: Arc<Notify>,
@@ -71,7 +71,7 @@ impl Router {
         let wake = commons.bell.join();
         Self {
             commons,
-            outbox: Rc::default(),
+            outbox: Outbox::start(),
             rng: SmallRng::from_rng(&mut rand::rng()),
             queue: queue::Queue::new(usize::MAX),
             wake,

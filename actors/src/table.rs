@@ -53,6 +53,7 @@ impl Plan {
 #[derive(Debug, Default)]
 pub struct Table {
     pub(crate) plans: HashMap<Arc<str>, Arc<Plan>>,
+    pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) strategy: Strategy,
     pub(crate) max_waiting: usize,
 }
@@ -63,7 +64,12 @@ impl Table {
         self.plans.get(model)
     }
 
-    /// Iterates over the public model names, in no order.
+    /// Iterates over all targets, each once, in no order.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.targets.iter()
+    }
+
+    /// Iterates over the plans of all public models, in no order.
     pub fn models(&self) -> impl Iterator<Item = &Arc<Plan>> {
         self.plans.values()
     }

@@ -185,30 +185,7 @@ pub struct Price {
     pub output: f64,
 }
 
-/// Which endpoint of a tier is tried first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Strategy {
-    /// Drawn by weight over latency.
-    LatencyWeighted,
-    /// The fastest.
-    LeastLatency,
-    /// The lowest price.
-    Cheapest,
-    /// The first in the file.
-    Priority,
-}
-
-impl Strategy {
-    /// Returns the word the configuration uses.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::LatencyWeighted => "latency_weighted",
-            Self::LeastLatency => "least_latency",
-            Self::Cheapest => "cheapest",
-            Self::Priority => "priority",
-        }
-    }
-}
+pub use breakerbox_actors::state::choice::Strategy;
 
 /// How a request finds its endpoint, and how long it tries.
 #[derive(Clone, Debug, PartialEq, Eq)]

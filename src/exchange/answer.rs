@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     error::GatewayError,
+    metrics::InFlight,
     upstream::{AnswerHeaders, headers::returned},
 };
 
@@ -31,7 +32,6 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 const MAX_ID: usize = 128;
 
 /// What happened to one request so far, for its headers and metrics.
-#[derive(Debug)]
 pub(crate) struct Story {
     /// The public model asked for, once it is known to be one.
     pub(crate) asked: Option<Arc<str>>,
@@ -41,11 +41,12 @@ pub(crate) struct Story {
     began: Instant,
     upstream: Duration,
     target: Option<TargetId>,
+    in_flight: Option<InFlight>,
 }
 
 impl Story {
     /// Begins with the request's head; keeps the client's id if it is a fair one.
-    pub(super) fn begin(request: &HttpRequest) -> Self {
+    pub(super) fn begin(request: &HttpRequest, in_flight: InFlight) -> Self {
         let own = request.headers().get(&REQUEST_ID);
         let fair = |id: &&HeaderValue| {
             let id = id.as_bytes();
@@ -59,7 +60,18 @@ impl Story {
             began: clock::now(),
             upstream: Duration::ZERO,
             target: None,
+            in_flight: Some(in_flight),
         }
+    }
+
+    /// Hands the request's count to a stream, which outlives the handler.
+    pub(super) fn hand_over(&mut self) -> Option<InFlight> {
+        self.in_flight.take()
+    }
+
+    /// Ends the count of a request whose answer is whole.
+    pub(super) fn end(self) {
+        self.in_flight.into_iter().for_each(InFlight::finish);
     }
 
     /// Notes whom the present attempt asks.
@@ -73,7 +85,7 @@ impl Story {
     }
 
     /// Returns how long the request has been here.
-    pub(crate) fn age(&self) -> Duration {
+    fn age(&self) -> Duration {
         clock::now().saturating_duration_since(self.began)
     }
 

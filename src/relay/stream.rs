@@ -28,12 +28,8 @@ use crate::{
     error::GatewayError,
 };
 
-/// How long a client waits in silence before it is told that we are still there.
-///
-/// # Source
-///
-/// Half of the 30 s after which the strictest common load balancers and
-/// clients give up.
+/// How long a client is left in silence before it gets a sign of life: well
+/// below the 30 s and more after which clients and what is between give up.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long the upstream may take to close after its terminal event. A
@@ -81,6 +77,8 @@ pub struct Relay<S, F> {
     response: Option<Box<ResponseHead>>,
     /// The number of the last event, in a stream of responses.
     sequence: Option<u64>,
+    /// The last event was left out and ended with a CR.
+    left_out_cr: bool,
     stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
     silence: Silence,
 }
@@ -99,6 +97,7 @@ impl<S, F> Relay<S, F> {
             usage: None,
             response: None,
             sequence: None,
+            left_out_cr: false,
             stop: None,
             silence: Silence::default(),
         }
@@ -123,17 +122,28 @@ impl<S, F: Finish> Relay<S, F> {
             if self.phase != Phase::Flowing {
                 break;
             }
-            let event = event::judge(self.settings.api, edit.bytes(from, end));
+            let bytes = edit.bytes(from, end);
+            // A read may cut off the LF of the CR that ended the event before;
+            // it shares that event's fate.
+            let start = from + usize::from(bytes.len() > 1 && bytes[0] == b'\n');
+            let ends_with_cr = bytes.last() == Some(&b'\r');
+            let event = event::judge(self.settings.api, bytes);
+            if std::mem::take(&mut self.left_out_cr) {
+                edit.leave_out(from, start);
+            }
             match self.note(event) {
                 Kind::Silent | Kind::Content => {}
                 Kind::UsageOnly if self.settings.forward_usage => {}
-                Kind::UsageOnly => edit.leave_out(from, end),
+                Kind::UsageOnly => {
+                    edit.leave_out(start, end);
+                    self.left_out_cr = ends_with_cr;
+                }
                 Kind::Terminal => self.complete(),
                 Kind::Unfinished => {
-                    return edit.cut_with(from, &self.break_off(StreamEnd::Truncated));
+                    return edit.cut_with(start, &self.break_off(StreamEnd::Truncated));
                 }
                 Kind::Malformed => {
-                    return edit.cut_with(from, &self.break_off(StreamEnd::Malformed));
+                    return edit.cut_with(start, &self.break_off(StreamEnd::Malformed));
                 }
                 Kind::Error {
                     reported,
@@ -144,7 +154,7 @@ impl<S, F: Finish> Relay<S, F> {
                 }
                 Kind::Error { reported, .. } => {
                     let error = self.pass_on(reported);
-                    return edit.cut_with(from, &error);
+                    return edit.cut_with(start, &error);
                 }
             }
             from = end;

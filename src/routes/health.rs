@@ -14,7 +14,7 @@ pub(super) async fn livez() -> HttpResponse {
 /// provider down, restarting or avoiding us would help nobody.
 pub(super) async fn readyz(request: HttpRequest) -> HttpResponse {
     match worker(&request) {
-        Some(worker) if !worker.is_closing() => {
+        Some(worker) if !worker.shared.is_closing() => {
             HttpResponse::Ok().content_type("text/plain").body("ok\n")
         }
         _ => HttpResponse::ServiceUnavailable()

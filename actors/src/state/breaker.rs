@@ -27,6 +27,7 @@
 
 mod look;
 mod phase;
+mod settle;
 mod trial;
 
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ use std::time::{Duration, Instant};
 use super::{
     grant::EPOCH_BITS,
     luck::Luck,
-    policy::{BreakerPolicy, EndpointPolicy, PPM},
+    policy::{BreakerPolicy, EndpointPolicy},
     window::Ring,
 };
 pub use phase::{Phase, Transition, TransitionReason};
@@ -59,6 +60,17 @@ pub enum Verdict {
     KeyRejected,
     /// The request says nothing about it.
     None,
+}
+
+/// What a breaker is given to decide with: settings, time and chance.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// The settings in force.
+    pub policy: &'a EndpointPolicy,
+    /// The time; never goes back.
+    pub now: Instant,
+    /// Jitters timeouts.
+    pub luck: Luck,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,21 +133,16 @@ impl Breaker {
 
     /// Applies what the clock alone decides. Comes before anything else that
     /// is told the time.
-    pub fn advance(
-        &mut self,
-        policy: &BreakerPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Option<Transition> {
-        if let Some(silent) = self.trial.expire(now) {
+    pub fn advance(&mut self, turn: Turn<'_>) -> Option<Transition> {
+        if let Some(silent) = self.trial.expire(turn.now) {
             if silent && self.phase() == Phase::HalfOpen {
-                return Some(self.trial_failed(TransitionReason::TrialTimeout, policy, now, luck));
+                return Some(self.open(TransitionReason::TrialTimeout, turn));
             }
             // Whatever still comes of that request is a straggler.
             self.raise_epoch();
         }
         match self.state {
-            State::Open { until, .. } if now >= until => {
+            State::Open { until, .. } if turn.now >= until => {
                 Some(self.half_open(TransitionReason::RecoveryTimeout, 0))
             }
             _ => None,
@@ -144,22 +151,16 @@ impl Breaker {
 
     /// Learns that routers took `requests` credits and `last_resort` ones
     /// under the grant of `epoch`.
-    pub fn spent(
-        &mut self,
-        epoch: u32,
-        requests: u32,
-        last_resort: u32,
-        policy: &BreakerPolicy,
-        now: Instant,
-    ) {
+    pub fn spent(&mut self, epoch: u32, requests: u32, last_resort: u32, turn: Turn<'_>) {
         if self.phase() == Phase::Closed {
             return;
         }
         if last_resort > 0 {
-            self.trial.pace(now + PACE);
+            self.trial.pace(turn.now + PACE);
         }
         if last_resort > 0 || (requests > 0 && self.half_open.contains(epoch)) {
-            self.trial.take(epoch, now + policy.trial_timeout);
+            let deadline = turn.now + turn.policy.breaker.trial_timeout;
+            self.trial.take(epoch, deadline);
         }
     }
 
@@ -168,171 +169,66 @@ impl Breaker {
         self.trial.spoke(epoch, now);
     }
 
-    /// Learns what a request of `epoch` says about the endpoint.
-    pub fn settle(
-        &mut self,
-        epoch: u32,
-        verdict: Verdict,
-        policy: &BreakerPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Option<Transition> {
-        if self.trial.free(epoch) {
-            self.settle_trial(verdict, policy, now, luck)
-        } else if epoch == self.epoch {
-            self.settle_closed(verdict, policy, now, luck)
-        } else {
-            None
-        }
-    }
-
-    fn settle_closed(
-        &mut self,
-        verdict: Verdict,
-        policy: &BreakerPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Option<Transition> {
-        let State::Closed {
-            failures_in_a_row, ..
-        } = &mut self.state
-        else {
-            return None;
-        };
-        match verdict {
-            Verdict::Good => {
-                *failures_in_a_row = 0;
-                self.served_since_ping = true;
-                let tally = self.answers.current(now);
-                tally.good = tally.good.saturating_add(1);
-                None
-            }
-            Verdict::Bad => {
-                *failures_in_a_row = failures_in_a_row.saturating_add(1);
-                let tally = self.answers.current(now);
-                tally.bad = tally.bad.saturating_add(1);
-                self.judge(policy, now, luck)
-            }
-            Verdict::KeyRejected => Some(self.reject_key(policy, now, luck)),
-            Verdict::None => None,
-        }
-    }
-
-    fn settle_trial(
-        &mut self,
-        verdict: Verdict,
-        policy: &BreakerPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Option<Transition> {
-        match (verdict, self.state) {
-            (Verdict::None, _) | (_, State::Closed { .. }) => None,
-            (Verdict::Good, State::HalfOpen { successes }) => {
-                self.served_since_ping = true;
-                let successes = successes.saturating_add(1);
-                if successes >= policy.half_open_requests.get() {
-                    return Some(self.close(TransitionReason::TrialsSucceeded, now));
-                }
-                self.state = State::HalfOpen { successes };
-                None
-            }
-            (Verdict::Good, State::Open { .. }) => {
-                self.served_since_ping = true;
-                Some(if policy.half_open_requests.get() == 1 {
-                    self.close(TransitionReason::LastResort, now)
-                } else {
-                    self.half_open(TransitionReason::LastResort, 1)
-                })
-            }
-            (Verdict::Bad, State::HalfOpen { .. }) => {
-                Some(self.trial_failed(TransitionReason::TrialFailed, policy, now, luck))
-            }
-            (Verdict::Bad, State::Open { .. }) => None,
-            (Verdict::KeyRejected, State::HalfOpen { .. }) => {
-                Some(self.reject_key(policy, now, luck))
-            }
-            (Verdict::KeyRejected, State::Open { .. }) => {
-                // The phase stays; what it waits for does not.
-                self.state = State::Open {
-                    until: now + self.key_timeout(policy, luck),
-                    reason: TransitionReason::KeyRejected,
-                };
-                None
-            }
-        }
-    }
-
     /// Learns that a ping was answered in time.
-    pub fn good_ping(&mut self, policy: &EndpointPolicy) -> Option<Transition> {
+    pub fn good_ping(&mut self, turn: Turn<'_>) -> Option<Transition> {
         self.bad_pings = 0;
         self.served_since_ping = false;
         if self.phase() != Phase::Open {
             return None;
         }
         self.good_pings = self.good_pings.saturating_add(1);
-        (self.good_pings >= policy.probe.healthy_threshold.get())
+        (self.good_pings >= turn.policy.probe.healthy_threshold.get())
             .then(|| self.half_open(TransitionReason::HealthyPings, 0))
     }
 
     /// Learns that a ping failed, perhaps because our key was rejected.
     ///
     /// Requests that were served since the ping before outvote it.
-    pub fn bad_ping(
-        &mut self,
-        key_rejected: bool,
-        policy: &EndpointPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Option<Transition> {
+    pub fn bad_ping(&mut self, key_rejected: bool, turn: Turn<'_>) -> Option<Transition> {
         self.good_pings = 0;
         self.bad_pings = if std::mem::take(&mut self.served_since_ping) {
             0
         } else {
             self.bad_pings.saturating_add(1)
         };
-        if self.phase() == Phase::Open || self.bad_pings < policy.probe.unhealthy_threshold.get() {
+        let enough = self.bad_pings >= turn.policy.probe.unhealthy_threshold.get();
+        if self.phase() == Phase::Open || !enough {
             return None;
         }
-        Some(if key_rejected {
-            self.reject_key(&policy.breaker, now, luck)
+        let reason = if key_rejected {
+            TransitionReason::KeyRejected
         } else {
-            self.open(
-                TransitionReason::Pings,
-                self.timeout(&policy.breaker, luck),
-                now,
-            )
-        })
+            TransitionReason::Pings
+        };
+        Some(self.open(reason, turn))
     }
 
-    /// Takes over new settings; failures already counted count under them.
-    pub fn patch(
-        &mut self,
-        old: &BreakerPolicy,
-        new: &BreakerPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Option<Transition> {
+    /// Takes over the settings of `turn` in place of `old`; failures already
+    /// counted count under them.
+    pub fn patch(&mut self, old: &BreakerPolicy, turn: Turn<'_>) -> Option<Transition> {
+        let new = &turn.policy.breaker;
         if old.window != new.window {
-            let Tally { good, bad } = self.tally(now);
-            self.answers = Ring::new(new.window / BUCKETS, now);
-            *self.answers.current(now) = Tally { good, bad };
+            let tally = self.tally(turn.now);
+            self.answers = Ring::new(new.window / BUCKETS, turn.now);
+            *self.answers.current(turn.now) = tally;
         }
         match &mut self.state {
-            State::Closed { .. } => self.judge(new, now, luck),
-            // The new settings may hold a new key.
+            State::Closed { .. } => self.judge(turn),
+            // The new settings may come with a new key.
             State::Open {
                 reason: TransitionReason::KeyRejected,
                 ..
             } => Some(self.half_open(TransitionReason::Patched, 0)),
             State::Open { until, .. } => {
-                *until = (*until).min(now + new.max_recovery_timeout);
+                *until = (*until).min(turn.now + new.max_recovery_timeout);
                 None
             }
             State::HalfOpen { .. } => None,
         }
     }
 
-    /// Voids every grant there is: reports under them are stragglers now.
+    /// Voids every grant there is: reports under them are stragglers now,
+    /// except that of the trial.
     pub fn raise_epoch(&mut self) {
         self.epoch = (self.epoch + 1) & ((1 << EPOCH_BITS) - 1);
         if self.phase() == Phase::HalfOpen {
@@ -340,50 +236,13 @@ impl Breaker {
         }
     }
 
-    /// Opens a closed circuit if what was counted demands it.
-    fn judge(&mut self, policy: &BreakerPolicy, now: Instant, luck: Luck) -> Option<Transition> {
-        let reason = if self.failures_in_a_row() >= policy.failure_threshold.get() {
-            TransitionReason::FailuresInARow
-        } else {
-            let Tally { good, bad } = self.tally(now);
-            let all = u64::from(good) + u64::from(bad);
-            let bad_ppm = u64::from(bad) * u64::from(PPM);
-            let enough = all >= u64::from(policy.min_requests.get());
-            if !enough || bad_ppm < all * u64::from(policy.failure_rate.ppm()) {
-                return None;
-            }
-            TransitionReason::FailureRate
-        };
-        Some(self.open(reason, self.timeout(policy, luck), now))
-    }
-
-    fn trial_failed(
-        &mut self,
-        reason: TransitionReason,
-        policy: &BreakerPolicy,
-        now: Instant,
-        luck: Luck,
-    ) -> Transition {
-        self.failed_trials = self.failed_trials.saturating_add(1);
-        self.open(reason, self.timeout(policy, luck), now)
-    }
-
-    fn reject_key(&mut self, policy: &BreakerPolicy, now: Instant, luck: Luck) -> Transition {
-        self.open(
-            TransitionReason::KeyRejected,
-            self.key_timeout(policy, luck),
-            now,
-        )
-    }
-
-    fn open(&mut self, reason: TransitionReason, timeout: Duration, now: Instant) -> Transition {
-        self.enter(
-            State::Open {
-                until: now + timeout,
-                reason,
-            },
-            reason,
-        )
+    fn open(&mut self, reason: TransitionReason, turn: Turn<'_>) -> Transition {
+        use TransitionReason::{TrialFailed, TrialTimeout};
+        if matches!(reason, TrialFailed | TrialTimeout) {
+            self.failed_trials = self.failed_trials.saturating_add(1);
+        }
+        let until = turn.now + self.timeout(reason, turn);
+        self.enter(State::Open { until, reason }, reason)
     }
 
     fn half_open(&mut self, reason: TransitionReason, successes: u32) -> Transition {
@@ -415,16 +274,21 @@ impl Breaker {
         }
     }
 
-    fn timeout(&self, policy: &BreakerPolicy, luck: Luck) -> Duration {
-        let doubled = 1_u32.checked_shl(self.failed_trials).unwrap_or(u32::MAX);
+    /// Returns how long a circuit that opens for `reason` refuses: twice as
+    /// long for every trial that failed. A rejected key does not mend itself
+    /// in seconds; it waits as long as any ever does.
+    fn timeout(&self, reason: TransitionReason, turn: Turn<'_>) -> Duration {
+        let policy = &turn.policy.breaker;
         let longest = policy.max_recovery_timeout;
-        let base = policy.recovery_timeout.saturating_mul(doubled).min(longest);
-        base.mul_f64(luck.around_one(JITTER)).min(longest)
-    }
-
-    /// A key does not mend itself in seconds: wait as long as ever allowed.
-    fn key_timeout(&self, policy: &BreakerPolicy, luck: Luck) -> Duration {
-        let longest = policy.max_recovery_timeout;
-        longest.mul_f64(luck.around_one(JITTER)).min(longest)
+        let base = if reason == TransitionReason::KeyRejected {
+            longest
+        } else {
+            let doubled = 1_u32.checked_shl(self.failed_trials).unwrap_or(u32::MAX);
+            policy.recovery_timeout.saturating_mul(doubled).min(longest)
+        };
+        base.mul_f64(turn.luck.around_one(JITTER)).min(longest)
     }
 }
+
+#[cfg(test)]
+mod tests;

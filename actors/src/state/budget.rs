@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn full_at_first_and_then_a_share_of_the_traffic() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut budget = RetryBudget::new(ratio(0.1), NonZeroU32::MIN, t0);
         assert_eq!(drain(&mut budget, t0), 100);
         for _ in 0..250 {
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_second_earns_one_however_often_one_looks() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut budget = RetryBudget::new(ratio(0.0), NonZeroU32::MIN, t0);
         drain(&mut budget, t0);
         let taken = (1..=10_000_u64)
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn it_never_holds_more_than_its_burst() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut budget = RetryBudget::new(ratio(1.0), NonZeroU32::MIN, t0);
         let later = t0 + Duration::from_secs(86_400);
         budget.first_attempt(later);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn parts_together_are_one_budget() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let parts = NonZeroU32::new(4).expect("four");
         let mut budget = RetryBudget::new(ratio(0.0), parts, t0);
         assert_eq!(drain(&mut budget, t0), 25);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_new_ratio_counts_from_the_next_attempt() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut budget = RetryBudget::new(ratio(0.0), NonZeroU32::MIN, t0);
         drain(&mut budget, t0);
         budget.first_attempt(t0);

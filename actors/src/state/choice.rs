@@ -218,3 +218,6 @@ fn median(candidates: &[Candidate]) -> Duration {
     let high = nth(count / 2).unwrap_or_default();
     low + (high - low) / 2
 }
+
+#[cfg(test)]
+mod tests;

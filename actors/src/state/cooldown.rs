@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_kept_to_the_instant() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut cooldown = Cooldown::default();
         cooldown.start(Some(20 * SECOND), false, t0);
         let end = t0 + 20 * SECOND;
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn without_a_word_it_is_a_minute_and_never_more_than_five() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut cooldown = Cooldown::default();
         cooldown.start(None, false, t0);
         assert_eq!(cooldown.running(t0), Some(t0 + 60 * SECOND));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_day_holds_to_its_reset_but_not_forever() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut cooldown = Cooldown::default();
         cooldown.start(Some(8 * 3600 * SECOND), true, t0);
         assert_eq!(cooldown.running(t0), Some(t0 + 8 * 3600 * SECOND));
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_longest_wins_and_zero_is_no_pause() {
-        let t0 = Instant::now();
+        let t0 = crate::clock::now();
         let mut cooldown = Cooldown::default();
         cooldown.start(Some(Duration::ZERO), false, t0);
         assert_eq!(cooldown.running(t0), None);

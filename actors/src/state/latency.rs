@@ -130,3 +130,6 @@ impl Latency {
         (-age.as_secs_f64() / TAU.as_secs_f64()).exp()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod view;
 use std::time::{Duration, Instant};
 
 use super::{
-    breaker::{Breaker, Phase, Transition, TransitionReason, Verdict},
+    breaker::{Breaker, Phase, Transition, TransitionReason, Turn, Verdict},
     cooldown::Cooldown,
     event::{Event, Outcome, Pong, ProviderLimits, Tokens},
     grant::{Grant, Refusal, RefusalReason},
@@ -29,7 +29,7 @@ const SOME_FAILURES: f64 = 0.05;
 /// # Example
 ///
 /// ```
-/// use std::time::{Duration, Instant};
+/// use std::time::Duration;
 /// use breakerbox_actors::state::{
 ///     breaker::Phase,
 ///     event::{Event, FailureKind, Outcome, ProviderLimits, Tokens},
@@ -47,8 +47,7 @@ const SOME_FAILURES: f64 = 0.05;
 ///     limits: Limits::default(),
 ///     probe: ProbePolicy::new(&ProbeSettings::default())?,
 /// };
-/// # #[expect(clippy::disallowed_methods, reason = "an origin; never read again")]
-/// let now = Instant::now();
+/// let now = breakerbox_actors::clock::now();
 /// let mut machine = Machine::new(policy, now);
 /// let taken = machine.grant(now);
 /// machine.step(
@@ -117,7 +116,13 @@ impl Machine {
     ///
     /// Allocates nothing. `now` never goes back; `luck` jitters timeouts.
     pub fn step(&mut self, event: Event, now: Instant, luck: Luck) -> Transitions {
-        let timed = self.breaker.advance(&self.policy.breaker, now, luck);
+        let policy = self.policy;
+        let turn = Turn {
+            policy: &policy,
+            now,
+            luck,
+        };
+        let timed = self.breaker.advance(turn);
         let told = match event {
             Event::Spent {
                 epoch,
@@ -127,8 +132,7 @@ impl Machine {
             } => {
                 self.quota.book(requests.saturating_add(last_resort), now);
                 self.quota.book_tokens(tokens_mark, now);
-                self.breaker
-                    .spent(epoch, requests, last_resort, &self.policy.breaker, now);
+                self.breaker.spent(epoch, requests, last_resort, turn);
                 None
             }
             Event::FirstByte {
@@ -150,14 +154,13 @@ impl Machine {
                 tokens,
             } => {
                 self.account(outcome, latency, limits, tokens, now);
-                let verdict = verdict(outcome);
-                self.breaker
-                    .settle(epoch, verdict, &self.policy.breaker, now, luck)
+                self.breaker.settle(epoch, verdict(outcome), turn)
             }
-            Event::Pong(pong) => self.pong(pong, now, luck),
+            Event::Pong(pong) => self.pong(pong, turn),
             Event::Patch(policy) => {
                 let old = std::mem::replace(&mut self.policy, policy);
-                self.breaker.patch(&old.breaker, &policy.breaker, now, luck)
+                let policy = &policy;
+                self.breaker.patch(&old.breaker, Turn { policy, ..turn })
             }
             Event::Drain(drained) => {
                 self.drained = drained;
@@ -262,17 +265,16 @@ impl Machine {
         self.seen = true;
     }
 
-    fn pong(&mut self, pong: Pong, now: Instant, luck: Luck) -> Option<Transition> {
+    fn pong(&mut self, pong: Pong, turn: Turn<'_>) -> Option<Transition> {
         self.seen = true;
-        let probe = &self.policy.probe;
+        let probe = &turn.policy.probe;
         if let Pong::Alive { latency } = pong {
             self.slow_ping = latency > probe.degraded_latency;
             if latency <= probe.unhealthy_latency {
-                return self.breaker.good_ping(&self.policy);
+                return self.breaker.good_ping(turn);
             }
         }
-        let key_rejected = pong == Pong::KeyRejected;
-        self.breaker.bad_ping(key_rejected, &self.policy, now, luck)
+        self.breaker.bad_ping(pong == Pong::KeyRejected, turn)
     }
 
     fn refusal(&self, now: Instant) -> Option<Refusal> {
@@ -357,3 +359,6 @@ fn verdict(outcome: Outcome) -> Verdict {
         Outcome::RateLimited { .. } | Outcome::ClientFault | Outcome::Cancelled => Verdict::None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,6 @@ impl<T> Queue<T> {
         self.waiting.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,3 +228,6 @@ fn free<const N: usize>(ring: &Ring<u32, N>, now: Instant, need: u64) -> Option<
         freed >= need
     })
 }
+
+#[cfg(test)]
+mod tests;

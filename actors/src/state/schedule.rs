@@ -144,3 +144,6 @@ impl Target {
         wait.mul_f64(luck.around_one(JITTER))
     }
 }
+
+#[cfg(test)]
+mod tests;

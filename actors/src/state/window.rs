@@ -94,3 +94,6 @@ impl<T: Copy + Default, const N: usize> Ring<T, N> {
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

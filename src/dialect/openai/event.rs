@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use serde::Deserialize;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     Api,
@@ -93,6 +96,9 @@ pub fn judge(api: Api, bytes: &[u8]) -> Judged {
     }
     let named_error = event.name == b"error";
     let text = str::from_utf8(data).unwrap_or_default();
+    if api != Api::Responses && !named_error && is_plain(text) {
+        return Kind::Content.into();
+    }
     let Some(shape) = Shape::read(text) else {
         return match named_error {
             true => foreign_error(text),
@@ -122,6 +128,26 @@ pub fn judge(api: Api, bytes: &[u8]) -> Judged {
             Kind::Content
         })
     }
+}
+
+/// Tells whether a chunk is whole JSON that names no error and tells no usage:
+/// all but one or two of a stream. A shortcut; what it does not take, [`Shape`] reads.
+///
+/// Within a JSON string a quote has a backslash before it, so that what is
+/// looked for cannot be part of the answer's text.
+fn is_plain(json: &str) -> bool {
+    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
+    static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+    let bytes = json.as_bytes();
+    let tells_usage = USAGE.find_iter(bytes).any(|at| {
+        let value = bytes[at + USAGE.needle().len()..].trim_ascii_start();
+        let value = value.strip_prefix(b":").unwrap_or(value);
+        !value.trim_ascii_start().starts_with(b"null")
+    });
+    bytes.starts_with(b"{")
+        && !tells_usage
+        && ERROR.find(bytes).is_none()
+        && serde_json::from_str::<IgnoredAny>(json).is_ok()
 }
 
 fn judge_response(shape: &Shape<'_>, text: &str, named_error: bool) -> Judged {

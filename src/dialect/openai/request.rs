@@ -1,11 +1,11 @@
 //! What the gateway reads of a request's body, and the little it changes.
 //!
-//! [`peek`] walks the body once, keeps a handful of fields and checks the
+//! [`peek`] walks over the body, keeps a handful of fields and checks the
 //! rest, so that what no provider accepts is refused here and counts against
 //! nobody. [`Peek::rewrite`] splices: every byte it does not have to change is
 //! the client's.
 
-mod strict;
+mod limits;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -43,8 +43,9 @@ impl BadRequest {
     }
 
     fn of_field(name: &str, message: impl Into<String>) -> Self {
+        let name = &name[..name.floor_char_boundary(MAX_PARAM)];
         Self {
-            param: Some(name[..name.floor_char_boundary(MAX_PARAM)].to_owned()),
+            param: (!name.is_empty()).then(|| name.to_owned()),
             message: message.into(),
         }
     }
@@ -76,7 +77,7 @@ type Splice<'a> = (Range<usize>, &'a str);
 
 /// Reads what routing needs from the body of a call, and checks the whole body.
 ///
-/// One pass; of what it reads only the model's name is copied.
+/// Linear in the body's length; of what it reads only the model's name is copied.
 ///
 /// # Errors
 ///
@@ -112,8 +113,18 @@ pub fn peek(body: &Bytes, api: Api) -> Result<Peek, BadRequest> {
             ));
         }
     };
+    let json = match str::from_utf8(body) {
+        Ok(json) => json,
+        Err(_) => return Err(BadRequest::of_body("The body is not valid UTF-8.")),
+    };
+    if let Err(beyond) = limits::check(json) {
+        return Err(BadRequest::of_field(
+            beyond.field,
+            format!("The body {}.", beyond.what),
+        ));
+    }
     let mut fields = Fields::default();
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(json);
     if let Err(error) = Walk(&mut fields).deserialize(&mut json) {
         let message = match fields.wrong {
             Some(wrong) => wrong,

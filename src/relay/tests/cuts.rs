@@ -49,11 +49,14 @@ fn a_stream_of_responses_cut_at_every_byte_is_the_same_for_the_client() {
 #[test]
 fn other_line_ends_and_a_byte_order_mark_pass_as_they_are() {
     for line_end in ["\r", "\r\n"] {
-        let text = "\u{feff}".to_owned() + &CHAT.replace("\r\n", "\n").replace('\n', line_end);
-        for at in 0..=text.len() {
-            let seen = client_bytes(true, pieces(&text, &[at]));
-            assert_eq!(seen.bytes, text, "cut at {at}");
-            assert_eq!((seen.end, seen.usage), (StreamEnd::Complete, Some(USAGE)));
+        let written = |text: &str| "\u{feff}".to_owned() + &text.replace('\n', line_end);
+        let text = CHAT.replace("\r\n", "\n");
+        for (forward_usage, expected) in [(true, text.clone()), (false, without_usage(&text))] {
+            for at in 0..=written(&text).len() {
+                let seen = client_bytes(forward_usage, pieces(&written(&text), &[at]));
+                assert_eq!(seen.bytes, written(&expected), "cut at {at}");
+                assert_eq!((seen.end, seen.usage), (StreamEnd::Complete, Some(USAGE)));
+            }
         }
     }
 }
@@ -85,6 +88,21 @@ fn a_read_of_whole_events_is_handed_out_uncopied() {
         let write = relay.next().await.unwrap().unwrap();
         assert_eq!((write.as_ptr(), write.len()), (read.as_ptr(), read.len()));
     });
+}
+
+#[test]
+fn actix_takes_it_as_a_body() {
+    let body = upstream([send(CHAT)]);
+    let told = Told::default();
+    let relay = Relay::new(
+        Primed::unread(body),
+        settings(Api::ChatCompletions),
+        teller(&told),
+    );
+    let response = actix_web::HttpResponse::Ok().streaming(relay);
+    let bytes = paused(actix_web::body::to_bytes(response.into_body()));
+    assert_eq!(bytes.unwrap(), without_usage(CHAT));
+    assert_eq!(*told.borrow(), [(StreamEnd::Complete, Some(USAGE))]);
 }
 
 #[test]

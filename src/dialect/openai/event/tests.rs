@@ -219,6 +219,12 @@ fn usage_in_every_spelling() {
             cached: 0
         })
     );
+    let spaced = "{\"usage\" :\n {\"prompt_tokens\": 7 } }";
+    let event = format!("data: {}\n\n", spaced.replace('\n', "\ndata: "));
+    let usage = judge(Api::Completions, event.as_bytes()).usage;
+    assert_eq!(usage.map(Usage::total), Some(7));
+    let twice = r#"null,"x":{"usage":null},"usage":{"prompt_tokens":7}"#;
+    assert_eq!(of(twice).map(Usage::total), Some(7));
     for nothing in ["null", "{}", "5", "\"10\"", r#"{"prompt_tokens":"10"}"#] {
         assert_eq!(of(nothing), None, "{nothing}");
     }

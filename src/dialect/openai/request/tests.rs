@@ -189,7 +189,7 @@ fn refuses_what_no_provider_would_accept_and_names_the_field() {
     }
     let invalid = Bytes::from_static(b"{\"model\":\"m\",\"user\":\"\xff\"}");
     let refused = peek(&invalid, Api::Responses).unwrap_err();
-    assert_eq!(refused.param.as_deref(), Some("user"));
+    assert!(refused.message.contains("UTF-8"));
     let long = format!(r#"{{"{}":1e999}}"#, "é".repeat(1_000));
     assert!(chat(&long).unwrap_err().param.unwrap().len() <= MAX_PARAM);
 }

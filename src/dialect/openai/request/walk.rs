@@ -1,14 +1,12 @@
-//! The one pass over a request's body.
+//! The fields of a request's body that are read.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error as _, MapAccess, Visitor},
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-
-use super::strict::Strict;
 
 /// What one pass finds; borrows from the body where it can.
 #[derive(Default)]
@@ -63,9 +61,6 @@ impl<'de> Fields<'de> {
             return Err("is there twice".into());
         }
         self.seen.push(field);
-        // Raw values are only scanned for their end; this is their check.
-        serde_json::from_str::<Strict>(raw.get())
-            .map_err(|error| format!("is not valid JSON: {error}"))?;
         match field {
             Field::Model => {
                 let model =
@@ -160,7 +155,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
             fields.current = Some(name);
             match field {
                 None => {
-                    map.next_value::<Strict>()?;
+                    map.next_value::<IgnoredAny>()?;
                 }
                 Some(field) => {
                     let raw = map.next_value()?;

@@ -2,8 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// An event's name and data.
+type Parsed = (Vec<u8>, Vec<u8>);
+
 /// Splits `reads` and returns all bytes given back, the events, and the rest.
-fn split(reads: &[&[u8]]) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, Bytes) {
+fn split(reads: &[&[u8]]) -> (Vec<u8>, Vec<Parsed>, Bytes) {
     let (mut splitter, mut ends) = (Splitter::default(), Vec::new());
     let (mut bytes, mut events) = (Vec::new(), Vec::new());
     for read in reads {
@@ -24,7 +27,7 @@ fn split(reads: &[&[u8]]) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>, Bytes) {
 }
 
 /// The standard, word for word and without haste: what is dispatched.
-fn by_the_standard(stream: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn by_the_standard(stream: &[u8]) -> Vec<Parsed> {
     let text = String::from_utf8(stream.to_vec()).unwrap();
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");

@@ -1,0 +1,176 @@
+use proptest::{
+    prelude::{Just, any, prop_assert, prop_oneof, proptest},
+    strategy::Strategy as _,
+};
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::state::estimate::{Estimate, Price};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn candidate(weight: f64, latency_ms: Option<u32>) -> Candidate {
+    Candidate {
+        weight,
+        latency: latency_ms.map(|ms| ms * MS),
+        cost: None,
+        order: 0,
+    }
+}
+
+fn cost(dollars: f64) -> Option<Cost> {
+    let million = Estimate {
+        input: 1_000_000,
+        output: 0,
+    };
+    Some(Price::new(dollars, 0.0).expect("a price").cost(million))
+}
+
+/// The share of `draws` draws that each candidate got.
+fn drawn(strategy: Strategy, candidates: &[Candidate], draws: u32) -> Vec<f64> {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut counts = vec![0_u32; candidates.len()];
+    for _ in 0..draws {
+        counts[choose(strategy, candidates, &mut rng).expect("one")] += 1;
+    }
+    counts
+        .iter()
+        .map(|count| f64::from(*count) / f64::from(draws))
+        .collect()
+}
+
+fn assert_close(got: &[f64], want: &[f64]) {
+    for (got, want) in got.iter().zip(want) {
+        assert!((got - want).abs() <= 0.01 * want, "got {got}, want {want}");
+    }
+}
+
+#[test]
+fn a_million_draws_are_within_one_percent_of_the_weights() {
+    // 1 ÷ 100 ms, 2 ÷ 400 ms, 1 ÷ 200 ms: 2 to 1 to 1
+    let candidates = [
+        candidate(1.0, Some(99)),
+        candidate(2.0, Some(399)),
+        candidate(1.0, Some(199)),
+    ];
+    let got = drawn(Strategy::LatencyWeighted, &candidates, 1_000_000);
+    assert_close(&got, &[0.5, 0.25, 0.25]);
+    assert_close(
+        &shares(Strategy::LatencyWeighted, &candidates),
+        &[0.5, 0.25, 0.25],
+    );
+}
+
+#[test]
+fn the_unmeasured_weigh_as_the_median() {
+    let odd = [
+        candidate(1.0, None),
+        candidate(1.0, Some(99)),
+        candidate(1.0, Some(199)),
+        candidate(1.0, Some(9999)),
+    ];
+    let got = shares(Strategy::LatencyWeighted, &odd);
+    assert!((got[0] - got[2]).abs() < 1e-12);
+    let even = [
+        candidate(1.0, None),
+        candidate(1.0, Some(100)),
+        candidate(1.0, Some(300)),
+        candidate(1.0, Some(200)),
+        candidate(1.0, Some(200)),
+    ];
+    let got = shares(Strategy::LatencyWeighted, &even);
+    assert!((got[0] - got[3]).abs() < 1e-12);
+    let none = [candidate(1.0, None), candidate(3.0, None)];
+    assert_close(&shares(Strategy::LatencyWeighted, &none), &[0.25, 0.75]);
+}
+
+#[test]
+fn least_latency_takes_the_fastest_and_measures_the_unmeasured() {
+    let known = [candidate(1.0, Some(300)), candidate(0.1, Some(100))];
+    assert_eq!(shares(Strategy::LeastLatency, &known), [0.0, 1.0]);
+    let some = [
+        candidate(1.0, Some(300)),
+        candidate(1.0, Some(100)),
+        candidate(1.0, None),
+    ];
+    let got = shares(Strategy::LeastLatency, &some);
+    assert_eq!(got[0], 0.0);
+    assert!(got[1] > 0.0 && got[2] > 0.0);
+}
+
+#[test]
+fn cheapest_takes_the_lowest_price_and_the_unpriced_last() {
+    let priced = |dollars| Candidate {
+        cost: cost(dollars),
+        ..candidate(1.0, Some(100))
+    };
+    let free = candidate(1.0, Some(1));
+    assert_eq!(
+        shares(Strategy::Cheapest, &[free, priced(3.0), priced(2.0)]),
+        [0.0, 0.0, 1.0]
+    );
+    assert_eq!(shares(Strategy::Cheapest, &[free]), [1.0]);
+    assert_close(
+        &shares(Strategy::Cheapest, &[priced(2.0), priced(2.0), priced(4.0)]),
+        &[0.5, 0.5],
+    );
+}
+
+#[test]
+fn priority_takes_the_first_in_the_configuration() {
+    let at = |order| Candidate {
+        order,
+        ..candidate(1.0, Some(100))
+    };
+    assert_eq!(
+        shares(Strategy::Priority, &[at(4), at(2), at(9)]),
+        [0.0, 1.0, 0.0]
+    );
+}
+
+#[test]
+fn nobody_is_chosen_from_nobody_and_somebody_from_the_weightless() {
+    let mut rng = StdRng::seed_from_u64(1);
+    for strategy in Strategy::ALL {
+        assert_eq!(choose(strategy, &[], &mut rng), None);
+        assert!(shares(strategy, &[]).is_empty());
+        let hopeless = [candidate(0.0, Some(0)), candidate(f64::NAN, None)];
+        assert!(choose(strategy, &hopeless, &mut rng).is_some());
+        let one = [
+            candidate(f64::INFINITY, None),
+            candidate(0.001, Some(u32::MAX)),
+        ];
+        assert_eq!(choose(strategy, &one, &mut rng), Some(1));
+    }
+}
+
+fn any_candidate() -> impl proptest::strategy::Strategy<Value = Candidate> {
+    let latency = proptest::option::of(prop_oneof![
+        Just(Duration::ZERO),
+        Just(Duration::MAX),
+        (0..100_000_u64).prop_map(Duration::from_micros),
+    ]);
+    (any::<f64>(), latency, 0..3_u32).prop_map(|(weight, latency, order)| Candidate {
+        weight,
+        latency,
+        cost: cost(f64::from(order)),
+        order,
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_candidates_somebody_is_drawn_and_shares_are_numbers(
+        candidates in proptest::collection::vec(any_candidate(), 1..12),
+        seed in any::<u64>(),
+    ) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        for strategy in Strategy::ALL {
+            let shares = shares(strategy, &candidates);
+            let total: f64 = shares.iter().sum();
+            prop_assert!((total - 1.0).abs() < 1e-9, "{shares:?}");
+            let place = choose(strategy, &candidates, &mut rng);
+            prop_assert!(place.is_some_and(|place| shares[place] > 0.0));
+        }
+    }
+}

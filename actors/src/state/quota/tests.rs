@@ -1,0 +1,200 @@
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn limits(rpm: u32, tpm: u32, rpd: u32) -> Limits {
+    Limits {
+        rpm: NonZeroU32::new(rpm),
+        tpm: NonZeroU32::new(tpm),
+        rpd: NonZeroU32::new(rpd),
+        max_in_flight: None,
+    }
+}
+
+fn said(left: u64, reset: Option<Duration>) -> Option<Remaining> {
+    Some(Remaining { left, reset })
+}
+
+#[test]
+fn without_limits_there_is_no_end() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    quota.book(1_000_000, t0);
+    quota.book_tokens(1_000_000, t0);
+    let none = Limits::default();
+    assert_eq!(quota.requests_left(&none, t0), u32::MAX);
+    assert_eq!(quota.tokens_limit(&none, t0), u64::MAX);
+    assert_eq!(quota.refusal(&none, t0), None);
+    assert_eq!(quota.next_change(&none, t0), None);
+}
+
+#[test]
+fn a_full_minute_says_when_one_more_fits() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let limits = limits(10, 0, 0);
+    quota.book(4, t0);
+    quota.book(6, t0 + 30 * SECOND);
+    let now = t0 + 31 * SECOND;
+    assert_eq!(quota.requests_left(&limits, now), 0);
+    let refusal = quota.refusal(&limits, now).expect("full");
+    assert_eq!(refusal.reason, RefusalReason::RequestsPerMinute);
+    let until = refusal.until.expect("known");
+    assert_eq!(
+        until,
+        t0 + 61 * SECOND,
+        "the first second, and its own bucket"
+    );
+    assert_eq!(quota.requests_left(&limits, until), 4);
+}
+
+#[test]
+fn a_limit_lowered_below_use_acts_at_once_and_one_that_comes_late_counts_back() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    quota.book(50, t0);
+    assert_eq!(quota.requests_left(&limits(60, 0, 0), t0), 10);
+    let lowered = limits(20, 0, 0);
+    assert_eq!(quota.requests_left(&lowered, t0), 0);
+    let until = quota
+        .refusal(&lowered, t0)
+        .and_then(|refusal| refusal.until);
+    assert_eq!(until, Some(t0 + 61 * SECOND));
+}
+
+#[test]
+fn the_day_holds_for_a_day() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let limits = limits(0, 0, 5);
+    let at = t0 + Duration::from_secs(3_599);
+    quota.book(5, at);
+    let day = Duration::from_secs(86_400);
+    assert_eq!(quota.requests_left(&limits, at + day), 0);
+    let refusal = quota.refusal(&limits, at + day).expect("full");
+    assert_eq!(refusal.reason, RefusalReason::RequestsPerDay);
+    assert_eq!(quota.requests_left(&limits, at + day + TEN_MINUTES), 5);
+}
+
+#[test]
+fn tokens_are_reserved_and_what_was_not_used_comes_back() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let limits = limits(0, 1000, 0);
+    assert_eq!(quota.tokens_limit(&limits, t0), 1000);
+    quota.book_tokens(600, t0);
+    quota.book_tokens(1000, t0 + 10 * SECOND);
+    let now = t0 + 20 * SECOND;
+    assert_eq!(
+        quota.tokens_limit(&limits, now),
+        1000,
+        "nothing above the mark"
+    );
+    quota.settle_tokens(600, 600, 100, now);
+    assert_eq!(quota.tokens_limit(&limits, now), 1500);
+    assert_eq!(quota.tokens_used(now), 500);
+    // The refund went to the bucket the reservation was booked in.
+    assert_eq!(quota.tokens_used(t0 + 61 * SECOND), 400);
+}
+
+#[test]
+fn a_reservation_that_left_the_window_gives_nothing_back() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    quota.book_tokens(600, t0);
+    let now = t0 + 90 * SECOND;
+    quota.book_tokens(1000, now);
+    quota.settle_tokens(600, 600, 0, now);
+    assert_eq!(quota.tokens_used(now), 400);
+}
+
+#[test]
+fn more_than_was_reserved_counts_from_now() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let limits = limits(0, 1000, 0);
+    quota.book_tokens(100, t0);
+    quota.settle_tokens(100, 100, 1500, t0 + 30 * SECOND);
+    let now = t0 + 70 * SECOND;
+    assert_eq!(quota.tokens_used(now), 1400);
+    let refusal = quota.refusal(&limits, now).expect("full");
+    assert_eq!(refusal.reason, RefusalReason::TokensPerMinute);
+    assert_eq!(refusal.until, Some(t0 + 91 * SECOND));
+}
+
+#[test]
+fn a_settlement_may_overtake_its_look() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    quota.settle_tokens(600, 600, 100, t0);
+    assert_eq!(quota.tokens_used(t0), 100);
+    quota.book_tokens(600, t0);
+    assert_eq!(quota.tokens_used(t0), 100, "booked once");
+}
+
+#[test]
+fn the_providers_count_holds_until_its_reset() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let limits = limits(100, 0, 0);
+    let correction = |requests| ProviderLimits {
+        requests,
+        tokens: None,
+    };
+    quota.correct(correction(said(3, Some(20 * SECOND))), t0);
+    assert_eq!(quota.requests_left(&limits, t0), 3);
+    quota.book(2, t0 + SECOND);
+    assert_eq!(quota.requests_left(&limits, t0 + SECOND), 1);
+    quota.book(1, t0 + SECOND);
+    let refusal = quota.refusal(&limits, t0 + SECOND).expect("nothing left");
+    assert_eq!(refusal.reason, RefusalReason::ProviderLimit);
+    assert_eq!(refusal.until, Some(t0 + 20 * SECOND));
+    assert_eq!(quota.requests_left(&limits, t0 + 20 * SECOND), 97);
+    // Its last word counts, also when that is more.
+    quota.correct(correction(said(0, None)), t0 + 21 * SECOND);
+    assert_eq!(quota.requests_left(&limits, t0 + 22 * SECOND), 0);
+    quota.correct(correction(said(50, None)), t0 + 22 * SECOND);
+    assert_eq!(quota.requests_left(&limits, t0 + 22 * SECOND), 50);
+    quota.correct(correction(said(1000, None)), t0 + 23 * SECOND);
+    assert_eq!(
+        quota.requests_left(&limits, t0 + 23 * SECOND),
+        97,
+        "never above ours"
+    );
+}
+
+#[test]
+fn a_count_without_a_reset_holds_for_a_minute_also_for_tokens() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let none = Limits::default();
+    let tokens = ProviderLimits {
+        requests: None,
+        tokens: said(500, None),
+    };
+    quota.correct(tokens, t0);
+    assert_eq!(quota.tokens_limit(&none, t0), 500);
+    quota.book_tokens(200, t0);
+    assert_eq!(
+        quota.tokens_limit(&none, t0),
+        500,
+        "the mark moved, the end did not"
+    );
+    assert_eq!(quota.tokens_free_at(&none, t0), Some(t0 + MINUTE));
+    assert_eq!(quota.tokens_limit(&none, t0 + MINUTE), u64::MAX);
+}
+
+#[test]
+fn a_reset_beyond_a_day_is_not_believed() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let forever = ProviderLimits {
+        requests: said(0, Some(Duration::MAX)),
+        tokens: None,
+    };
+    quota.correct(forever, t0);
+    let until = quota
+        .refusal(&Limits::default(), t0)
+        .and_then(|refusal| refusal.until);
+    assert_eq!(until, Some(t0 + LONGEST_DAILY));
+}

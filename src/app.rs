@@ -1,0 +1,272 @@
+//! Builds a running gateway from a [`Config`]; used by `serve`, the demo,
+//! tests and benches alike.
+
+mod tls;
+
+use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+
+use actix::Actor;
+use actix_rt::Arbiter;
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    web::Data,
+};
+use arc_swap::ArcSwap;
+use breakerbox_actors::engine::{Arbiters, Engine};
+use tokio::sync::watch;
+
+use crate::{
+    admin::{self, Admin},
+    config::{self, Config},
+    generation::{Generation, NotReady},
+    metrics::{self, Exposition},
+    pinger::Pinger,
+    routes,
+    worker::{Closing, Shared, Worker},
+};
+
+/// How long a connection may stay idle between two requests.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a request's head may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long after the grace the last bytes may take to leave.
+const LAST_BYTES: Duration = Duration::from_secs(2);
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The configuration cannot be put in force.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {addr} ({key}): {source}")]
+    Listen {
+        /// The configuration key.
+        key: &'static str,
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate or its key is unusable.
+    #[error("server.tls: {0}")]
+    Tls(#[from] tls::InvalidTls),
+}
+
+/// Why a reload was refused; the configuration in force stays.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReloaded {
+    /// The new configuration cannot be put in force.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// It changes what only a restart can change.
+    #[error("only a restart can change {}", .0.join(", "))]
+    StartOnly(Vec<&'static str>),
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Shared,
+    closing: watch::Sender<Closing>,
+    data: SocketAddr,
+    admin: SocketAddr,
+    servers: [ServerHandle; 2],
+}
+
+impl Gateway {
+    /// Starts a gateway. Must be called inside an actix system.
+    ///
+    /// `exposition` is what `/metrics` shows, if anything.
+    ///
+    /// # Errors
+    ///
+    /// [`NotStarted`] says what cannot be put in force or listened on.
+    pub async fn start(
+        config: Config,
+        exposition: Option<Exposition>,
+    ) -> Result<Self, NotStarted> {
+        // Fails only where a provider is installed already, which then serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Arc::new(config);
+        let generation = Arc::new(ArcSwap::from_pointee(Generation::new(1, config.clone())?));
+        let tls = config.server.tls.as_ref().map(tls::load).transpose()?;
+        let spec = generation.load().spec();
+        let arbiters = Arbiters::threads(spec.targets.len());
+        let pinger = {
+            let generation = generation.clone();
+            move || Pinger::new(generation).start().recipient()
+        };
+        let engine = Engine::start(spec, arbiters, pinger).await;
+        let (closing, watched) = watch::channel(Closing::No);
+        let shared = Shared {
+            engine,
+            generation,
+            closing: watched,
+        };
+        if let Some(exposition) = &exposition {
+            exposition.keep_up(&Arbiter::new());
+        }
+        let (admin, admin_server) = serve_admin(&config, &shared, exposition)?;
+        let (data, data_server) = serve_data(&config, &shared, tls)?;
+        Ok(Self {
+            shared,
+            closing,
+            data,
+            admin,
+            servers: [data_server, admin_server],
+        })
+    }
+
+    /// Returns the address that takes requests, its real port included.
+    pub fn addr(&self) -> SocketAddr {
+        self.data
+    }
+
+    /// Returns the admin address, its real port included.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Returns the engine, to observe it.
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    /// Puts `config` in force without cutting a request; returns what changed.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReloaded`] says what is wrong; nothing has changed then.
+    pub async fn reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
+        let result = self.try_reload(config).await;
+        metrics::reloaded(result.is_ok());
+        result
+    }
+
+    /// Says that a reload failed before there was a configuration to put in
+    /// force.
+    pub fn refuse_reload(&self) {
+        metrics::reloaded(false);
+    }
+
+    async fn try_reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
+        let before = self.shared.generation.load_full();
+        let diff = config::diff(&before.config, &config);
+        if !diff.refused.is_empty() {
+            return Err(NotReloaded::StartOnly(diff.refused));
+        }
+        let generation = Generation::new(before.number + 1, Arc::new(config))?;
+        let spec = generation.spec();
+        // First who can be reached, then who may be picked: a target in the
+        // table always has a site.
+        self.shared.generation.store(Arc::new(generation));
+        self.shared.engine.apply(spec).await;
+        Ok(diff.changes)
+    }
+
+    /// Goes down without cutting anybody short: readiness fails at once,
+    /// requests under way have `server.shutdown_grace` to finish, streams that
+    /// take longer end with an error event of their dialect.
+    pub async fn drain(self) {
+        let grace = self.shared.generation.load().config.server.shutdown_grace;
+        self.closing.send_replace(Closing::Draining);
+        let [data, admin] = &self.servers;
+        let stopped = data.stop(true);
+        tokio::pin!(stopped);
+        if tokio::time::timeout(grace, &mut stopped).await.is_err() {
+            self.closing.send_replace(Closing::Now);
+            let _ = tokio::time::timeout(LAST_BYTES, &mut stopped).await;
+        }
+        data.stop(false).await;
+        admin.stop(false).await;
+    }
+
+    /// Stops at once, whoever is cut.
+    pub async fn stop(self) {
+        self.closing.send_replace(Closing::Now);
+        for server in &self.servers {
+            server.stop(false).await;
+        }
+    }
+}
+
+fn serve_data(
+    config: &Config,
+    shared: &Shared,
+    tls: Option<rustls::ServerConfig>,
+) -> Result<(SocketAddr, ServerHandle), NotStarted> {
+    let addr = config.server.listen;
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = match config.server.workers {
+        0 => cores,
+        workers => workers,
+    };
+    let grace = config.server.shutdown_grace + LAST_BYTES;
+    let counter = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let server = {
+        let shared = shared.clone();
+        HttpServer::new(move || {
+            let number = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            actix_rt::spawn(metrics::lag_of(number));
+            let worker = Worker::start(shared.clone());
+            App::new().app_data(worker).configure(routes::table)
+        })
+    };
+    let server = server
+        .workers(workers)
+        .tcp_nodelay(true)
+        // A client that closes has left: its upstream request ends at once.
+        .h1_allow_half_closed(false)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .backlog(4096)
+        .shutdown_timeout(grace.as_secs().saturating_add(1))
+        .disable_signals();
+    let listen = |source| NotStarted::Listen {
+        key: "server.listen",
+        addr,
+        source,
+    };
+    let server = match tls {
+        None => server.bind(addr),
+        Some(tls) => server.bind_rustls_0_23(addr, tls),
+    };
+    let server = server.map_err(listen)?;
+    let bound = server.addrs().first().copied().unwrap_or(addr);
+    let running = server.run();
+    let handle = running.handle();
+    actix_rt::spawn(running);
+    Ok((bound, handle))
+}
+
+fn serve_admin(
+    config: &Config,
+    shared: &Shared,
+    exposition: Option<Exposition>,
+) -> Result<(SocketAddr, ServerHandle), NotStarted> {
+    let addr = config.admin.listen;
+    let admin = Data::new(Arc::new(Admin {
+        shared: shared.clone(),
+        exposition,
+        token: config.admin.token.clone(),
+    }));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(admin.clone())
+            .configure(admin::table)
+    });
+    let listen = |source| NotStarted::Listen {
+        key: "admin.listen",
+        addr,
+        source,
+    };
+    let server = server.workers(1).tcp_nodelay(true).disable_signals();
+    let server = server.bind(addr).map_err(listen)?;
+    let bound = server.addrs().first().copied().unwrap_or(addr);
+    let running = server.run();
+    let handle = running.handle();
+    actix_rt::spawn(running);
+    Ok((bound, handle))
+}

@@ -1,0 +1,218 @@
+//! `breakerbox serve`: runs the gateway.
+
+use std::path::PathBuf;
+
+use actix_rt::System;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{FAILED, LogFormat, check::BAD_CONFIGURATION, say};
+use crate::{
+    app::Gateway,
+    config::{self, Config, env, show_duration},
+    metrics::Exposition,
+};
+
+/// Runs the gateway.
+///
+/// SIGTERM and SIGINT drain it, a second one stops it at once; SIGHUP reloads
+/// its configuration.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// The configuration file. Without one, endpoints come from the well-known
+    /// key variables that are set (OPENAI_API_KEY, DEEPSEEK_API_KEY, …).
+    #[arg(long, short)]
+    config: Option<PathBuf>,
+}
+
+impl Serve {
+    /// Runs until a signal ends it; returns the exit code.
+    pub(super) fn run(self, format: LogFormat) -> u8 {
+        let config = match self.read() {
+            Ok(config) => config,
+            Err(problems) => {
+                say(&problems);
+                return BAD_CONFIGURATION;
+            }
+        };
+        System::new().block_on(self.serve(config, format))
+    }
+
+    async fn serve(&self, config: Config, format: LogFormat) -> u8 {
+        let exposition = match Exposition::install() {
+            Ok(exposition) => exposition,
+            Err(error) => {
+                say(&error.to_string());
+                return FAILED;
+            }
+        };
+        let Ok(mut signals) = Signals::listen() else {
+            say("cannot listen for signals");
+            return FAILED;
+        };
+        let summary = config.clone();
+        let gateway = match Gateway::start(config, Some(exposition)).await {
+            Ok(gateway) => gateway,
+            Err(error) => {
+                say(&error.to_string());
+                return FAILED;
+            }
+        };
+        summarize(&gateway, &summary, self.config.as_deref(), format);
+        loop {
+            match signals.next().await {
+                Asked::Reload => self.reload(&gateway).await,
+                Asked::End(name) => {
+                    tracing::info!(
+                        signal = name,
+                        grace = %show_duration(summary.server.shutdown_grace),
+                        "draining; a second signal stops at once"
+                    );
+                    tokio::select! {
+                        () = gateway.drain() => tracing::info!("drained"),
+                        () = signals.end() => {
+                            tracing::warn!("stopped without draining");
+                            return FAILED;
+                        }
+                    }
+                    return 0;
+                }
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Config, String> {
+        match &self.config {
+            Some(path) => {
+                config::load(path, &env::var).map_err(|problems| problems.to_string())
+            }
+            None => {
+                let (config, said) = config::from_environment(&env::var)
+                    .map_err(|problems| problems.to_string())?;
+                said.iter().for_each(|line| say(line));
+                Ok(config)
+            }
+        }
+    }
+
+    async fn reload(&self, gateway: &Gateway) {
+        let config = match self.read() {
+            Ok(config) => config,
+            Err(problems) => {
+                gateway.refuse_reload();
+                tracing::error!(%problems, "reload refused: the configuration in force stays");
+                return;
+            }
+        };
+        match gateway.reload(config).await {
+            Ok(changes) if changes.is_empty() => tracing::info!("reloaded: nothing has changed"),
+            Ok(changes) => tracing::info!(changes = changes.join("; "), "reloaded"),
+            Err(error) => {
+                tracing::error!(%error, "reload refused: the configuration in force stays");
+            }
+        }
+    }
+}
+
+enum Asked {
+    Reload,
+    End(&'static str),
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+        }
+    }
+
+    /// Waits for a signal that ends the process.
+    async fn end(&mut self) {
+        while let Asked::Reload = self.next().await {}
+    }
+}
+
+/// Says once, on a line for each subsystem, what runs and why.
+fn summarize(
+    gateway: &Gateway,
+    config: &Config,
+    path: Option<&std::path::Path>,
+    format: LogFormat,
+) {
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
+    let source = path.map_or_else(|| "environment".to_owned(), |it| it.display().to_string());
+    let models = gateway.engine().table().models().count();
+    let clients = match config.clients.len() {
+        0 => "open: no clients configured, loopback only".to_owned(),
+        n => format!("{n} keys"),
+    };
+    let routing = &config.routing;
+    let queue = match (routing.queue_max_length, routing.queue_max_wait.is_zero()) {
+        (0, _) | (_, true) => "off: queue.max_wait or queue.max_length is 0".to_owned(),
+        (most, _) => format!(
+            "up to {most} requests wait {} for a rate-limited endpoint",
+            show_duration(routing.queue_max_wait)
+        ),
+    };
+    let probed = config.endpoints.iter();
+    let probed = probed.filter(|it| it.probe_kind != config::ProbeKind::None);
+    let lines = [
+        ("configuration", source),
+        ("gateway", format!("{scheme}://{}/v1", gateway.addr())),
+        ("metrics", format!("http://{}/metrics", gateway.admin_addr())),
+        (
+            "endpoints",
+            format!("{} for {models} models", config.endpoints.len()),
+        ),
+        (
+            "routing",
+            format!(
+                "{}, up to {} attempts",
+                routing.strategy.label(),
+                routing.max_attempts
+            ),
+        ),
+        ("queue", queue),
+        (
+            "probes",
+            format!("{} of {} endpoints", probed.count(), config.endpoints.len()),
+        ),
+        ("clients", clients),
+        (
+            "tls",
+            match &config.server.tls {
+                Some(tls) => format!("on: {}", tls.cert.display()),
+                None => "off: server.tls is not set".to_owned(),
+            },
+        ),
+    ];
+    match format {
+        LogFormat::Text => {
+            say(&format!("breakerbox {}", env!("CARGO_PKG_VERSION")));
+            for (name, what) in lines {
+                say(&format!("  {name:<14} {what}"));
+            }
+        }
+        LogFormat::Json => {
+            for (subsystem, what) in lines {
+                tracing::info!(subsystem, what, "started");
+            }
+        }
+    }
+}

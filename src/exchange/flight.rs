@@ -1,0 +1,143 @@
+//! One attempt under way: its lease and its target's metric handles together,
+//! so that nothing is settled unmeasured.
+
+use std::{sync::Arc, time::Duration};
+
+use breakerbox_actors::{
+    id::TargetId,
+    lease::Lease,
+    state::event::{FailureKind, Outcome, ProviderLimits},
+};
+
+use super::attempt::Tried;
+use crate::{dialect::Usage, generation::Site};
+
+/// See the [module](self). Dropped unsettled, it counts as cancelled.
+pub(super) struct Flight {
+    lease: Option<Lease>,
+    site: Arc<Site>,
+    limits: ProviderLimits,
+}
+
+/// An attempt that failed before its client saw a byte.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    /// Who failed.
+    pub(crate) target: TargetId,
+    /// How, in a fixed word.
+    pub(crate) label: &'static str,
+    /// What kind of failure it is for the client.
+    pub(super) blame: Blame,
+}
+
+/// What kind of failure an attempt ended in, as far as the client is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The endpoint failed.
+    Failure,
+    /// The endpoint was too slow.
+    Slowness,
+    /// The endpoint refused our key.
+    Key,
+    /// The endpoint is over its limit, for so long if it said so.
+    RateLimit(Option<Duration>),
+}
+
+impl Failed {
+    /// Says that `target` left the configuration between pick and attempt.
+    pub(super) fn reloaded(target: TargetId) -> Self {
+        Self {
+            target,
+            label: "reloaded",
+            blame: Blame::Failure,
+        }
+    }
+
+    /// Whether asking the same endpoint again may help.
+    pub(super) fn may_repeat(&self) -> bool {
+        matches!(self.blame, Blame::Failure | Blame::Slowness)
+    }
+}
+
+impl Flight {
+    /// Begins an attempt.
+    pub(super) fn new(lease: Lease, site: Arc<Site>) -> Self {
+        Self {
+            lease: Some(lease),
+            site,
+            limits: ProviderLimits::default(),
+        }
+    }
+
+    /// Returns the target's name for the log.
+    pub(super) fn name(&self) -> String {
+        self.lease
+            .as_ref()
+            .map_or_else(String::new, |lease| lease.id().to_string())
+    }
+
+    pub(super) fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    /// Notes what the provider's headers said of its limits.
+    pub(super) fn learn(&mut self, limits: ProviderLimits) {
+        self.limits = limits;
+    }
+
+    /// Reports the first event of a stream.
+    pub(super) fn first_byte(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.first_byte(std::mem::take(&mut self.limits));
+            self.site.metrics.first_byte(lease.age());
+        }
+    }
+
+    /// Reports what became of the attempt.
+    pub(super) fn settle(mut self, outcome: Outcome, usage: Option<Usage>) {
+        self.end(outcome, usage);
+    }
+
+    /// Reports a failure, for the request to go on from.
+    pub(super) fn fail(mut self, label: &'static str, outcome: Outcome) -> Tried {
+        let target = self.end(outcome, None);
+        let blame = match outcome {
+            Outcome::Failure(FailureKind::Timeout) => Blame::Slowness,
+            Outcome::KeyRejected => Blame::Key,
+            Outcome::RateLimited { retry_after, .. } => Blame::RateLimit(retry_after),
+            _ => Blame::Failure,
+        };
+        if let (Some(target), Blame::Key) = (&target, blame) {
+            tracing::error!(endpoint = %target, "the provider rejected our key or our credit is spent");
+        }
+        match target {
+            Some(target) => Tried::Failed(Failed {
+                target,
+                label,
+                blame,
+            }),
+            None => Tried::OutOfTime,
+        }
+    }
+
+    /// Reports that the request's own time was over first.
+    pub(super) fn run_out(self) -> Tried {
+        self.settle(Outcome::Cancelled, None);
+        Tried::OutOfTime
+    }
+
+    fn end(&mut self, outcome: Outcome, usage: Option<Usage>) -> Option<TargetId> {
+        let lease = self.lease.take()?;
+        let target = lease.id().clone();
+        self.site.metrics.settled(outcome, lease.age(), usage);
+        let used = usage.map(|it| it.total());
+        lease.settle(outcome, used, std::mem::take(&mut self.limits));
+        Some(target)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.end(Outcome::Cancelled, None);
+    }
+}

@@ -1,0 +1,184 @@
+//! Every metric of the gateway: name, unit, labels, help.
+
+use breakerbox_actors::metrics::{ACTOR_CATALOGUE, ENDPOINT_CATALOGUE, Kind, Metric};
+use metrics::Unit;
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    unit: Unit,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind,
+        unit,
+        labels,
+        help,
+    }
+}
+
+pub(super) const REQUESTS: Metric = metric(
+    "breakerbox_http_requests_total",
+    Kind::Counter,
+    Unit::Count,
+    &["api", "model", "code"],
+    "Requests answered, by the status the client saw.",
+);
+pub(super) const REQUEST_DURATION: Metric = metric(
+    "breakerbox_http_request_duration_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["api"],
+    "From a request's head to the last byte of its answer.",
+);
+pub(super) const REQUESTS_IN_FLIGHT: Metric = metric(
+    "breakerbox_http_requests_in_flight",
+    Kind::Gauge,
+    Unit::Count,
+    &["api"],
+    "Requests that are being served.",
+);
+pub(super) const OVERHEAD: Metric = metric(
+    "breakerbox_overhead_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["api"],
+    "Time until the answer's head that was not spent waiting for an upstream; waits in the queue count.",
+);
+pub(super) const DISCONNECTS: Metric = metric(
+    "breakerbox_client_disconnects_total",
+    Kind::Counter,
+    Unit::Count,
+    &["api"],
+    "Clients that left before their answer was whole.",
+);
+pub(super) const UPSTREAM_REQUESTS: Metric = metric(
+    "breakerbox_upstream_requests_total",
+    Kind::Counter,
+    Unit::Count,
+    &["endpoint", "model", "outcome"],
+    "Attempts at an endpoint, by what came of them.",
+);
+pub(super) const UPSTREAM_DURATION: Metric = metric(
+    "breakerbox_upstream_request_duration_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["endpoint", "model"],
+    "From sending an attempt to its end.",
+);
+pub(super) const FIRST_BYTE: Metric = metric(
+    "breakerbox_upstream_time_to_first_byte_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["endpoint", "model"],
+    "From sending an attempt to the answer's first event, or its head if it does not stream.",
+);
+pub(super) const RETRIES: Metric = metric(
+    "breakerbox_retries_total",
+    Kind::Counter,
+    Unit::Count,
+    &["reason"],
+    "Extra attempts, by what failed before.",
+);
+pub(super) const FAILOVERS: Metric = metric(
+    "breakerbox_failovers_total",
+    Kind::Counter,
+    Unit::Count,
+    &["from", "to", "reason"],
+    "Extra attempts at another endpoint.",
+);
+pub(super) const TOKENS: Metric = metric(
+    "breakerbox_tokens_total",
+    Kind::Counter,
+    Unit::Count,
+    &["endpoint", "model", "direction"],
+    "Tokens as providers counted them.",
+);
+pub(super) const QUEUE_WAIT: Metric = metric(
+    "breakerbox_queue_wait_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &[],
+    "How long requests waited for a rate-limited endpoint.",
+);
+pub(super) const QUEUE_LENGTH: Metric = metric(
+    "breakerbox_queue_length",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Requests that wait for a rate-limited endpoint.",
+);
+pub(super) const RETRY_BUDGET: Metric = metric(
+    "breakerbox_retry_budget_remaining",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Extra attempts the retry budget would pay for now.",
+);
+pub(super) const LOOP_LAG: Metric = metric(
+    "breakerbox_event_loop_lag_seconds",
+    Kind::Gauge,
+    Unit::Seconds,
+    &["worker"],
+    "How late a timer of the worker was, at the most, in the last second.",
+);
+pub(super) const BUILD: Metric = metric(
+    "breakerbox_build_info",
+    Kind::Gauge,
+    Unit::Count,
+    &["version"],
+    "Always 1; the version is the label.",
+);
+pub(super) const CONFIG_GENERATION: Metric = metric(
+    "breakerbox_config_generation",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Configurations put in force since the start.",
+);
+pub(super) const CONFIG_OK: Metric = metric(
+    "breakerbox_config_last_reload_successful",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "1 unless the last reload was refused.",
+);
+pub(super) const CONFIG_RELOADS: Metric = metric(
+    "breakerbox_config_reloads_total",
+    Kind::Counter,
+    Unit::Count,
+    &["result"],
+    "Reloads, by whether they were applied or refused.",
+);
+
+const GATEWAY: &[Metric] = &[
+    REQUESTS,
+    REQUEST_DURATION,
+    REQUESTS_IN_FLIGHT,
+    OVERHEAD,
+    DISCONNECTS,
+    UPSTREAM_REQUESTS,
+    UPSTREAM_DURATION,
+    FIRST_BYTE,
+    RETRIES,
+    FAILOVERS,
+    TOKENS,
+    QUEUE_WAIT,
+    QUEUE_LENGTH,
+    RETRY_BUDGET,
+    LOOP_LAG,
+    BUILD,
+    CONFIG_GENERATION,
+    CONFIG_OK,
+    CONFIG_RELOADS,
+];
+
+/// Iterates over the whole catalogue.
+pub fn catalogue() -> impl Iterator<Item = &'static Metric> {
+    GATEWAY
+        .iter()
+        .chain(ENDPOINT_CATALOGUE)
+        .chain(ACTOR_CATALOGUE)
+}

@@ -1,0 +1,122 @@
+//! Sends the prober's pings: one small request, over the same client and with
+//! the same key and trust as traffic.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use actix_web::http::{
+    Method, StatusCode,
+    header::{self, HeaderValue},
+};
+use arc_swap::ArcSwap;
+use breakerbox_actors::{clock, messages::Ping, state::event::Pong};
+use bytes::Bytes;
+
+use crate::{
+    config::ProbeKind,
+    dialect::openai::Api,
+    generation::{Generation, Site},
+    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY},
+};
+
+/// The actor that pings. Lives on the prober's arbiter.
+pub(crate) struct Pinger {
+    generation: Arc<ArcSwap<Generation>>,
+    client: Client,
+}
+
+impl Pinger {
+    /// Returns a pinger with connections of its own.
+    pub(crate) fn new(generation: Arc<ArcSwap<Generation>>) -> Self {
+        Self {
+            generation,
+            client: Client::new(KeepAlive::default()),
+        }
+    }
+}
+
+impl Actor for Pinger {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ping> for Pinger {
+    type Result = ResponseFuture<Pong>;
+
+    fn handle(&mut self, ping: Ping, _: &mut Self::Context) -> Self::Result {
+        let generation = self.generation.load_full();
+        let client = self.client.clone();
+        Box::pin(async move {
+            let endpoints = &generation.config.endpoints;
+            let endpoint = endpoints
+                .iter()
+                .find(|it| it.name == *ping.target.endpoint());
+            let (Some(endpoint), Some(site)) = (endpoint, generation.site(&ping.target)) else {
+                return Pong::Failed;
+            };
+            let began = clock::now();
+            let asking = ask(&client, site, endpoint.probe_kind, ping.timeout);
+            match tokio::time::timeout(ping.timeout, asking).await {
+                Ok(Some(status)) => judge(status, clock::now().saturating_duration_since(began)),
+                Ok(None) | Err(_) => Pong::Failed,
+            }
+        })
+    }
+}
+
+/// What a ping's status says. Anything but a failure of the server shows that
+/// it is alive: many have no `/models`, and a 429 is no failure.
+fn judge(status: StatusCode, latency: std::time::Duration) -> Pong {
+    match status.as_u16() {
+        401 | 403 => Pong::KeyRejected,
+        200..=299 | 400..=499 => Pong::Alive { latency },
+        _ => Pong::Failed,
+    }
+}
+
+async fn ask(
+    client: &Client,
+    site: &Site,
+    kind: ProbeKind,
+    timeout: std::time::Duration,
+) -> Option<StatusCode> {
+    let mut json = Lines::new();
+    let (method, path, body) = match kind {
+        ProbeKind::None => return None,
+        ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
+        ProbeKind::Health => (Method::GET, site.health_path(), Bytes::new()),
+        ProbeKind::Chat => {
+            json.push(
+                &header::CONTENT_TYPE,
+                &HeaderValue::from_static("application/json"),
+            );
+            let body = serde_json::json!({
+                "model": &*site.upstream_model,
+                "messages": [{ "role": "user", "content": "ping" }],
+                "max_tokens": 1,
+            });
+            (
+                Method::POST,
+                site.path(Api::ChatCompletions),
+                Bytes::from(body.to_string()),
+            )
+        }
+    };
+    let call = Call {
+        origin: &site.origin,
+        method,
+        path,
+        headers: &[&json, &site.lines],
+        body,
+        deadlines: Deadlines {
+            connect: timeout,
+            first_byte: timeout,
+            idle: timeout,
+            total: Some(clock::now() + timeout),
+        },
+    };
+    let answer = client.send(call).await.ok()?;
+    // Read to its end, so that the connection can serve the next ping; what
+    // it says does not matter.
+    let _ = answer.body.collect(MAX_ERROR_BODY).await;
+    Some(answer.status)
+}

@@ -1,0 +1,143 @@
+//! One connection of a simulated provider: requests in, answers or faults out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use breakerbox_actors::clock;
+use tokio::net::TcpStream;
+
+use super::delivery::{Delivery, Next};
+use super::fault::{Api, Fault};
+use super::luck::Luck;
+use super::openai::{self, Route};
+use super::reply::Reply;
+use super::script::Script;
+use super::shared::{Flight, Open, Shared};
+use super::wire::{Gone, Request, Wire};
+
+/// Answers requests until the client leaves or a fault ends the connection.
+pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let _open = Open::new(Arc::clone(&shared));
+    // Small writes go out at once: a token must not wait for the next.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut wire = Wire::new(stream);
+    loop {
+        let idle_close = shared.active().script.idle_close;
+        let read = match idle_close {
+            None => wire.request().await,
+            Some(after) => match tokio::time::timeout(after, wire.request()).await {
+                Ok(read) => read,
+                Err(_) => return wire.finish().await,
+            },
+        };
+        let Ok(request) = read else { return };
+        match answer(&mut wire, &shared, &request).await {
+            Ok(Next::KeepAlive) if request.keep_alive => {}
+            Ok(_) => return wire.finish().await,
+            Err(Gone) => return,
+        }
+    }
+}
+
+async fn answer(wire: &mut Wire, shared: &Shared, request: &Request) -> Result<Next, Gone> {
+    let now = clock::now();
+    let flight = Flight::new(shared, &request.path, &request.key);
+    let active = shared.active();
+    let script = &active.script;
+    let number = shared.number();
+    let mut luck = Luck::of_request(script.seed, number);
+    let latency = luck.latency(script.latency);
+    let error_luck = luck.unit();
+    let route = openai::route(request);
+    let at = active.elapsed(now);
+    let fault = script
+        .faults
+        .iter()
+        .find(|timed| timed.hits(route.api, at, luck.unit()))
+        .map(|timed| timed.fault);
+    let reply = match fault {
+        Some(Fault::Reset) => {
+            shared.decided(now, route.api, 0);
+            wire.reset();
+            flight.finish();
+            return Err(Gone);
+        }
+        Some(Fault::Blackhole) => {
+            shared.decided(now, route.api, 0);
+            return Err(wire.wait_for_the_end().await);
+        }
+        Some(Fault::Status { code, retry_after }) => openai::scripted(code, retry_after),
+        Some(Fault::Unauthorized) => openai::unauthorized(),
+        _ => {
+            let usage = fault != Some(Fault::MissingUsage);
+            generate(shared, script, &route, request, now, error_luck, usage)
+        }
+    };
+    let status = reply.status;
+    shared.decided(now, route.api, status);
+    let good = status == 200;
+    let latency = if good && route.api.generates() {
+        latency
+    } else {
+        Duration::ZERO
+    };
+    let delay = match fault {
+        Some(Fault::Slow { delay }) => delay,
+        _ => Duration::ZERO,
+    };
+    let delivery = Delivery {
+        first: now + latency + delay,
+        wait: latency + delay,
+        pace: script.tokens_per_second,
+        fault: fault.filter(|_| good),
+        id: format!("req_{number:016x}"),
+        keep_alive: request.keep_alive,
+        head_only: request.method == "HEAD",
+    };
+    let next = delivery.send(wire, reply).await?;
+    flight.finish();
+    Ok(next)
+}
+
+/// What the provider says, its own checks first: key, request, limits, luck.
+fn generate(
+    shared: &Shared,
+    script: &Script,
+    route: &Route,
+    request: &Request,
+    now: Instant,
+    luck: f64,
+    usage: bool,
+) -> Reply {
+    let keys = &script.api_keys;
+    if route.api != Api::Health && !keys.is_empty() && !keys.contains(&request.key) {
+        return openai::unauthorized();
+    }
+    let prepared = match openai::prepare(route, request, script) {
+        Ok(prepared) => prepared,
+        Err(reply) => return *reply,
+    };
+    if !route.api.generates() {
+        return (prepared.answer)(usage);
+    }
+    let (standing, refusal) =
+        shared
+            .book
+            .lock()
+            .take(&script.limits, &prepared.model, prepared.tokens, now);
+    if let Some(refusal) = refusal {
+        let reply = openai::limited(&prepared.model, refusal, &standing);
+        return openai::quota_headers(reply, &standing);
+    }
+    // The shares stand side by side on the line from 0 to 1.
+    let mut mark = 0.0;
+    for error in &script.errors {
+        mark += error.share;
+        if luck < mark {
+            return openai::scripted(error.status, error.retry_after);
+        }
+    }
+    openai::quota_headers((prepared.answer)(usage), &standing)
+}

@@ -1,0 +1,6 @@
+//! The whole gateway over loopback, one file per promise.
+
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
+mod support;

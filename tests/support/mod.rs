@@ -1,0 +1,11 @@
+//! What the tests stand on: an upstream that does anything, a client that sees everything, and waiting
+//! for a condition instead of for a time.
+
+pub(crate) mod chat;
+pub(crate) mod client;
+pub(crate) mod evil;
+pub(crate) mod http;
+pub(crate) mod ports;
+pub(crate) mod wait;
+
+mod selftest;
