@@ -7,11 +7,7 @@ use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Durat
 
 use actix::Actor;
 use actix_rt::Arbiter;
-use actix_web::{
-    App, HttpServer,
-    dev::ServerHandle,
-    web::Data,
-};
+use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
 use arc_swap::ArcSwap;
 use breakerbox_actors::engine::{Arbiters, Engine};
 use tokio::sync::watch;
@@ -83,10 +79,7 @@ impl Gateway {
     /// # Errors
     ///
     /// [`NotStarted`] says what cannot be put in force or listened on.
-    pub async fn start(
-        config: Config,
-        exposition: Option<Exposition>,
-    ) -> Result<Self, NotStarted> {
+    pub async fn start(config: Config, exposition: Option<Exposition>) -> Result<Self, NotStarted> {
         // Fails only where a provider is installed already, which then serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Arc::new(config);
@@ -252,11 +245,8 @@ fn serve_admin(
         exposition,
         token: config.admin.token.clone(),
     }));
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(admin.clone())
-            .configure(admin::table)
-    });
+    let server =
+        HttpServer::new(move || App::new().app_data(admin.clone()).configure(admin::table));
     let listen = |source| NotStarted::Listen {
         key: "admin.listen",
         addr,

@@ -5,6 +5,7 @@ pub mod explain;
 mod log;
 pub mod schema;
 mod serve;
+mod signals;
 pub mod upstream;
 
 use std::{
@@ -12,10 +13,13 @@ use std::{
     process::ExitCode,
 };
 
+use actix_rt::System;
 use clap::{Parser, Subcommand};
+use tokio::sync::Notify;
 
 use crate::config::env;
 pub use log::LogFormat;
+use signals::Signals;
 
 /// Exit code for a failure at run time.
 const FAILED: u8 = 1;
@@ -42,6 +46,8 @@ enum Command {
     Explain(explain::Explain),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema(schema::Schema),
+    /// Runs a simulated provider, with scripted limits and faults.
+    Upstream(upstream::UpstreamArgs),
 }
 
 impl Cli {
@@ -56,6 +62,10 @@ impl Cli {
             Command::Check(command) => command.run(&env::var, &mut out),
             Command::Explain(command) => command.run(&env::var, &mut out),
             Command::Schema(command) => command.run(&mut out),
+            Command::Upstream(args) => {
+                drop(out);
+                return ExitCode::from(run_upstream(&args));
+            }
         };
         match done.and_then(|code| out.flush().map(|()| code)) {
             Ok(code) => ExitCode::from(code),
@@ -65,6 +75,33 @@ impl Cli {
                 say(&format!("cannot write the output: {error}"));
                 ExitCode::from(FAILED)
             }
+        }
+    }
+}
+
+/// Runs a simulated provider until a signal ends it.
+fn run_upstream(args: &upstream::UpstreamArgs) -> u8 {
+    let run = async {
+        let stop = Notify::new();
+        let ended = async {
+            match Signals::listen() {
+                Ok(mut signals) => signals.end().await,
+                // Then the default action of a signal ends us.
+                Err(_) => std::future::pending().await,
+            }
+            stop.notify_one();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            done = upstream::run(args, &stop) => done,
+            () = ended => Ok(()),
+        }
+    };
+    match System::new().block_on(run) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&error.to_string());
+            error.exit_code()
         }
     }
 }

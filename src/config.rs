@@ -73,7 +73,7 @@ pub fn parse(text: &str, name: &str, env: Lookup<'_>) -> Result<Config, Problems
 
 /// Returns the JSON Schema (draft 2020-12) of the configuration, for editors.
 pub fn schema() -> serde_json::Value {
-    shape::schema()
+    shape::published()
 }
 
 fn compile_text(
@@ -88,7 +88,7 @@ fn compile_text(
         return Err(Problems::new(name, text, list, &secrets, false));
     };
     substitute::apply(&mut tree, env, &mut list);
-    let value = structure::check(&tree, &schema(), &mut list);
+    let value = structure::check(&tree, shape::schema(), &mut list);
     let config = match serde_json::from_value(value) {
         Ok(file) => compile::compile(&file, &tree, folder, &mut list),
         Err(error) => {

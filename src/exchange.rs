@@ -171,7 +171,10 @@ impl Exchange<'_> {
         let Some(pin) = &self.intake.pin else {
             return Ok(());
         };
-        let mut names = self.plan.entries().map(|entry| entry.target.id().endpoint());
+        let mut names = self
+            .plan
+            .entries()
+            .map(|entry| entry.target.id().endpoint());
         if names.any(|name| **name == **pin) {
             return Ok(());
         }
@@ -272,7 +275,6 @@ impl Exchange<'_> {
             Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
         }
     }
-
 }
 
 /// Whether a refusal is only about keys that upstreams rejected.
@@ -300,7 +302,10 @@ fn reasons(failures: &[Failed]) -> Reasons {
 /// Each endpoint with why it is out; one that was tried, with how it failed.
 fn excluded(refusal: &Unavailable, failures: &[Failed]) -> Reasons {
     let reason = |it: &breakerbox_actors::error::Exclusion| {
-        let failed = failures.iter().rev().find(|failed| failed.target == it.target);
+        let failed = failures
+            .iter()
+            .rev()
+            .find(|failed| failed.target == it.target);
         let label = failed.map_or(it.why.label(), |failed| failed.label);
         (it.target.endpoint().clone(), label)
     };

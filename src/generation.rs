@@ -207,7 +207,10 @@ fn price(config: &Config, model: &Model) -> Option<Price> {
     Price::new(price.input, price.output).ok()
 }
 
-fn origin(endpoint: &Endpoint, system: &Result<Trust, InvalidOrigin>) -> Result<Arc<Origin>, NotReady> {
+fn origin(
+    endpoint: &Endpoint,
+    system: &Result<Trust, InvalidOrigin>,
+) -> Result<Arc<Origin>, NotReady> {
     let wrong = |source| NotReady::Origin {
         endpoint: endpoint.name.clone(),
         source,

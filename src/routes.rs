@@ -26,7 +26,9 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(get("/v1/models/{id:.+}", web::get().to(models::retrieve)))
         .service(get("/livez", web::get().to(health::livez)))
         .service(get("/readyz", web::get().to(health::readyz)))
-        .default_service(web::to(|| async { HttpResponse::from_error(GatewayError::UnknownPath) }));
+        .default_service(web::to(|| async {
+            HttpResponse::from_error(GatewayError::UnknownPath)
+        }));
 }
 
 fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {

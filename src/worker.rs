@@ -81,5 +81,4 @@ impl Worker {
     pub fn generation(&self) -> Arc<Generation> {
         self.shared.generation.load_full()
     }
-
 }

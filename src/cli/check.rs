@@ -84,3 +84,6 @@ fn summary(config: &Config) -> String {
         count(config.clients.len(), "client")
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,3 +274,6 @@ fn json(config: &Config, model: &str, tiers: &[Tier<'_>], idle: &[(&Endpoint, St
         "out": idle,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use actix_rt::System;
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{FAILED, LogFormat, check::BAD_CONFIGURATION, say};
+use super::{
+    FAILED, LogFormat,
+    check::BAD_CONFIGURATION,
+    say,
+    signals::{Asked, Signals},
+};
 use crate::{
     app::Gateway,
     config::{self, Config, env, show_duration},
@@ -83,12 +87,10 @@ impl Serve {
 
     fn read(&self) -> Result<Config, String> {
         match &self.config {
-            Some(path) => {
-                config::load(path, &env::var).map_err(|problems| problems.to_string())
-            }
+            Some(path) => config::load(path, &env::var).map_err(|problems| problems.to_string()),
             None => {
-                let (config, said) = config::from_environment(&env::var)
-                    .map_err(|problems| problems.to_string())?;
+                let (config, said) =
+                    config::from_environment(&env::var).map_err(|problems| problems.to_string())?;
                 said.iter().for_each(|line| say(line));
                 Ok(config)
             }
@@ -114,40 +116,6 @@ impl Serve {
     }
 }
 
-enum Asked {
-    Reload,
-    End(&'static str),
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.hangup.recv() => Asked::Reload,
-            _ = self.terminate.recv() => Asked::End("SIGTERM"),
-            _ = self.interrupt.recv() => Asked::End("SIGINT"),
-        }
-    }
-
-    /// Waits for a signal that ends the process.
-    async fn end(&mut self) {
-        while let Asked::Reload = self.next().await {}
-    }
-}
-
 /// Says once, on a line for each subsystem, what runs and why.
 fn summarize(
     gateway: &Gateway,
@@ -155,7 +123,11 @@ fn summarize(
     path: Option<&std::path::Path>,
     format: LogFormat,
 ) {
-    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
+    let scheme = if config.server.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let source = path.map_or_else(|| "environment".to_owned(), |it| it.display().to_string());
     let models = gateway.engine().table().models().count();
     let clients = match config.clients.len() {
@@ -175,7 +147,10 @@ fn summarize(
     let lines = [
         ("configuration", source),
         ("gateway", format!("{scheme}://{}/v1", gateway.addr())),
-        ("metrics", format!("http://{}/metrics", gateway.admin_addr())),
+        (
+            "metrics",
+            format!("http://{}/metrics", gateway.admin_addr()),
+        ),
         (
             "endpoints",
             format!("{} for {models} models", config.endpoints.len()),

@@ -178,7 +178,9 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
             (distance, close, candidate)
         })
         .filter(|(distance, close, candidate)| {
-            *distance <= (candidate.chars().count() / 3).max(1) || *close > 0.9
+            let length = candidate.chars().count();
+            // Of a name of one letter nothing is left once it differs.
+            *distance < length && (*distance <= (length / 3).max(1) || *close > 0.9)
         })
         .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
         .map(|(_, _, candidate)| candidate)

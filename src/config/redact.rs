@@ -28,7 +28,7 @@ pub(super) fn names_secret(parent: Option<&str>, key: &str) -> bool {
 
 fn typo_of(text: &str, word: &str) -> bool {
     let distance = strsim::damerau_levenshtein(text, word);
-    distance <= if word.len() > 4 { 2 } else { 1 }
+    distance <= if word.len() > 5 { 2 } else { 1 }
 }
 
 /// Returns a piece of the file fit to be shown: no credentials, no control

@@ -6,21 +6,28 @@
 //! `default` tells readers what [`compile`](super::compile) fills in; a test
 //! holds the two together.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use values::{Dur, List, Size};
 
 mod policy;
+mod published;
 mod values;
 
 pub(super) use policy::{Breaker, Limits, Probe, ProbeKind, Routing, Strategy};
+pub(super) use published::published;
 
 /// Returns the JSON Schema of [`File`].
-pub(super) fn schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(File);
-    schema.insert("title".to_owned(), "Breakerbox configuration".into());
-    schema.to_value()
+pub(super) fn schema() -> &'static serde_json::Value {
+    static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| {
+        let mut schema = schemars::schema_for!(File);
+        schema.insert("title".to_owned(), "Breakerbox configuration".into());
+        schema.to_value()
+    });
+    &SCHEMA
 }
 
 /// The configuration of a Breakerbox gateway. The least that serves is a list
@@ -53,7 +60,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     /// Address and port to listen on.
-    #[schemars(extend("format" = "socket-address", "default" = "127.0.0.1:8080"))]
+    #[schemars(extend("format" = "breakerbox-address", "default" = "127.0.0.1:8080"))]
     pub(super) listen: Option<String>,
     /// Threads that serve; 0: one per core.
     #[schemars(range(max = 1024), extend("default" = 0))]
@@ -88,7 +95,7 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields)]
 pub(super) struct Admin {
     /// Address and port to listen on.
-    #[schemars(extend("format" = "socket-address", "default" = "127.0.0.1:8081"))]
+    #[schemars(extend("format" = "breakerbox-address", "default" = "127.0.0.1:8081"))]
     pub(super) listen: Option<String>,
     /// Bearer token asked of callers; needed when `listen` is not loopback.
     #[schemars(extend("writeOnly" = true))]
@@ -109,7 +116,7 @@ pub(super) struct Endpoint {
     pub(super) provider: Option<Provider>,
     /// Where it is, up to and including `/v1`. openai has a default:
     /// `https://api.openai.com/v1`.
-    #[schemars(extend("format" = "uri"))]
+    #[schemars(extend("format" = "breakerbox-url"))]
     pub(super) base_url: Option<String>,
     /// Our key there.
     #[schemars(extend("writeOnly" = true))]

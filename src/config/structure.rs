@@ -6,6 +6,8 @@
 //! people. It understands what the shapes use of JSON Schema; tests compare it
 //! with a complete validator.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -49,7 +51,7 @@ impl<'a> Walk<'a, '_> {
             }
             (_, wanted) => {
                 let problem =
-                    Problem::new("wrong_type", &format!("{} here does not fit", found(node)))
+                    Problem::new("wrong_type", &format!("{} does not fit here", found(node)))
                         .expect(&self.describe(schema));
                 let problem = match (wanted, &node.kind) {
                     ("array", Kind::Scalar(_)) => {
@@ -67,6 +69,7 @@ impl<'a> Walk<'a, '_> {
     fn object(&mut self, entries: &'a [Entry], schema: &'a Value) -> Value {
         let none = Map::new();
         let known = schema["properties"].as_object().unwrap_or(&none);
+        let taken: HashSet<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
         let mut out = Map::new();
         for entry in entries {
             self.path.push(Step::Key(&entry.key));
@@ -78,14 +81,20 @@ impl<'a> Walk<'a, '_> {
                 }
                 None => {
                     let names: Vec<_> = known.keys().map(String::as_str).collect();
-                    let taken = |name: &&str| entries.iter().any(|other| other.key == **name);
                     // A key that is there already is hardly what was meant.
-                    let free = names.iter().copied().filter(|name| !taken(name));
+                    let free = names.iter().copied().filter(|name| !taken.contains(name));
                     let shown = redact::shown(&entry.key);
                     let problem = Problem::new("unknown_key", &format!("unknown key `{shown}`"))
                         .expect(&format!("one of {}", names.join(", ")))
                         .suggest(near(&entry.key, free))
                         .at(entry.key_span);
+                    // YAML 1.1 had it, and people coming from other tools expect it.
+                    let problem = match entry.key == "<<" {
+                        true => problem.help(
+                            "mappings are not merged; what endpoints share goes into the sections `breaker` and `probe`",
+                        ),
+                        false => problem,
+                    };
                     self.push(problem, Some(shown));
                 }
             }

@@ -12,11 +12,17 @@ use super::{
 
 const FORMS: &str = "${NAME}, ${NAME:-default} or ${NAME:?message}";
 
-/// Says whether `text` is the name of one variable in `${…}` and nothing else.
+/// Says whether `text` is one variable in `${…}` and nothing else: no default,
+/// which could be a secret.
 pub(super) fn is_reference(text: &str) -> bool {
-    text.strip_prefix("${")
-        .and_then(|text| text.strip_suffix('}'))
-        .is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    let inside = text
+        .strip_prefix("${")
+        .and_then(|text| text.strip_suffix('}'));
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    inside.is_some_and(|inside| {
+        let name = inside.split_once(":?").map_or(inside, |(name, _)| name);
+        name.chars().all(in_name) && !inside.contains('}')
+    })
 }
 
 /// Replaces the variables in every scalar below `node`. What cannot be replaced

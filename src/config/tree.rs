@@ -90,6 +90,8 @@ enum Body {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
+        /// The line of each key so far.
+        lines: HashMap<String, usize>,
         /// A key that waits for its value; `None` inside: a key to be skipped.
         key: Option<Key>,
     },
@@ -153,9 +155,16 @@ impl Builder {
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| {
                 let message = format!("this is not valid YAML: {}", error.info());
-                Problem::new("syntax", &message)
+                let problem = Problem::new("syntax", &message)
                     .expect("YAML: `key: value`, lists with `- `, indented with spaces")
-                    .at(convert(*error.marker(), *error.marker()))
+                    .at(convert(*error.marker(), *error.marker()));
+                let line = text.lines().nth(error.marker().line().saturating_sub(1));
+                match line.is_some_and(|line| line.contains("${")) {
+                    true => {
+                        problem.help("within { } and [ ], write a variable in quotes: \"${NAME}\"")
+                    }
+                    false => problem,
+                }
             })?;
             self.event(event, convert(span.start, span.end))?;
         }
@@ -188,8 +197,12 @@ impl Builder {
             }
             Event::MappingStart(anchor, tag) => {
                 self.no_tag(tag.is_some(), span)?;
-                let entries = Vec::new();
-                self.push(Body::Map { entries, key: None }, anchor, span)?;
+                let body = Body::Map {
+                    entries: Vec::new(),
+                    lines: HashMap::new(),
+                    key: None,
+                };
+                self.push(body, anchor, span)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.pop(span)?,
             Event::Alias(anchor) => {
@@ -219,25 +232,23 @@ impl Builder {
     ) -> Result<(), Problem> {
         self.count(1, span)?;
         if let Some(Open {
-            body: Body::Map { entries, key },
+            body: Body::Map { lines, key, .. },
             ..
         }) = self.open.last_mut()
             && key.is_none()
         {
-            let first = entries.iter().find(|entry| entry.key == text);
+            let first = lines.get(&*text).copied();
             if let Some(first) = first {
                 let problem = Problem::new(
                     "duplicate_key",
                     &format!("`{}` is given twice", redact::shown(&text)),
                 )
                 .expect("each key once")
-                .help(&format!(
-                    "the first is in line {}; keep one of them",
-                    first.key_span.start.line
-                ))
+                .help(&format!("the first is in line {first}; keep one of them"))
                 .at(span);
                 self.problems.push(problem);
             }
+            lines.entry(text.to_string()).or_insert(span.start.line);
             *key = Some(Key {
                 skip: first.is_some(),
                 name: text.into_owned(),
@@ -316,7 +327,7 @@ impl Builder {
         match self.open.last_mut().map(|open| &mut open.body) {
             None => self.root = Some(node),
             Some(Body::List(items)) => items.push(node),
-            Some(Body::Map { entries, key }) => match key.take() {
+            Some(Body::Map { entries, key, .. }) => match key.take() {
                 Some(key) if !key.skip => entries.push(Entry {
                     key: key.name,
                     key_span: key.span,

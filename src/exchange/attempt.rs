@@ -19,9 +19,8 @@ use crate::{
     },
     relay::{self, FirstFailure, Relay, StreamEnd},
     upstream::{
-        Answer, BodyError, Call, Deadlines, Lines, MAX_ERROR_BODY, SendError,
-        Evidence, Verdict, judge, wants_body,
-        limits,
+        Answer, BodyError, Call, Deadlines, Evidence, Lines, MAX_ERROR_BODY, SendError, Verdict,
+        judge, limits, wants_body,
     },
     wall,
     worker::Closing,
@@ -122,10 +121,8 @@ impl Exchange<'_> {
         let mut words = None;
         if wants_body(status) {
             let began = clock::now();
-            let read = tokio::time::timeout_at(
-                self.intake.deadline.into(),
-                body.collect(MAX_ERROR_BODY),
-            );
+            let read =
+                tokio::time::timeout_at(self.intake.deadline.into(), body.collect(MAX_ERROR_BODY));
             let read = read.await;
             story.waited(began);
             words = match read {
@@ -264,9 +261,7 @@ fn outcome_of(blame: dialect::Blame) -> Outcome {
 fn end_of(end: StreamEnd) -> Outcome {
     match end {
         StreamEnd::Complete => Outcome::Success,
-        StreamEnd::Truncated | StreamEnd::UpstreamError => {
-            Outcome::Failure(FailureKind::Truncated)
-        }
+        StreamEnd::Truncated | StreamEnd::UpstreamError => Outcome::Failure(FailureKind::Truncated),
         StreamEnd::IdleTimeout => Outcome::Failure(FailureKind::Timeout),
         StreamEnd::ErrorEvent(blame) => outcome_of(blame),
         StreamEnd::Malformed => Outcome::Failure(FailureKind::Malformed),

@@ -69,7 +69,11 @@ pub(super) async fn take_in(
     }
     let pin = match headers.get("x-breakerbox-endpoint") {
         None => None,
-        Some(name) => Some(name.to_str().map_err(|_| bad_header("endpoint"))?.to_owned()),
+        Some(name) => Some(
+            name.to_str()
+                .map_err(|_| bad_header("endpoint"))?
+                .to_owned(),
+        ),
     };
     let output = match api {
         Api::Embeddings => Some(0),
@@ -111,7 +115,9 @@ fn presented(headers: &HeaderMap) -> Option<&[u8]> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let value = value.as_bytes();
         let (scheme, key) = value.split_at_checked(7)?;
-        return scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii());
+        return scheme
+            .eq_ignore_ascii_case(b"bearer ")
+            .then(|| key.trim_ascii());
     }
     ["x-api-key", "api-key", "x-goog-api-key"]
         .iter()

@@ -9,7 +9,11 @@ use std::{
 };
 
 use actix_web::http::StatusCode;
-use breakerbox_actors::{clock, id::TargetId, state::event::{FailureKind, Outcome}};
+use breakerbox_actors::{
+    clock,
+    id::TargetId,
+    state::event::{FailureKind, Outcome},
+};
 use metrics::{Counter, Gauge, Histogram, SharedString};
 
 use super::catalogue::{

@@ -4,6 +4,7 @@
 pub(crate) mod chat;
 pub(crate) mod client;
 pub(crate) mod evil;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod ports;
 pub(crate) mod wait;

@@ -30,7 +30,7 @@ pub(super) fn secret(
         (Some(text), None) => visible(check, &at, text).map(Some),
         (None, Some(name)) => {
             let bytes = read(check, &file_at, name, limits::SECRET)?;
-            match std::str::from_utf8(&bytes).map(str::trim_end) {
+            match std::str::from_utf8(&bytes).map(str::trim) {
                 Ok("") => {
                     check.refuse(
                         &file_at,
@@ -53,14 +53,16 @@ pub(super) fn secret(
 
 /// Secrets travel in headers, which carry visible ASCII only.
 fn visible(check: &mut Check<'_>, at: &[Step<'_>], text: &str) -> Result<Secret, Reported> {
-    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    // Block scalars and variables filled from files end with a line end.
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Secret::new(text));
     }
     check.refuse(
         at,
         invalid("this secret cannot travel in a header")
             .expect("visible ASCII characters, no spaces")
-            .help("look for a space or a line end copied with it"),
+            .help("look for a space or a line end within it"),
     );
     Err(Reported)
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::config::{
     places::Step,
     problem::near,
+    redact,
     settings::{Config, PublicModel, Strategy},
     shape::{self, EndpointModel},
 };
@@ -21,11 +22,34 @@ use crate::config::{
 struct Served {
     /// Public names in the order of the file.
     names: Vec<String>,
+    known: HashSet<String>,
     /// Those that may be shown: no variable had a part in them.
     shown: Vec<String>,
     /// Whether every name could be read. Else, a name that is not there says
     /// nothing.
     whole: bool,
+}
+
+impl Served {
+    fn describe(&self) -> String {
+        const SHOWN: usize = 8;
+        let names: Vec<_> = self
+            .shown
+            .iter()
+            .take(SHOWN)
+            .map(|name| redact::shown(name))
+            .collect();
+        let such = if names.is_empty() { "" } else { ": " };
+        let more = if self.shown.len() > SHOWN {
+            ", …"
+        } else {
+            ""
+        };
+        format!(
+            "a model that an endpoint serves{such}{}{more}",
+            names.join(", ")
+        )
+    }
 }
 
 /// Reads the list `models` and adds the models that only endpoints name.
@@ -47,7 +71,7 @@ pub(super) fn models(check: &mut Check<'_>, file: &shape::File) -> Option<Vec<Pu
             sound = false;
             continue;
         };
-        let known = served.names.iter().any(|known| **known == *name);
+        let known = served.known.contains(&*name);
         if !known && fallbacks.is_empty() && served.whole {
             let free = !check.has_variable(&at);
             let word = near(&name, served.shown.iter().map(String::as_str)).filter(|_| free);
@@ -63,7 +87,7 @@ pub(super) fn models(check: &mut Check<'_>, file: &shape::File) -> Option<Vec<Pu
         });
     }
     for name in served.names {
-        if !out.iter().any(|model| *model.name == *name) {
+        if !seen.contains_key(name.as_str()) {
             out.push(PublicModel {
                 name: name.into(),
                 fallbacks: Vec::new(),
@@ -85,20 +109,21 @@ fn fallbacks(
         return (!check.given(&path)).then(Vec::new);
     };
     let mut out: Vec<Arc<str>> = Vec::new();
+    let mut seen = HashSet::new();
     let mut sound = list.is_whole();
     for (index, name) in list.iter() {
         let mut at = path.clone();
         at.push(Step::Item(index));
-        let known = served.names.iter().any(|known| known == name);
+        let known = served.known.contains(name);
         let problem = if given.name.as_ref() == Some(name) {
             conflict("a model cannot be its own fallback").expect("another model")
-        } else if out.iter().any(|other| **other == **name) {
+        } else if !seen.insert(name) {
             conflict("this fallback is in the list already").expect("each model once")
         } else if !known && served.whole {
             let free = !check.has_variable(&at);
             let names = served.shown.iter().map(String::as_str);
             invalid(&format!("no endpoint serves `{}`", check.shown(&at)))
-                .expect("a model that an endpoint serves")
+                .expect(&served.describe())
                 .suggest(near(name, names).filter(|_| free))
         } else {
             out.push(name.as_str().into());
@@ -113,10 +138,10 @@ fn fallbacks(
 fn served(check: &Check<'_>, file: &shape::File) -> Served {
     let mut served = Served {
         names: Vec::new(),
+        known: HashSet::new(),
         shown: Vec::new(),
         whole: file.endpoints.as_ref().is_some_and(shape::List::is_whole),
     };
-    let mut seen = HashSet::new();
     for (index, endpoint) in file.endpoints.iter().flat_map(shape::List::iter) {
         let Some(models) = &endpoint.models else {
             served.whole = false;
@@ -137,11 +162,12 @@ fn served(check: &Check<'_>, file: &shape::File) -> Served {
                 served.whole = false;
                 continue;
             };
+            if !served.known.insert(name.clone()) {
+                continue;
+            }
+            served.names.push(name.clone());
             if !check.has_variable(&at) {
                 served.shown.push(name.clone());
-            }
-            if seen.insert(name) {
-                served.names.push(name.clone());
             }
         }
     }

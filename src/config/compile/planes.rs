@@ -23,7 +23,7 @@ pub(super) fn server(check: &mut Check<'_>, file: &shape::File) -> Option<Server
             &below(&path, "listen"),
             missing("anyone who reaches this address could spend your keys")
                 .expect("a list `clients`, or a loopback address such as 127.0.0.1:8080")
-                .help("add `clients: [{ name: team-a, key: ${TEAM_A_KEY} }]`"),
+                .help("add `clients: [{ name: team-a, key: \"${TEAM_A_KEY}\" }]`"),
         );
     }
     let tls = match &given.tls {

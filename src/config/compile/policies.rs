@@ -116,9 +116,14 @@ fn report(check: &mut Check<'_>, section: &[Step<'_>], refused: Option<InvalidPo
     let Some(InvalidPolicy { key, expected }) = refused else {
         return;
     };
+    let at = below(section, key);
     let problem = invalid(&format!("`{key}` does not fit the other settings"))
         .expect(&format!("{key}: {expected}"));
-    check.refuse(&below(section, key), problem);
+    let problem = match check.given(&at) {
+        true => problem,
+        false => problem.help(&format!("give `{key}`, too: its default does not fit")),
+    };
+    check.refuse(&at, problem);
 }
 
 fn kind(given: shape::ProbeKind) -> ProbeKind {

@@ -63,7 +63,12 @@ fn prepare(number: usize, line: &str, secrets: &[Span], parsed: bool) -> Line {
             true => span.end.column - 1,
             false => chars.len(),
         };
-        start.min(chars.len())..end.min(chars.len())
+        let (start, mut end) = (start.min(chars.len()), end.min(chars.len()));
+        // The parser counts the blanks after a quoted scalar to it.
+        while end > start && chars[end - 1].is_whitespace() {
+            end -= 1;
+        }
+        start..end
     }));
     let (text, places) = redact::mask(&chars, ranges);
     Line {
@@ -81,7 +86,10 @@ impl Line {
         let place = |column: usize| self.places[(column - 1).min(last)];
         let length = self.text.chars().count();
         let (start, end) = (place(start), place(end.max(1)));
-        let from = start.saturating_sub(WIDTH / 2);
+        let from = match length > WIDTH {
+            true => start.saturating_sub(WIDTH / 2),
+            false => 0,
+        };
         let to = length.min(from + WIDTH);
         let mut text: String = self.text.chars().skip(from).take(to - from).collect();
         let mut pad = start - from;
@@ -92,7 +100,9 @@ impl Line {
         if to < length {
             text.push('…');
         }
-        let carets = end.min(to).saturating_sub(start).max(1);
+        let under = self.text.chars().take(end.min(to)).skip(start);
+        let under: String = under.collect();
+        let carets = under.trim_end().chars().count().max(1);
         (text, format!("{}{}", " ".repeat(pad), "^".repeat(carets)))
     }
 }

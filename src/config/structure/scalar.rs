@@ -118,33 +118,28 @@ pub(super) fn describe(schema: &Value) -> String {
         ("number", _) => format!("a number{range}"),
         (_, Some("breakerbox-duration")) => format!("{}{range}", units::DURATION),
         (_, Some("breakerbox-size")) => format!("{}{range}", units::SIZE),
-        (_, Some("socket-address")) => "an address and a port, such as 127.0.0.1:8080".to_owned(),
-        (_, Some("uri")) => "a URL such as https://api.openai.com/v1".to_owned(),
+        (_, Some("breakerbox-address")) => {
+            "an address and a port, such as 127.0.0.1:8080".to_owned()
+        }
+        (_, Some("breakerbox-url")) => "a URL such as https://api.openai.com/v1".to_owned(),
         _ => "text".to_owned(),
     }
 }
 
 fn range(schema: &Value) -> String {
-    let bound = |keys: [&str; 2]| {
-        let value = keys
-            .iter()
-            .map(|key| &schema[*key])
-            .find(|value| !value.is_null())?;
-        Some(
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned),
-        )
+    let show = |value: &Value| match (value.as_str(), value.as_f64()) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => value.to_string(),
     };
-    let above = schema["exclusiveMinimum"]
-        .as_f64()
-        .map(|low| format!("above {low}"));
+    let bound = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(*key).map(show));
     let low = bound(["minimum", "formatMinimum"]);
+    let above = schema.get("exclusiveMinimum").map(show);
     match (low, above, bound(["maximum", "formatMaximum"])) {
         (Some(low), _, Some(high)) => format!(", {low} to {high}"),
         (Some(low), _, None) => format!(", {low} or more"),
-        (None, Some(above), Some(high)) => format!(", {above}, up to {high}"),
-        (None, Some(above), None) => format!(", {above}"),
+        (None, Some(above), Some(high)) => format!(", above {above}, up to {high}"),
+        (None, Some(above), None) => format!(", above {above}"),
         (None, None, Some(high)) => format!(", up to {high}"),
         (None, None, None) => String::new(),
     }

@@ -1,0 +1,98 @@
+//! What a reload would change.
+
+use super::*;
+
+const BEFORE: &str = "
+server: { listen: 127.0.0.1:8080, max_body: 1MiB }
+endpoints:
+  - { name: a, provider: openai, api_key: k, models: [m], weight: 2, breaker: { failure_threshold: 5 } }
+  - { name: b, provider: openai, api_key: k, models: [m, n] }
+clients: [{ name: c, key: one, models: [m] }]
+";
+
+fn changes(edits: &[(&str, &str)]) -> Diff {
+    let mut after = BEFORE.to_owned();
+    for (from, to) in edits {
+        assert!(after.contains(from), "{from}");
+        after = after.replace(from, to);
+    }
+    diff(&good(BEFORE), &good(&after))
+}
+
+#[test]
+fn nothing_changed_is_nothing() {
+    assert_eq!(changes(&[]), Diff::default());
+    assert_eq!(
+        changes(&[("1MiB", "1024KiB"), ("weight: 2", "weight: 2.0")]),
+        Diff::default()
+    );
+}
+
+#[test]
+fn changes_are_told_in_a_line_each() {
+    let diff = changes(&[
+        ("1MiB", "2MiB"),
+        ("weight: 2", "weight: 0.5"),
+        ("failure_threshold: 5", "failure_threshold: 3"),
+        ("name: b", "name: z"),
+        (
+            "[m, n]",
+            "[m, { name: n, upstream: o, price: { input: 1, output: 2 } }, p]",
+        ),
+        ("key: one, models: [m]", "key: two, models: [m, n]"),
+    ]);
+    assert!(diff.refused.is_empty());
+    assert_eq!(
+        diff.changes,
+        [
+            "server.max_body: 1MiB → 2MiB",
+            "endpoint b: removed",
+            "endpoint a: weight: 2 → 0.5",
+            "endpoint a: breaker.failure_threshold: 5 → 3",
+            "endpoint z: added",
+            "model p: added",
+            "client c: key: changed",
+            "client c: models: m → m, n",
+        ]
+    );
+}
+
+#[test]
+fn keys_that_only_count_at_start_are_refused_by_name() {
+    let diff = changes(&[(
+        "listen: 127.0.0.1:8080",
+        "listen: 127.0.0.1:9090, workers: 3",
+    )]);
+    assert_eq!(diff.refused, ["server.listen", "server.workers"]);
+    assert_eq!(
+        diff.changes,
+        [
+            "server.listen: 127.0.0.1:8080 → 127.0.0.1:9090",
+            "server.workers: 0 → 3"
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    keys::files(folder.path());
+    let path = folder.path().join("x.yaml");
+    let [plain, tls] = [
+        "",
+        "server: { tls: { cert: one.pem, key: one.key } }\nadmin: { listen: 127.0.0.1:1 }",
+    ]
+    .map(|more| {
+        std::fs::write(&path, format!("{ENDPOINT}{more}")).unwrap();
+        load(&path, &env(&[])).unwrap()
+    });
+    assert_eq!(
+        super::super::diff(&plain, &tls).refused,
+        ["server.tls", "admin.listen"]
+    );
+}
+
+#[test]
+fn a_new_order_is_told() {
+    let a = "  - { name: a, provider: openai, api_key: k, models: [m] }\n";
+    let b = a.replace("name: a", "name: b");
+    let one = good(&format!("endpoints:\n{a}{b}"));
+    let two = good(&format!("endpoints:\n{b}{a}"));
+    assert_eq!(diff(&one, &two).changes, ["order of endpoints: changed"]);
+}
