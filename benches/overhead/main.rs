@@ -51,6 +51,9 @@ impl Plan {
     }
 }
 
+/// What the ways are called, in the order of [`Ways`].
+const WAYS: [&str; 3] = ["direct", "nginx", "breakerbox"];
+
 /// The three ways a request can go.
 struct Ways {
     direct: Aim,
@@ -218,10 +221,11 @@ async fn rounds(ways: &Ways, plan: &Plan, load: Load, connections: usize) -> Fal
                 1 => (&ways.nginx, Some(ways.nginx_pid)),
                 _ => (&ways.gateway, Some(ways.gateway_pid)),
             };
-            let round = match load {
-                Load::Requests => load::requests(aim, connections, lasting, pid).await?,
-                Load::Streams => load::streams(aim, connections, lasting, pid).await?,
+            let measured = match load {
+                Load::Requests => load::requests(aim, connections, lasting, pid).await,
+                Load::Streams => load::streams(aim, connections, lasting, pid).await,
             };
+            let round = measured.map_err(|why| format!("{}, c={connections}: {why}", WAYS[way]))?;
             match way {
                 _ if warm_up => {}
                 0 => all.direct.push(round),

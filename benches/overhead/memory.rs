@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::report::{Goal, Rounds, Row};
-use crate::{Fallible, Ways, load, machine};
+use crate::{Fallible, WAYS, Ways, load, machine};
 
 const MIB: f64 = 1024.0 * 1024.0;
+/// How long memory and closing connections get to settle.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Resident memory after start, before any load.
 pub(crate) fn idle_row(nginx: u64, gateway: u64) -> Row {
@@ -96,14 +98,16 @@ pub(crate) async fn open_streams(
         String::new()
     };
     let mut measured = [0.0; 2];
-    for (slot, (aim, pid)) in measured.iter_mut().zip([
-        (&ways.nginx, ways.nginx_pid),
-        (&ways.gateway, ways.gateway_pid),
-    ]) {
-        let open = load::held(aim, count).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        *slot = machine::resident(pid) as f64 / MIB;
+    for (slot, name, aim, pid) in [
+        (0, WAYS[1], &ways.nginx, ways.nginx_pid),
+        (1, WAYS[2], &ways.gateway, ways.gateway_pid),
+    ] {
+        let open = load::held(aim, count).await;
+        let open = open.map_err(|why| format!("{name}, {count} open streams: {why}"))?;
+        tokio::time::sleep(SETTLE).await;
+        measured[slot] = machine::resident(pid) as f64 / MIB;
         drop(open);
+        tokio::time::sleep(SETTLE).await;
     }
     let most = (!quick).then_some(300.0 * count as f64 / 10_000.0);
     Ok((
