@@ -1,6 +1,6 @@
 //! One attempt: send to one target, judge, settle, hand over.
 
-use actix_web::{HttpResponse, http::Method};
+use actix_web::{HttpResponse, http::Method, web::Bytes};
 use breakerbox_actors::{
     clock,
     lease::Lease,
@@ -114,39 +114,45 @@ impl Exchange<'_> {
         let Answer {
             status,
             headers,
-            body,
+            mut body,
             ..
         } = answer;
-        let framing = body.framing();
-        let mut words = None;
+        let mut start = Bytes::new();
         if wants_body(status) {
             let began = clock::now();
-            let read =
-                tokio::time::timeout_at(self.intake.deadline.into(), body.collect(MAX_ERROR_BODY));
-            let read = read.await;
+            let reading = body.peek(MAX_ERROR_BODY);
+            let read = tokio::time::timeout_at(self.intake.deadline.into(), reading).await;
             story.waited(began);
-            words = match read {
-                Ok(Ok(body)) => Some(body),
-                Ok(Err(BodyError::Deadline)) | Err(_) => return flight.run_out(),
-                Ok(Err(_)) => None,
-            };
+            match read {
+                Ok(read) => start = read,
+                Err(_) => return flight.run_out(),
+            }
         }
         let verdict = judge(&Evidence {
             status,
             headers: &headers,
-            framing,
-            body: words.as_deref().unwrap_or_default(),
+            framing: body.framing(),
+            body: &start,
             now: wall::now(),
         });
-        match (verdict, words) {
-            (Verdict::Elsewhere(outcome), _) => flight.fail(outcome.label(), outcome),
-            // Cut off in the middle of saying why: not an answer to pass on.
-            (_, None) => flight.fail("truncated", Outcome::Failure(FailureKind::Truncated)),
-            (_, Some(body)) => {
-                flight.settle(Outcome::ClientFault, None);
-                Tried::Answered(story.tell(status, &headers).body(body))
-            }
+        if let Verdict::Elsewhere(outcome) = verdict {
+            return flight.fail(outcome.label(), outcome);
         }
+        match body.failure() {
+            Some(BodyError::Deadline) => return flight.run_out(),
+            // Cut off in the middle of saying why: not an answer to pass on.
+            Some(error) => {
+                let (label, outcome) = (error.label(), error.outcome());
+                return flight.fail(label, outcome);
+            }
+            None => flight.settle(Outcome::ClientFault, None),
+        }
+        let mut response = story.tell(status, &headers);
+        Tried::Answered(match body.whole() {
+            Some(whole) => response.body(whole),
+            // A long one, such as a 422 that repeats the prompt.
+            None => response.streaming(body),
+        })
     }
 
     /// Handles a whole answer: nothing is passed on before it has proved good.
