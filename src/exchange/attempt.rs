@@ -58,8 +58,8 @@ impl Exchange<'_> {
         story.waited(began);
         let answer = match sent {
             Ok(answer) => answer,
-            Err(SendError::Deadline) => return flight.run_out(),
-            Err(error) => return flight.fail(error.label(), error.outcome()),
+            Err(SendError::Deadline) => return out_of_time(flight),
+            Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         let now = wall::now();
         flight.learn(limits::read(&answer.headers, now));
@@ -74,7 +74,7 @@ impl Exchange<'_> {
             now,
         });
         match verdict {
-            Verdict::Elsewhere(outcome) => flight.fail("malformed", outcome),
+            Verdict::Elsewhere(outcome) => Tried::Failed(flight.fail("malformed", outcome)),
             _ if self.intake.peek.stream => self.stream(flight, answer, story).await,
             _ => self.whole(flight, answer, story).await,
         }
@@ -125,7 +125,7 @@ impl Exchange<'_> {
             story.waited(began);
             match read {
                 Ok(read) => start = read,
-                Err(_) => return flight.run_out(),
+                Err(_) => return out_of_time(flight),
             }
         }
         let verdict = judge(&Evidence {
@@ -136,14 +136,14 @@ impl Exchange<'_> {
             now: wall::now(),
         });
         if let Verdict::Elsewhere(outcome) = verdict {
-            return flight.fail(outcome.label(), outcome);
+            return Tried::Failed(flight.fail(outcome.label(), outcome));
         }
         match body.failure() {
-            Some(BodyError::Deadline) => return flight.run_out(),
+            Some(BodyError::Deadline) => return out_of_time(flight),
             // Cut off in the middle of saying why: not an answer to pass on.
             Some(error) => {
                 let (label, outcome) = (error.label(), error.outcome());
-                return flight.fail(label, outcome);
+                return Tried::Failed(flight.fail(label, outcome));
             }
             None => flight.settle(Outcome::ClientFault, None),
         }
@@ -168,8 +168,8 @@ impl Exchange<'_> {
         story.waited(began);
         let body = match collected {
             Ok(body) => body,
-            Err(BodyError::Deadline) => return flight.run_out(),
-            Err(error) => return flight.fail(error.label(), error.outcome()),
+            Err(BodyError::Deadline) => return out_of_time(flight),
+            Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         match response::judge(self.intake.peek.api, &body) {
             Ok(usage) => {
@@ -197,7 +197,7 @@ impl Exchange<'_> {
         let primed = match primed {
             Ok(primed) => primed,
             Err(FirstFailure::Timeout) if clock::now() >= self.intake.deadline => {
-                return flight.run_out();
+                return out_of_time(flight);
             }
             Err(FirstFailure::NotAnAnswer(what)) => return no_answer(flight, what),
             Err(failure) => {
@@ -206,7 +206,7 @@ impl Exchange<'_> {
                     FirstFailure::Upstream(error) => error.outcome(),
                     _ => Outcome::Failure(FailureKind::Truncated),
                 };
-                return flight.fail(failure.label(), outcome);
+                return Tried::Failed(flight.fail(failure.label(), outcome));
             }
         };
         flight.first_byte();
@@ -220,7 +220,7 @@ impl Exchange<'_> {
         let in_flight = story.hand_over();
         let finish = move |end: StreamEnd, usage: Option<dialect::Usage>| {
             if end != StreamEnd::Complete {
-                tracing::warn!(endpoint = %flight.name(), reason = end.label(), "stream broke");
+                tracing::warn!(endpoint = %flight.target(), reason = end.label(), "stream broke");
             }
             flight.settle(end_of(end), usage);
             in_flight.into_iter().for_each(|it| it.finish());
@@ -236,6 +236,12 @@ impl Exchange<'_> {
     }
 }
 
+/// Ends an attempt whose request's own time was over first.
+fn out_of_time(flight: Flight) -> Tried {
+    flight.settle(Outcome::Cancelled, None);
+    Tried::OutOfTime
+}
+
 /// Handles a 200 whose body is no answer.
 fn no_answer(flight: Flight, what: NotAnAnswer) -> Tried {
     match what {
@@ -245,9 +251,12 @@ fn no_answer(flight: Flight, what: NotAnAnswer) -> Tried {
         }
         NotAnAnswer::Error(ref reported) => {
             let outcome = outcome_of(reported.blame);
-            flight.fail(outcome.label(), outcome)
+            Tried::Failed(flight.fail(outcome.label(), outcome))
         }
-        what => flight.fail(what.label(), Outcome::Failure(FailureKind::Malformed)),
+        what => {
+            let outcome = Outcome::Failure(FailureKind::Malformed);
+            Tried::Failed(flight.fail(what.label(), outcome))
+        }
     }
 }
 
