@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod simulator;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;

@@ -13,7 +13,8 @@ use crate::{
     clock,
     endpoint::Surroundings,
     guardian::{Apply, Guardian},
-    messages::{Ping, StatusChanged},
+    id::TargetId,
+    messages::{EndpointSeen, Observe, Ping, StatusChanged},
     metrics,
     prober::{Changed, Prober},
     router::{Commons, Router},
@@ -21,6 +22,7 @@ use crate::{
     state::{budget::RetryBudget, policy::Ratio},
     supervise::{self, Bond, Incident},
     table::Table,
+    target::Office,
 };
 
 /// News that may wait for a slow listener before it loses the oldest.
@@ -180,6 +182,26 @@ impl Engine {
     /// told so, and finds the present in [`Target::status`](crate::target::Target::status).
     pub fn subscribe(&self) -> broadcast::Receiver<StatusChanged> {
         self.around.news.subscribe()
+    }
+
+    /// Asks the actor of `target` how it is; `None` if there is no such
+    /// target, or if its actor is lost before it answers.
+    pub async fn observe(&self, target: &TargetId) -> Option<EndpointSeen> {
+        let asked = self.office(target)?.addr.send(Observe::default());
+        asked.await.ok()
+    }
+
+    /// Makes the actor of `target` fail; returns whether it was there to be told.
+    #[cfg(feature = "chaos")]
+    pub fn chaos(&self, target: &TargetId, chaos: crate::messages::Chaos) -> bool {
+        let office = self.office(target);
+        office.is_some_and(|office| office.addr.try_send(chaos).is_ok())
+    }
+
+    fn office(&self, target: &TargetId) -> Option<Office> {
+        let table = self.table();
+        let mut targets = table.targets();
+        targets.find(|it| it.id() == target)?.office()
     }
 
     /// Returns the guardian, to observe it or to drain an endpoint.

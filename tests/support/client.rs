@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use breakerbox_actors::clock;
 use bytes::{Bytes, BytesMut};
@@ -215,6 +215,14 @@ impl Client {
             }
             self.buffer.clear();
         }
+    }
+
+    /// Waits for bytes, throws them away and returns how many there were: 0 at the end of the connection,
+    /// or if none came within `time`.
+    pub(crate) async fn some_bytes(&mut self, time: Duration) -> usize {
+        let read = tokio::time::timeout(time, self.stream.read_buf(&mut self.buffer)).await;
+        self.buffer.clear();
+        read.map_or(0, |read| read.unwrap_or_default())
     }
 
     /// How many bytes have come that nobody has asked for yet; does not wait.
