@@ -180,6 +180,15 @@ impl Client {
         Answer { head, body, ending }
     }
 
+    /// How many bytes of the body are still to come; reads them. The body must come whole.
+    pub(crate) async fn rest(&mut self) -> usize {
+        let mut rest = std::mem::take(&mut self.text).len();
+        while let Some(piece) = self.piece().await.expect("a whole body") {
+            rest += piece.len();
+        }
+        rest
+    }
+
     /// The next event of the body, after [`Client::head`]. None at the end of a whole body; what follows
     /// the last blank line is no event.
     pub(crate) async fn event(&mut self) -> Result<Option<Event>, Ending> {
