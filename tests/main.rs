@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod simulator;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod support;

@@ -97,6 +97,14 @@ impl House {
         seen.unwrap_or_else(|| panic!("no actor of {endpoint}"))
     }
 
+    /// How many requests are under way at `endpoint`.
+    pub(crate) fn in_flight(&self, endpoint: &str) -> u32 {
+        let table = self.engine.table();
+        let mut targets = table.targets();
+        let found = targets.find(|it| *it.id() == target(endpoint));
+        found.expect("a target").in_flight()
+    }
+
     /// The value of a series of `/metrics`: the sum of all that have these labels, written `name="value"`.
     pub(crate) async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let text = super::client::get(self.admin, "/metrics").await.text();
