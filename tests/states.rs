@@ -5,7 +5,7 @@ use std::sync::Once;
 use breakerbox_actors::messages::EndpointSeen;
 use breakerbox_actors::state::breaker::Phase;
 
-use crate::support::chat::{CHAT, ask, good, response};
+use crate::support::chat::{CHAT, ask, completion, response};
 use crate::support::client::{Answer, Client, post};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
@@ -25,15 +25,19 @@ fn house(name: &str, evil: &Evil, breaker: &str, limits: &str) -> House {
     ))
 }
 
+/// A connection for each request: an upstream that counts would count a kept one's next request too early.
+const CLOSE: (&str, &str) = ("connection", "close");
+
 /// Acts that answer well.
 fn well() -> Vec<Act> {
-    vec![Act::Send(good("hello")), Act::KeepAlive]
+    let body = completion("hello").to_string();
+    vec![Act::Send(response(200, &[CLOSE], &body))]
 }
 
 /// Acts that fail.
 fn badly() -> Vec<Act> {
     let body = "{\"error\":{\"message\":\"boom\"}}";
-    vec![Act::Send(response(500, &[], body)), Act::KeepAlive]
+    vec![Act::Send(response(500, &[CLOSE], body))]
 }
 
 async fn chat(house: &House) -> Answer {

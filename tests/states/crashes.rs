@@ -11,10 +11,10 @@ use breakerbox_actors::state::breaker::Phase;
 use breakerbox_actors::state::machine::View;
 use tokio::task::JoinSet;
 
-use super::{badly, chat, house, quiet_panics, reaches, well};
-use crate::support::chat::{CHAT, ask};
+use super::{badly, house, quiet_panics, reaches, well};
+use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::Client;
-use crate::support::evil::Evil;
+use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, target};
 use crate::support::wait::{DEADLINE, eventually};
 
@@ -43,6 +43,11 @@ fn load(house: &House, requests: usize) -> JoinSet<Vec<u16>> {
     clients
 }
 
+/// An upstream that answers well, on connections that are kept.
+fn steady() -> Evil {
+    Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive])
+}
+
 async fn guardian(house: &House) -> GuardianSeen {
     let guardian = house.engine().guardian();
     let seen = guardian.send(Observe::<GuardianSeen>::default()).await;
@@ -65,7 +70,7 @@ fn kept(view: &View) -> impl PartialEq + std::fmt::Debug + use<> {
 async fn a_panic_at_500_requests_a_second_is_mended_within_10_ms_and_no_client_hears_of_it() {
     const REQUESTS: usize = 1_500;
     quiet_panics();
-    let evil = Evil::start(|_, _| well());
+    let evil = steady();
     let house = house("panics", &evil, "", LIMITS);
     let clients = load(&house, REQUESTS);
     let mut took = Vec::new();
@@ -85,7 +90,10 @@ async fn a_panic_at_500_requests_a_second_is_mended_within_10_ms_and_no_client_h
     took.sort();
     assert!(took[2] <= Duration::from_millis(10), "{took:?}");
     let seen = house.seen("panics").await;
-    assert_eq!(seen.view.rpm.used, REQUESTS as u64, "no request was forgotten");
+    assert_eq!(
+        seen.view.rpm.used, REQUESTS as u64,
+        "no request was forgotten"
+    );
     assert_eq!((seen.in_flight, seen.view.phase), (0, Phase::Closed));
     let seen = guardian(&house).await;
     assert_eq!((seen.actors[0].up, seen.replaced), (true, 0));
@@ -100,11 +108,14 @@ async fn survives(name: &str, fail: impl AsyncFn(&House)) {
         _ => badly(),
     });
     let house = house(name, &evil, "failure_threshold: 4", LIMITS);
+    // One connection is one worker: its reports arrive in order.
+    let mut client = Client::connect(house.addr()).await;
+    let mut chat = async || {
+        client.post(CHAT, &ask("m", "hello")).await;
+        client.answer().await.status()
+    };
     for asked in 0..12 {
-        chat(&house).await;
-        // Settled one by one, so that nothing is still on its way.
-        eventually(DEADLINE, || house.in_flight(name) == 0).await;
-        assert_eq!(evil.count(), asked + 1);
+        assert_eq!(chat().await, if asked < 10 { 200 } else { 502 });
     }
     let settled = async |failures| {
         let start = clock::now();
@@ -122,8 +133,7 @@ async fn survives(name: &str, fail: impl AsyncFn(&House)) {
     assert!(after.epoch > before.epoch, "what was lent before is void");
 
     // The count goes on from there, and so does an open circuit.
-    chat(&house).await;
-    chat(&house).await;
+    assert_eq!([chat().await, chat().await], [502; 2]);
     let open = reaches(&house, name, Phase::Open).await.view;
     fail(&house).await;
     let after = house.seen(name).await.view;
@@ -150,7 +160,7 @@ async fn breaker_and_windows_outlive_a_stop() {
 #[tokio::test]
 async fn an_actor_that_goes_silent_is_replaced_under_load_and_no_client_hears_of_it() {
     const REQUESTS: usize = 2_000;
-    let evil = Evil::start(|_, _| well());
+    let evil = steady();
     let house = Arc::new(house("silent", &evil, "", LIMITS));
     let clients = load(&house, REQUESTS);
     eventually(DEADLINE, || evil.count() >= REQUESTS / 10).await;

@@ -54,10 +54,17 @@ async fn of_a_thousand_requests_at_once_exactly_one_goes() {
     for _ in 1..REQUESTS {
         let refused = told.recv().await.expect("an answer");
         assert_eq!(refused.status(), 503, "{}", refused.text());
-        let seconds = refused.head.header("retry-after").expect("when to come back");
+        let seconds = refused
+            .head
+            .header("retry-after")
+            .expect("when to come back");
         let seconds: u64 = seconds.parse().expect("seconds");
         assert!((1..=60).contains(&seconds));
-        assert!(refused.text().contains("trial_under_way"), "{}", refused.text());
+        assert!(
+            refused.text().contains("trial_under_way"),
+            "{}",
+            refused.text()
+        );
     }
     assert_eq!(evil.count(), 2, "the failure and one trial");
     go.notify_one();
@@ -94,7 +101,11 @@ async fn a_trial_cancelled_by_its_client_makes_room_within_a_second() {
     };
     let within = clock::now() - left;
     assert!(within <= Duration::from_secs(1), "{within:?}");
-    streaming.event().await.expect("a stream").expect("an event");
+    streaming
+        .event()
+        .await
+        .expect("a stream")
+        .expect("an event");
     assert_eq!(chat(&house).await.status(), 503, "one trial at a time");
     streaming.reset();
     let left = clock::now();
@@ -124,7 +135,11 @@ async fn a_late_success_from_before_the_trip_changes_nothing() {
     let open = reaches(&house, "late", Phase::Open).await.view;
 
     while_open.notify_one();
-    assert_eq!(first.answer().await.status(), 200, "its client has its answer");
+    assert_eq!(
+        first.answer().await.status(),
+        200,
+        "its client has its answer"
+    );
     eventually(DEADLINE, || house.in_flight("late") == 1).await;
     let seen = house.seen("late").await.view;
     let of = |view: &breakerbox_actors::state::machine::View| {
@@ -141,7 +156,11 @@ async fn a_late_success_from_before_the_trip_changes_nothing() {
     assert_eq!(second.answer().await.status(), 200);
     eventually(DEADLINE, || house.in_flight("late") == 1).await;
     assert_eq!(of(&house.seen("late").await.view), of(&half_open));
-    assert_eq!(chat(&house).await.status(), 503, "the trial is still the only one");
+    assert_eq!(
+        chat(&house).await.status(),
+        503,
+        "the trial is still the only one"
+    );
 
     trial.notify_one();
     assert_eq!(third.answer().await.status(), 200);

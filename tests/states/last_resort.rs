@@ -16,7 +16,13 @@ async fn the_last_endpoint_is_tried_once_a_second_though_its_circuit_is_open() {
     let heals = Arc::new(AtomicBool::new(false));
     let evil = {
         let heals = Arc::clone(&heals);
-        Evil::start(move |_, _| if heals.load(Ordering::SeqCst) { well() } else { badly() })
+        Evil::start(move |_, _| {
+            if heals.load(Ordering::SeqCst) {
+                well()
+            } else {
+                badly()
+            }
+        })
     };
     let breaker = "failure_threshold: 3, recovery_timeout: 60s, half_open_requests: 1";
     let house = house("last", &evil, breaker, "");
@@ -38,11 +44,20 @@ async fn the_last_endpoint_is_tried_once_a_second_though_its_circuit_is_open() {
     }
     let tries: Vec<_> = evil.requests().iter().map(|it| it.at).collect();
     let gap = tries[4] - tries[3];
-    assert!(gap > Duration::from_millis(900), "{gap:?} between two tries");
-    assert!(gap < Duration::from_millis(2_500), "{gap:?} between two tries");
+    assert!(
+        gap > Duration::from_millis(900),
+        "{gap:?} between two tries"
+    );
+    assert!(
+        gap < Duration::from_millis(2_500),
+        "{gap:?} between two tries"
+    );
     let seen = house.seen("last").await.view;
     assert_eq!(seen.phase, Phase::Open);
-    assert_eq!(seen.open_until, open.open_until, "a failed try does not prolong it");
+    assert_eq!(
+        seen.open_until, open.open_until,
+        "a failed try does not prolong it"
+    );
 
     heals.store(true, Ordering::SeqCst);
     let healed = clock::now();

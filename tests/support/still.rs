@@ -90,7 +90,9 @@ impl Still {
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reading {
         let app = App::new().app_data(self.worker.clone());
         let app = test::init_service(app.configure(data_plane)).await;
-        let request = test::TestRequest::post().uri(path).set_payload(body.to_string());
+        let request = test::TestRequest::post()
+            .uri(path)
+            .set_payload(body.to_string());
         let response: ServiceResponse<BoxBody> =
             app.call(request.to_request()).await.expect("an answer");
         Reading {
