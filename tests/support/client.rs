@@ -78,15 +78,20 @@ impl Event {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = soon("a connection", TcpStream::connect(address)).await;
-        let stream = stream.expect("a connection");
-        stream.set_nodelay(true).expect("no delay");
-        Self {
+        let connected = Self::try_connect(address).await;
+        connected.unwrap_or_else(|error| panic!("no connection to {address}: {error}"))
+    }
+
+    /// A connection, or why there is none. One that is reset on accept may be made first.
+    pub(crate) async fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = soon("a connection", TcpStream::connect(address)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
             stream,
             buffer: BytesMut::new(),
             framing: Framing::Done,
             text: Vec::new(),
-        }
+        })
     }
 
     /// Sends bytes as they are. That the other side has closed is seen at reading.
@@ -210,6 +215,13 @@ impl Client {
             }
             self.buffer.clear();
         }
+    }
+
+    /// How many bytes have come that nobody has asked for yet; does not wait.
+    pub(crate) fn waiting(&mut self) -> usize {
+        // That there is nothing, or that the connection has ended, is seen at reading.
+        drop(self.stream.try_read_buf(&mut self.buffer));
+        self.buffer.len() + self.text.len()
     }
 
     /// Resets the connection.

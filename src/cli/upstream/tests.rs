@@ -143,3 +143,11 @@ fn a_bad_script_is_78_and_a_taken_port_is_1() {
     assert_eq!(taken.exit_code(), 1);
     assert!(taken.to_string().contains(&address.to_string()), "{taken}");
 }
+
+#[tokio::test]
+async fn it_runs_until_it_is_told_to_stop() {
+    let command = Command::try_parse_from(["upstream", "--listen=127.0.0.1:0"]).expect("flags");
+    let stop = Notify::new();
+    stop.notify_one();
+    run(&command.args, &stop).await.expect("a good run");
+}
