@@ -176,16 +176,14 @@ async fn measure(cores: Cores, program: PathBuf, plan: &Plan) -> Fallible<()> {
     let hold = ways(streams_to, nginx.streams, post("bench-stream", &hold));
 
     let mut rows = Vec::new();
-    let mut growth = memory::Growth::new(gateway_pid, nginx_pid);
     for connections in [1, 8, 64] {
         let rounds = rounds(&chat, plan, Load::Requests, connections).await?;
         rows.extend(report::request_rows(&rounds, connections));
-        growth.seen(&rounds);
     }
     let rounds = rounds(&streams, plan, Load::Streams, 64).await?;
     rows.extend(report::stream_rows(&rounds));
     rows.push(memory::idle_row(idle.0, idle.1));
-    rows.push(growth.row());
+    rows.push(memory::growth(&chat, plan.lasting * 5).await?);
     let (row, note) = memory::open_streams(&hold, plan.streams, plan.quick).await?;
     rows.push(row);
 

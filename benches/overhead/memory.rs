@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::report::{Goal, Rounds, Row};
+use crate::report::{Goal, Row};
 use crate::{Fallible, WAYS, Ways, load, machine};
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -32,52 +32,22 @@ fn row(measure: String, nginx: f64, gateway: f64, most: Option<f64>) -> Row {
     }
 }
 
-/// Whether memory grows with the requests served: looks after each load and compares the last look with the first.
-pub(crate) struct Growth {
-    gateway_pid: u32,
-    nginx_pid: u32,
-    looks: Vec<(u64, u64)>,
-    requests: u64,
-}
-
-impl Growth {
-    pub(crate) fn new(gateway_pid: u32, nginx_pid: u32) -> Self {
-        Self {
-            gateway_pid,
-            nginx_pid,
-            looks: Vec::new(),
-            requests: 0,
-        }
+/// Whether memory grows with the requests served. All loads ran before, so buffers and connections are paid for: what
+/// is added from here on is growth.
+pub(crate) async fn growth(ways: &Ways, lasting: Duration) -> Fallible<Row> {
+    let mut grown = [0.0; 2];
+    let mut requests = 0;
+    for (slot, aim, pid) in [
+        (0, &ways.nginx, ways.nginx_pid),
+        (1, &ways.gateway, ways.gateway_pid),
+    ] {
+        load::requests(aim, 64, lasting / 4, None).await?;
+        let before = machine::resident(pid);
+        requests = load::requests(aim, 64, lasting, None).await?.done;
+        grown[slot] = (machine::resident(pid) as f64 - before as f64) / MIB;
     }
-
-    /// Looks once more, after `rounds`.
-    pub(crate) fn seen(&mut self, rounds: &Rounds) {
-        // The first look is the base: what was served before it has already paid for buffers and connections.
-        if !self.looks.is_empty() {
-            self.requests += rounds.gateway.iter().map(|round| round.done).sum::<u64>();
-        }
-        self.looks.push((
-            machine::resident(self.nginx_pid),
-            machine::resident(self.gateway_pid),
-        ));
-    }
-
-    pub(crate) fn row(&self) -> Row {
-        let grown = |of: fn(&(u64, u64)) -> u64| {
-            let (first, last) = (
-                self.looks.first().map_or(0, of),
-                self.looks.last().map_or(0, of),
-            );
-            (last as f64 - first as f64) / MIB
-        };
-        let measure = format!("memory grown over {} requests", self.requests);
-        row(
-            measure,
-            grown(|look| look.0),
-            grown(|look| look.1),
-            Some(4.0),
-        )
-    }
+    let measure = format!("memory grown over {requests} requests");
+    Ok(row(measure, grown[0], grown[1], Some(1.0)))
 }
 
 /// Memory with many streams open and silent, and a note where the machine does not allow as many as asked.
