@@ -22,6 +22,7 @@ pub mod supervise;
 pub mod table;
 pub mod target;
 
+mod alarm;
 mod bell;
 mod books;
 mod cell;
