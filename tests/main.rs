@@ -4,3 +4,5 @@
 mod simulator;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upstream;

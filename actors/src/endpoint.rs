@@ -4,7 +4,10 @@
 //! leaves out: the clock, one timer for the next deadline, the published
 //! grant, and news to whoever listens. It sends no request and sees no body.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix::{ActorContext, prelude::*};
 use tokio::sync::broadcast;
@@ -38,7 +41,32 @@ pub struct Endpoint {
     around: Surroundings,
     metrics: EndpointMetrics,
     status: Status,
+    doubt: Doubt,
     timer: Option<SpawnHandle>,
+}
+
+/// How long nobody is told again that the endpoint is in doubt.
+const DOUBT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What was told of failures in a closed circuit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Doubt {
+    failures: u32,
+    told: Option<Instant>,
+}
+
+impl Doubt {
+    /// Returns whether there is news in a circuit that has seen so many
+    /// `failures` in a row; it has seen none while it is not closed.
+    fn arises(&mut self, failures: u32, now: Instant) -> bool {
+        let more = failures > std::mem::replace(&mut self.failures, failures);
+        let paused = self.told.is_some_and(|at| now < at + DOUBT_PAUSE);
+        let arises = more && !paused;
+        if arises {
+            self.told = Some(now);
+        }
+        arises
+    }
 }
 
 impl Endpoint {
@@ -52,6 +80,7 @@ impl Endpoint {
             bond,
             books,
             around,
+            doubt: Doubt::default(),
             timer: None,
         }
     }
@@ -88,15 +117,18 @@ impl Endpoint {
         drop(saved);
         self.tell(changes, now);
         let status = self.target.status();
-        if status != self.status {
+        let view = self.books.machine.view(now);
+        let in_doubt = self.doubt.arises(view.failures_in_a_row, now);
+        if status != self.status || in_doubt {
             self.status = status;
             // Nobody listening is fine; the slow lose the oldest news.
             let _ = self.around.news.send(StatusChanged {
                 target: self.target.id.clone(),
                 status,
+                in_doubt,
             });
         }
-        self.metrics.show(&self.books.machine.view(now));
+        self.metrics.show(&view);
         true
     }
 

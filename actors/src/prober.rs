@@ -1,11 +1,15 @@
 //! The actor that pings endpoints, so that a broken one recovers without a
 //! customer trying it first.
 //!
+//! It also settles doubts: an endpoint whose requests begin to fail hardly gets
+//! any more of them, so its breaker would count for a long time. Pings in quick
+//! succession tell at once.
+//!
 //! The schedule is pure ([`Schedule`]); how a ping is sent is the gateway's
 //! affair: it hands in a *pinger*, an actor that answers [`Ping`] with what it
 //! found. One timer, re-armed; no interval that bursts.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 
@@ -18,12 +22,18 @@ use crate::{
     target::Target,
 };
 
+/// Time between two pings of an endpoint in doubt: with the usual thresholds
+/// one that is gone is out within a quarter of a second.
+const QUICK: Duration = Duration::from_millis(50);
+
 /// The prober. See the [module](self).
 #[derive(Debug)]
 pub struct Prober {
     pinger: Recipient<Ping>,
     watched: BTreeMap<TargetId, (Arc<Target>, ProbePolicy)>,
     schedule: Schedule<TargetId>,
+    /// Failed pings that still count as quick ones, by target in doubt.
+    doubts: BTreeMap<TargetId, u32>,
     under_way: usize,
     timer: Option<SpawnHandle>,
     metrics: ProberMetrics,
@@ -60,6 +70,7 @@ impl Prober {
             pinger,
             watched: BTreeMap::new(),
             schedule: Schedule::new(),
+            doubts: BTreeMap::new(),
             under_way: 0,
             timer: None,
             metrics: ProberMetrics::new(),
@@ -115,6 +126,13 @@ impl Prober {
             return;
         };
         self.metrics.pinged(id, pong, took);
+        match (pong, self.doubts.get_mut(id)) {
+            (Pong::Failed | Pong::KeyRejected, Some(left @ 1..)) => {
+                *left -= 1;
+                self.schedule.hurry(id, clock::now() + QUICK);
+            }
+            _ => drop(self.doubts.remove(id)),
+        }
         if let Some(office) = target.office() {
             target.mail.posted();
             if office.addr.try_send(Heard(pong)).is_err() {
@@ -166,6 +184,7 @@ impl Handler<Watch> for Prober {
         for id in before.keys() {
             if !self.watched.contains_key(id) {
                 self.schedule.remove(id);
+                self.doubts.remove(id);
             }
         }
         self.run(ctx);
@@ -189,9 +208,20 @@ impl Handler<Changed> for Prober {
 
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
         let Changed(news) = changed;
+        let now = clock::now();
         let out = is_out(news.status);
-        self.schedule
-            .set_open(&news.target, out, clock::now(), luck());
+        self.schedule.set_open(&news.target, out, now, luck());
+        if out {
+            self.doubts.remove(&news.target);
+        } else if news.in_doubt
+            && let Some((_, policy)) = self.watched.get(&news.target)
+        {
+            // Beside the threshold one more: what was served since the last
+            // ping outvotes the first.
+            let quick = policy.unhealthy_threshold.get();
+            self.doubts.insert(news.target.clone(), quick);
+            self.schedule.hurry(&news.target, now);
+        }
         self.run(ctx);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     cell::Cell,
     endpoint::Endpoint,
     id::TargetId,
-    messages::{Replenish, Reports},
+    messages::{EndpointSeen, Observe, Replenish, Reports},
     state::{health::Status, machine::Machine},
     supervise::Bond,
 };
@@ -96,6 +96,12 @@ impl Target {
     /// Returns how many requests are under way.
     pub fn in_flight(&self) -> u32 {
         self.cell.in_flight()
+    }
+
+    /// Asks the actor how it is; `None` while there is none to answer.
+    pub async fn observe(&self) -> Option<EndpointSeen> {
+        let office = self.office()?;
+        office.addr.send(Observe::default()).await.ok()
     }
 
     pub(crate) fn office(&self) -> Option<Office> {
