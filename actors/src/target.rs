@@ -3,9 +3,12 @@
 //! It outlives the actor: after a panic the actor comes back to the same
 //! cell, and a replacement on another arbiter takes over from `snapshot`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use actix::Addr;
@@ -15,6 +18,7 @@ use crate::{
     books::Books,
     cell::Cell,
     endpoint::Endpoint,
+    error::Why,
     id::TargetId,
     messages::{EndpointSeen, Observe, Replenish, Reports},
     state::{health::Status, machine::Machine},
@@ -91,6 +95,12 @@ impl Target {
     /// Returns the target's health as last published.
     pub fn status(&self) -> Status {
         self.cell.status()
+    }
+
+    /// Returns why it takes no request, and until when if anyone knows, as last
+    /// published.
+    pub fn refusal(&self) -> (Why, Option<Instant>) {
+        self.cell.refusal(0)
     }
 
     /// Returns how many requests are under way.
