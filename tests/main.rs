@@ -6,3 +6,5 @@ mod demo;
 mod simulator;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upstream;

@@ -26,4 +26,5 @@ mod alarm;
 mod bell;
 mod books;
 mod cell;
+mod doubt;
 mod outbox;
