@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Durat
 
 use actix::Actor;
 use actix_rt::Arbiter;
-use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
+use actix_web::{App, HttpServer, dev::ServerHandle, web::{Data, ServiceConfig}};
 use arc_swap::ArcSwap;
 use breakerbox_actors::engine::{Arbiters, Engine};
 use tokio::sync::watch;
@@ -22,6 +22,12 @@ use crate::{
     routes,
     worker::{Closing, Shared, Worker},
 };
+
+/// Adds every path of the data plane to an app whose data holds an
+/// `Rc<`[`Worker`]`>`; for a server of the caller's own.
+pub fn data_plane(config: &mut ServiceConfig) {
+    routes::table(config);
+}
 
 /// How long a connection may stay idle between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);

@@ -232,7 +232,7 @@ struct News {
 }
 
 impl News {
-    fn hear(&mut self, StatusChanged { target, status }: StatusChanged) {
+    fn hear(&mut self, StatusChanged { target, status, .. }: StatusChanged) {
         let out = |status| weight(status) > weight(Status::Degraded);
         let before = self.known.insert(target.clone(), status);
         let before = before.unwrap_or(Status::Unknown);
