@@ -7,7 +7,11 @@ use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Durat
 
 use actix::Actor;
 use actix_rt::Arbiter;
-use actix_web::{App, HttpServer, dev::ServerHandle, web::{Data, ServiceConfig}};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    web::{Data, ServiceConfig},
+};
 use arc_swap::ArcSwap;
 use breakerbox_actors::engine::{Arbiters, Engine};
 use tokio::sync::watch;

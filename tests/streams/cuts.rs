@@ -78,7 +78,13 @@ async fn cut_at_every_byte_with_the_usage_left_out() {
     let expected = without_usage();
     let mut client = Client::connect(house.addr()).await;
     for cut in 1..FILE.len() {
-        ask(&mut client, false, &expected, &format!("cut behind byte {cut}")).await;
+        ask(
+            &mut client,
+            false,
+            &expected,
+            &format!("cut behind byte {cut}"),
+        )
+        .await;
     }
     assert_usage(&house, "cuts-without", FILE.len() - 1).await;
 }
@@ -101,7 +107,9 @@ async fn cut_behind_every_byte_at_once_and_on_the_wire() {
         let chunks = bytes.flat_map(|byte| chunk(byte).to_vec());
         // The framing in pieces too: its own line ends are cut.
         let wire: Vec<u8> = chunks.chain(last_chunk()).collect();
-        let writes = wire.chunks(1).map(|byte| Act::Send(Bytes::copy_from_slice(byte)));
+        let writes = wire
+            .chunks(1)
+            .map(|byte| Act::Send(Bytes::copy_from_slice(byte)));
         let head = std::iter::once(Act::Send(stream_head()));
         head.chain(writes).chain([Act::KeepAlive]).collect()
     });

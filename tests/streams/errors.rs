@@ -80,12 +80,22 @@ async fn a_response_is_created_once_and_fails_once() {
         "response.failed",
         r#","response":{"id":"resp_1","error":{"code":"server_error","message":"engine on fire"}}"#,
     );
-    let answer = relayed("error-response", "/v1/responses", &(three.clone() + &failed)).await;
+    let answer = relayed(
+        "error-response",
+        "/v1/responses",
+        &(three.clone() + &failed),
+    )
+    .await;
     assert_eq!(answer.text(), three.clone() + &failed);
 
     // The plain `error` event, which some clients do not end the stream for.
     let error = event(3, "error", ",\"message\":\"engine on fire\",\"code\":\"x\"");
-    let answer = relayed("error-response-plain", "/v1/responses", &(three.clone() + &error)).await;
+    let answer = relayed(
+        "error-response-plain",
+        "/v1/responses",
+        &(three.clone() + &error),
+    )
+    .await;
     let text = answer.text();
     assert!(text.starts_with(&three), "{text}");
     assert_eq!(text.matches("event: response.created").count(), 1);

@@ -56,18 +56,27 @@ async fn an_error_as_the_first_event_fails_over_a_hundred_percent_ok() {
         client.post(CHAT, &ask_stream("m", "hello")).await;
         let head = client.head().await;
         assert_eq!(head.status(), 200, "request {number}");
-        assert_eq!(head.header("x-breakerbox-endpoint"), Some("first-error-good"));
+        assert_eq!(
+            head.header("x-breakerbox-endpoint"),
+            Some("first-error-good")
+        );
         assert_eq!(head.header("x-breakerbox-attempts"), Some("2"));
         let (events, ending) = client.events().await;
         assert!(is_done(&events), "request {number}: {events:?}");
         assert_eq!(ending, Ending::Whole);
-        let text: String = events.iter().map(|it| format!("data: {}\n\n", it.data)).collect();
+        let text: String = events
+            .iter()
+            .map(|it| format!("data: {}\n\n", it.data))
+            .collect();
         assert_eq!(text, expected, "nothing of the error is passed on");
     }
     assert_eq!((bad.count(), good.count()), (REQUESTS, REQUESTS));
     assert_calm(&house, "first-error-bad").await;
     assert_eq!(house.outcomes("first-error-bad", "success").await, 0.0);
-    assert_eq!(house.outcomes("first-error-good", "success").await, REQUESTS as f64);
+    assert_eq!(
+        house.outcomes("first-error-good", "success").await,
+        REQUESTS as f64
+    );
     let seen = house.seen("first-error-bad").await;
     assert_eq!(seen.view.failures_in_a_row, REQUESTS as u32);
 }

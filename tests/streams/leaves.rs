@@ -65,7 +65,7 @@ async fn leave(house: &House, point: Point, id: usize, reset: bool) -> Instant {
         Point::Asking(_) => {}
         Point::Waiting(micros) => {
             client.some_bytes(Duration::from_micros(micros)).await;
-        },
+        }
         Point::Reading(bytes) => {
             let mut read = 0;
             while read < bytes {
@@ -78,7 +78,11 @@ async fn leave(house: &House, point: Point, id: usize, reset: bool) -> Instant {
         }
     }
     let left = clock::now();
-    if reset { client.reset() } else { drop(client) }
+    if reset {
+        client.reset()
+    } else {
+        drop(client)
+    }
     left
 }
 
@@ -116,7 +120,9 @@ async fn at_ten_thousand_points() {
     // Nothing leaks: every connection, every lease, every count comes home.
     eventually(DEADLINE, || evil.links().iter().all(|link| link.over)).await;
     let in_flight = async || {
-        let requests = house.metric("breakerbox_http_requests_in_flight", &[]).await;
+        let requests = house
+            .metric("breakerbox_http_requests_in_flight", &[])
+            .await;
         (house.seen("leaves").await.in_flight, requests)
     };
     let start = clock::now();
@@ -124,16 +130,26 @@ async fn at_ten_thousand_points() {
     assert_calm(&house, "leaves").await;
     let cancelled = house.outcomes("leaves", "cancelled").await as usize;
     let requests = evil.requests();
-    assert!(cancelled >= requests.len(), "{cancelled} of {}", requests.len());
+    assert!(
+        cancelled >= requests.len(),
+        "{cancelled} of {}",
+        requests.len()
+    );
     assert!(requests.len() > POINTS / 2, "{}", requests.len());
     let seen = house.seen("leaves").await;
-    assert_eq!(seen.view.failure_ratio, None, "a client that leaves is nobody's failure");
+    assert_eq!(
+        seen.view.failure_ratio, None,
+        "a client that leaves is nobody's failure"
+    );
 
     // And in time.
     let links = evil.links();
     let mut took = Vec::new();
     for request in &requests {
-        let id = request.head.header("x-point").and_then(|id| id.parse().ok());
+        let id = request
+            .head
+            .header("x-point")
+            .and_then(|id| id.parse().ok());
         let id: usize = id.expect("an id");
         let (_, left) = left[id];
         let closed = links[request.connection].closed_by_client;
@@ -142,5 +158,8 @@ async fn at_ten_thousand_points() {
     }
     took.sort();
     let [median, longest] = [took[took.len() / 2], took[took.len() - 1]];
-    assert!(median <= WITHIN && longest <= AT_MOST, "{median:?} {longest:?}");
+    assert!(
+        median <= WITHIN && longest <= AT_MOST,
+        "{median:?} {longest:?}"
+    );
 }

@@ -1,6 +1,5 @@
 //! A slow reader on a stream of 100 MB: the upstream is held back, the gateway holds 1 MiB at the most.
 
-
 use super::{assert_calm, house};
 use crate::support::chat::{CHAT, ask_stream, chunk, delta, last_chunk, stream_head};
 use crate::support::client::Client;
@@ -63,7 +62,10 @@ async fn of_a_hundred_megabytes_the_gateway_holds_one_at_most() {
         let (sent, in_kernel) = last;
         assert!(sent < size * CHUNKS * 9 / 10, "{sent} sent: not held back");
         let held = sent.saturating_sub(in_kernel + read + client.waiting());
-        assert!(held <= MOST_HELD, "step {step}: the gateway holds {held} bytes");
+        assert!(
+            held <= MOST_HELD,
+            "step {step}: the gateway holds {held} bytes"
+        );
         // Then a little is read, and more flows.
         for _ in 0..20 {
             let event = client.event().await.expect("a stream").expect("an event");
@@ -72,7 +74,10 @@ async fn of_a_hundred_megabytes_the_gateway_holds_one_at_most() {
     }
     // The rest is read as fast as it comes; nothing is lost.
     let rest = client.rest().await;
-    assert_eq!(80 * event.len() + rest, CHUNKS * event.len() + "data: [DONE]\n\n".len());
+    assert_eq!(
+        80 * event.len() + rest,
+        CHUNKS * event.len() + "data: [DONE]\n\n".len()
+    );
     assert_eq!(house.outcomes("slow-reader", "success").await, 1.0);
     assert_calm(&house, "slow-reader").await;
 }

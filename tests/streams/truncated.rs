@@ -56,7 +56,11 @@ async fn ask_all(house: &House, name: &str, path: &str, events: &[String], go: &
             }
             go.notify_one();
             let (rest, ending) = client.events().await;
-            assert_eq!(ending, Ending::Whole, "the client's own body is well formed");
+            assert_eq!(
+                ending,
+                Ending::Whole,
+                "the client's own body is well formed"
+            );
             let [error] = &rest[..] else {
                 panic!("after {known}: {rest:?}");
             };

@@ -70,6 +70,7 @@ impl Still {
         let engine = Engine::start(generation.spec(), Arbiters::current(), pinger).await;
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
+            room: breakerbox::room::Room::new(32 << 20),
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
             closing: watched,
@@ -90,7 +91,9 @@ impl Still {
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reading {
         let app = App::new().app_data(self.worker.clone());
         let app = test::init_service(app.configure(data_plane)).await;
-        let request = test::TestRequest::post().uri(path).set_payload(body.to_string());
+        let request = test::TestRequest::post()
+            .uri(path)
+            .set_payload(body.to_string());
         let response: ServiceResponse<BoxBody> =
             app.call(request.to_request()).await.expect("an answer");
         Reading {
