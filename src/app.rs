@@ -22,6 +22,7 @@ use crate::{
     generation::{Generation, NotReady},
     metrics::{self, Exposition},
     pinger::Pinger,
+    room::Room,
     routes,
     worker::{Closing, Shared, Worker},
 };
@@ -102,14 +103,17 @@ impl Gateway {
             move || Pinger::new(generation).start().recipient()
         };
         let engine = Engine::start(spec, arbiters, pinger).await;
+        metrics::expect(engine.table().models().map(|plan| &plan.model));
         let (closing, watched) = watch::channel(Closing::No);
         let shared = Shared {
             engine,
             generation,
+            room: Room::new(config.server.max_body),
             closing: watched,
         };
         if let Some(exposition) = &exposition {
-            exposition.keep_up(&Arbiter::new());
+            // On the system's own thread, which serves no requests.
+            exposition.keep_up(&Arbiter::current());
         }
         let (admin, admin_server) = serve_admin(&config, &shared, exposition)?;
         let (data, data_server) = serve_data(&config, &shared, tls)?;
@@ -166,6 +170,7 @@ impl Gateway {
         // table always has a site.
         self.shared.generation.store(Arc::new(generation));
         self.shared.engine.apply(spec).await;
+        metrics::expect(self.shared.engine.table().models().map(|plan| &plan.model));
         Ok(diff.changes)
     }
 

@@ -1,6 +1,8 @@
 //! The whole gateway over loopback, one file per promise.
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod states;
@@ -8,3 +10,5 @@ mod states;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upstream;

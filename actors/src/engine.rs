@@ -1,5 +1,5 @@
 //! The engine as the gateway holds it: start it, ask it for routers, give it
-//! a new configuration, end it.
+//! a new configuration. It ends with its arbiters.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     id::TargetId,
     messages::{EndpointSeen, Observe, Ping, StatusChanged},
     metrics,
-    prober::{Changed, Prober},
+    prober::{Changed, Missed, Prober},
     router::{Commons, Router},
     spec::Spec,
     state::{budget::RetryBudget, policy::Ratio},
@@ -98,7 +98,7 @@ impl Engine {
         };
         let prober = supervise::start(
             &arbiters.prober,
-            Arc::new(Bond::default()),
+            Bond::new(supervise::BREATH),
             |incident| restarted("prober", incident),
             move |_| Prober::new(pinger()),
         );
@@ -110,8 +110,10 @@ impl Engine {
                         Some(prober) if prober.try_send(Changed(news)).is_ok() => {}
                         _ => break,
                     },
-                    // Missed news only delays the next ping to its interval.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Lagged(_)) => match listener.upgrade() {
+                        Some(prober) if prober.try_send(Missed).is_ok() => {}
+                        _ => break,
+                    },
                     Err(broadcast::error::RecvError::Closed) => break,
                 }
             }
@@ -120,7 +122,7 @@ impl Engine {
             let (around, commons, prober) = (around.clone(), commons.clone(), prober.clone());
             supervise::start(
                 &arbiters.guardian,
-                Arc::new(Bond::default()),
+                Bond::new(supervise::BREATH),
                 |incident| restarted("guardian", incident),
                 move |_| {
                     Guardian::new(
@@ -155,9 +157,9 @@ impl Engine {
         let commons = self.commons.clone();
         supervise::start(
             &Arbiter::current(),
-            Arc::new(Bond::default()),
+            Bond::new(supervise::BREATH),
             |incident| restarted("router", incident),
-            move |_| Router::new(commons),
+            move |ctx| Router::new(commons, ctx),
         )
     }
 

@@ -70,6 +70,7 @@ impl Still {
         let engine = Engine::start(generation.spec(), Arbiters::current(), pinger).await;
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
+            room: breakerbox::room::Room::new(32 << 20),
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
             closing: watched,
