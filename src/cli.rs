@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod check;
+mod demo;
 pub mod explain;
 mod log;
 pub mod schema;
@@ -38,6 +39,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Shows the gateway at work, with simulated providers and some traffic.
+    Demo(demo::Demo),
     /// Runs the gateway.
     Serve(serve::Serve),
     /// Checks a configuration file and lists everything that is wrong with it.
@@ -55,9 +58,18 @@ impl Cli {
     ///
     /// Exit codes: 0 ok, 1 runtime failure, 2 usage, 78 bad configuration.
     pub fn run(self) -> ExitCode {
-        let format = log::install(self.log_format);
+        let level = match self.command {
+            // Its screen tells what goes on; that providers fail is its point.
+            Command::Demo(_) => "error",
+            _ => "info,actix_server=warn",
+        };
+        let format = log::install(self.log_format, level);
         let mut out = io::stdout().lock();
         let done = match self.command {
+            Command::Demo(command) => {
+                drop(out);
+                return ExitCode::from(command.run());
+            }
             Command::Serve(command) => Ok(command.run(format)),
             Command::Check(command) => command.run(&env::var, &mut out),
             Command::Explain(command) => command.run(&env::var, &mut out),

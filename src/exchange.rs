@@ -68,7 +68,7 @@ async fn accept(
     story: &mut Story,
 ) -> Result<HttpResponse, GatewayError> {
     let generation = worker.generation();
-    let intake = intake::take_in(&generation, api, request, payload).await?;
+    let intake = intake::take_in(&generation, api, request, payload, &worker.shared.room).await?;
     let table = worker.shared.engine.table();
     let Some(plan) = table.plan(&intake.peek.model) else {
         return Err(not_found(&generation, &table, request, &intake.peek.model));

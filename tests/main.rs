@@ -1,7 +1,11 @@
 //! The whole gateway over loopback, one file per promise.
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breakerbox::simulator::{Latency, Limits, Script, Simulator, Tokens};
+use breakerbox::simulator::{Fault, Latency, Limits, Script, Simulator, Timed, Tokens};
 
 use super::get;
 use crate::support::chat::{self, CHAT, ask, ask_stream};
@@ -132,4 +132,42 @@ async fn a_paused_clock_runs_a_minute_in_no_time() {
     assert_eq!(statuses, [(200, None), refused, (200, None)]);
     running.stop();
     assert_ne!(client.end().await, Ending::Whole);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_starts_its_faults_over() {
+    let _held = HeldClock::new();
+    let seconds = Duration::from_secs;
+    let status = Fault::Status {
+        code: 503,
+        retry_after: None,
+    };
+    let script = Script {
+        faults: vec![
+            Timed::between(seconds(2), seconds(4), status),
+            Timed::between(seconds(8), seconds(10), Fault::Refuse),
+        ],
+        cycle: Some(seconds(10)),
+        ..Script::default()
+    };
+    let running = Simulator::start_here(script, ANY).expect("a provider");
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..5 {
+            tokio::time::advance(Duration::from_millis(500)).await;
+            // The provider sees its time only when it runs.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            seen.push(match tokio::net::TcpStream::connect(running.addr()).await {
+                Err(_) => 0,
+                Ok(_) => post(running.addr(), CHAT, &ask("m", "hello"))
+                    .await
+                    .status(),
+            });
+            tokio::time::advance(Duration::from_millis(1500)).await;
+        }
+    }
+    let round = [200, 503, 200, 200, 0];
+    assert_eq!(seen, [round, round, round].concat());
 }

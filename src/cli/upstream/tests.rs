@@ -38,6 +38,7 @@ fn every_flag_arrives() {
         "--tpm=1000",
         "--error=0.1=503",
         "--fault=10s..25s=refuse",
+        "--cycle=1m",
     ])
     .expect("good flags");
     let mut expected = Script {
@@ -56,6 +57,7 @@ fn every_flag_arrives() {
             retry_after: None,
         }],
         faults: vec![Timed::between(seconds(10), seconds(25), Fault::Refuse)],
+        cycle: Some(seconds(60)),
         ..Script::default()
     };
     expected.limits.rpm = Some(60);
