@@ -15,4 +15,7 @@ mod redirects;
 mod refused;
 mod retry_after;
 mod scene;
+mod silence;
+mod storm;
+mod tls;
 mod unfinished;
