@@ -20,9 +20,10 @@ use std::{rc::Rc, sync::Arc, time::Instant};
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use breakerbox_actors::{
     clock,
-    error::{Unavailable, UnavailableKind},
+    error::{Exclusion, Unavailable, UnavailableKind},
     lease::Lease,
     messages::{Pick, Queue},
+    state::health::Status,
     table::Plan,
     target::Target,
 };
@@ -67,7 +68,7 @@ async fn accept(
     story: &mut Story,
 ) -> Result<HttpResponse, GatewayError> {
     let generation = worker.generation();
-    let intake = intake::take_in(&generation, api, request, payload).await?;
+    let intake = intake::take_in(&generation, api, request, payload, &worker.shared.room).await?;
     let table = worker.shared.engine.table();
     let Some(plan) = table.plan(&intake.peek.model) else {
         return Err(not_found(&generation, &table, request, &intake.peek.model));
@@ -122,6 +123,9 @@ impl Exchange<'_> {
             let lease = match self.lease(&tried, story.attempts > 0).await? {
                 Ok(lease) => lease,
                 Err(refusal) => {
+                    if let Some(out) = self.all_out() {
+                        return Err(self.give_up(&failures, Some(&out)));
+                    }
                     let again = refusal.kind == UnavailableKind::Tried
                         && failures.last().is_some_and(Failed::may_repeat)
                         && self.back_off(rounds).await;
@@ -158,9 +162,30 @@ impl Exchange<'_> {
                 }
             }
             if story.attempts >= routing.max_attempts || clock::now() >= self.intake.deadline {
-                return Err(self.give_up(&failures, None));
+                return Err(self.give_up(&failures, self.all_out().as_ref()));
             }
         }
+    }
+
+    /// Why nobody can serve, if every circuit of the plan is open: whoever has
+    /// spent a request on last resorts then is told when to come back, and at once.
+    fn all_out(&self) -> Option<Unavailable> {
+        let targets = || self.plan.entries().map(|entry| &entry.target);
+        if targets().any(|target| target.status() != Status::Unhealthy) {
+            return None;
+        }
+        let exclusions = targets().map(|target| {
+            let (why, until) = target.refusal();
+            Exclusion {
+                target: target.id().clone(),
+                why,
+                until,
+            }
+        });
+        Some(Unavailable {
+            kind: UnavailableKind::Out,
+            exclusions: exclusions.collect(),
+        })
     }
 
     fn metrics(&self) -> &ApiMetrics {
@@ -301,7 +326,7 @@ fn reasons(failures: &[Failed]) -> Reasons {
 
 /// Each endpoint with why it is out; one that was tried, with how it failed.
 fn excluded(refusal: &Unavailable, failures: &[Failed]) -> Reasons {
-    let reason = |it: &breakerbox_actors::error::Exclusion| {
+    let reason = |it: &Exclusion| {
         let failed = failures
             .iter()
             .rev()

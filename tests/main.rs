@@ -7,4 +7,8 @@ mod demo;
 #[cfg(test)]
 mod simulator;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upstream;

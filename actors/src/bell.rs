@@ -3,10 +3,12 @@
 //! Nobody polls: whoever frees a credit rings, and rings are free while
 //! nobody waits.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering, fence},
+};
 
 use parking_lot::RwLock;
-use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// One bell for the whole engine; see the [module](self).
@@ -15,6 +17,11 @@ pub(crate) struct Bell {
     waiting: AtomicUsize,
     routers: RwLock<Vec<Arc<Notify>>>,
 }
+
+/// One request's place among those that wait; free again on drop, whatever
+/// becomes of the request.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Bell>);
 
 impl Bell {
     /// Joins a router's wake-up to the bell.
@@ -31,18 +38,19 @@ impl Bell {
             .retain(|other| !Arc::ptr_eq(other, notify));
     }
 
-    /// Counts one more request that waits, unless `max` wait already.
-    pub(crate) fn wait(&self, max: usize) -> bool {
+    /// Seats one more request that waits, unless `max` wait already.
+    ///
+    /// Who looks for something free *after* this cannot miss its ring.
+    pub(crate) fn seat(self: &Arc<Self>, max: usize) -> Option<Seat> {
         self.waiting
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| {
                 (n < max).then(|| n + 1)
             })
-            .is_ok()
-    }
-
-    /// Counts `n` requests less.
-    pub(crate) fn done(&self, n: usize) {
-        self.waiting.fetch_sub(n, Ordering::AcqRel);
+            .ok()?;
+        // With the fence in `ring`: either the ringer sees us waiting, or we
+        // see what it freed.
+        fence(Ordering::SeqCst);
+        Some(Seat(self.clone()))
     }
 
     /// Returns how many requests wait on all workers.
@@ -50,12 +58,19 @@ impl Bell {
         self.waiting.load(Ordering::Acquire)
     }
 
-    /// Wakes every router, if anybody waits at all.
+    /// Wakes every router, if anybody waits at all. Comes after what it tells of.
     pub(crate) fn ring(&self) {
+        fence(Ordering::SeqCst);
         if self.waiting() > 0 {
             for router in &*self.routers.read() {
                 router.notify_one();
             }
         }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -17,15 +17,11 @@
 //! * `in_flight` equals the leases alive; it does not depend on any actor.
 
 use std::{
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use crate::{
-    clock,
     error::Why,
     state::{
         grant::{EPOCH_BITS, Grant},
@@ -40,17 +36,6 @@ const CREDITS_MASK: u64 = 0xFFFF_FFFF;
 const EPOCH_SHIFT: u32 = 64 - EPOCH_BITS;
 /// Latency not measured yet; time unknown.
 const NONE: u64 = u64::MAX;
-
-static ORIGIN: LazyLock<Instant> = LazyLock::new(clock::now);
-
-/// Instants as microseconds since the first one, to fit an atomic.
-fn to_micros(at: Instant) -> u64 {
-    at.saturating_duration_since(*ORIGIN).as_micros() as u64
-}
-
-fn from_micros(micros: u64) -> Instant {
-    *ORIGIN + Duration::from_micros(micros)
-}
 
 /// A cell as it was at one look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +98,8 @@ pub(crate) struct Cell {
     word: AtomicU64,
     tokens_spent: AtomicU64,
     tokens_limit: AtomicU64,
+    /// When the cell was made: instants are kept as microseconds since.
+    origin: Instant,
     in_flight: AtomicU32,
     max_in_flight: AtomicU32,
     /// Weight before latency, as the bits of an `f64`.
@@ -128,9 +115,10 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Returns a cell that grants nothing.
-    pub(crate) fn new() -> Self {
+    /// Returns a cell, made at `now`, that grants nothing.
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
+            origin: now,
             word: AtomicU64::new(0),
             tokens_spent: AtomicU64::new(0),
             tokens_limit: AtomicU64::new(0),
@@ -155,16 +143,16 @@ impl Cell {
         }
     }
 
-    /// Replaces what was `seen` by `grant`; `None` if a router spent meanwhile.
+    /// Replaces what was `seen` by `offer`; `None` if a router spent meanwhile.
+    ///
+    /// Called under the lock of the target's books, and after `None` again with
+    /// what was seen since.
     pub(crate) fn publish(&self, seen: Seen, offer: &Offer, now: Instant) -> Option<Seen> {
         let grant = &offer.grant;
-        let word = u64::from(grant.epoch) << EPOCH_SHIFT
-            | if offer.trial { TRIAL } else { 0 }
-            | u64::from(grant.last_resort.min(1)) * LAST_RESORT
-            | u64::from(grant.credits);
-        self.word
-            .compare_exchange(seen.word, word, Ordering::AcqRel, Ordering::Acquire)
-            .ok()?;
+        // All else before the word: who takes from the new word finds what
+        // belongs to it. `tokens_limit` is true whatever becomes of the word,
+        // and `looked_at` must be: a router that takes the last credit of a
+        // word and still found a look asked for would ask for none.
         self.tokens_limit
             .store(grant.tokens_limit, Ordering::Release);
         self.max_in_flight
@@ -176,15 +164,22 @@ impl Cell {
             Some((_, until)) => until,
             None => grant.tokens_free_at,
         };
+        let until = until.map_or(NONE, |at| self.micros(at));
+        self.until.store(until, Ordering::Relaxed);
         let why = offer.refusal.map_or(0, |(why, _)| why.code() + 1);
         let status = Status::ALL.iter().position(|it| *it == grant.status);
         self.face.store(
             status.unwrap_or_default() as u32 | u32::from(why) << 8,
             Ordering::Relaxed,
         );
-        self.until
-            .store(until.map_or(NONE, to_micros), Ordering::Relaxed);
-        self.looked_at.store(to_micros(now), Ordering::Relaxed);
+        self.looked_at.store(self.micros(now), Ordering::Relaxed);
+        let word = (u64::from(grant.epoch) << EPOCH_SHIFT)
+            | if offer.trial { TRIAL } else { 0 }
+            | (u64::from(grant.last_resort.min(1)) * LAST_RESORT)
+            | u64::from(grant.credits);
+        self.word
+            .compare_exchange(seen.word, word, Ordering::AcqRel, Ordering::Acquire)
+            .ok()?;
         Some(Seen {
             word,
             tokens_mark: seen.tokens_mark,
@@ -193,7 +188,9 @@ impl Cell {
 
     /// Takes one credit and `estimate` tokens, or says why not.
     ///
-    /// `last_resort` takes from the last-resort credits instead.
+    /// `last_resort` takes from the last-resort credits instead. Whoever is
+    /// denied rings the bell: for a moment it may have held a place that
+    /// somebody else was denied for.
     pub(crate) fn take(&self, estimate: u64, last_resort: bool) -> Result<Taken, Denied> {
         let unit = if last_resort { LAST_RESORT } else { 1 };
         let mask = if last_resort {
@@ -271,15 +268,20 @@ impl Cell {
         } else if self.credits() > 0 && self.tokens_left() < estimate {
             (Why::TokensPerMinute, self.until())
         } else {
-            // All that was published is spent; the actor has yet to look.
-            (Why::Spent, self.until())
+            // All that was published is spent; the actor has yet to look, and
+            // nobody knows what it will find.
+            (Why::Spent, None)
         }
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.origin).as_micros() as u64
     }
 
     fn until(&self) -> Option<Instant> {
         match self.until.load(Ordering::Relaxed) {
             NONE => None,
-            micros => Some(from_micros(micros)),
+            micros => self.origin.checked_add(Duration::from_micros(micros)),
         }
     }
 
@@ -320,7 +322,7 @@ impl Cell {
         if looked_at == NONE {
             return false;
         }
-        let stale = to_micros(now).saturating_sub(looked_at) > 1_000_000;
+        let stale = self.micros(now).saturating_sub(looked_at) > 1_000_000;
         (stale || self.credits() == 0)
             && self
                 .looked_at

@@ -10,16 +10,18 @@ use actix::{ActorContext, prelude::*};
 use tokio::sync::broadcast;
 
 use crate::{
+    alarm::{self, Alarm, Alarmed},
     bell::Bell,
     books::Books,
     clock,
+    doubt::Doubt,
     messages::{
         Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged,
     },
-    metrics::EndpointMetrics,
-    state::{breaker::Transition, event::Event, health::Status, luck::Luck},
+    metrics::{self, EndpointMetrics},
+    state::{breaker::Transition, event::Event, health::Status, luck::Luck, machine::Machine},
     supervise::Bond,
-    target::Target,
+    target::{Mail, Target},
 };
 
 /// What all endpoint actors share.
@@ -29,30 +31,60 @@ pub(crate) struct Surroundings {
     pub(crate) bell: Arc<Bell>,
 }
 
+impl Surroundings {
+    /// Tells all who listen of the status of `target`; nobody listening is
+    /// fine, and the slow lose the oldest news.
+    pub(crate) fn tell(&self, target: &Target, status: Status, in_doubt: bool) {
+        let _ = self.news.send(StatusChanged {
+            target: target.id.clone(),
+            status,
+            in_doubt,
+        });
+    }
+}
+
 /// One target's actor. See the [module](self).
 #[derive(Debug)]
 pub struct Endpoint {
     target: Arc<Target>,
     bond: Arc<Bond>,
+    mail: Arc<Mail>,
     books: Books,
     around: Surroundings,
     metrics: EndpointMetrics,
     status: Status,
-    timer: Option<SpawnHandle>,
+    doubt: Doubt,
+    alarm: Alarm,
+    /// What the machine is told as the next life begins.
+    begin: Event,
 }
 
 impl Endpoint {
-    /// Returns the actor of `target`, going on from the target's snapshot.
-    pub(crate) fn new(target: Arc<Target>, bond: Arc<Bond>, around: Surroundings) -> Self {
+    /// Returns the first actor of `target`, or, if it is a `replacement`, one
+    /// that goes on where another stopped.
+    pub(crate) fn new(
+        target: Arc<Target>,
+        bond: Arc<Bond>,
+        mail: Arc<Mail>,
+        around: Surroundings,
+        replacement: bool,
+    ) -> Self {
         let books = target.snapshot.lock().clone();
         Self {
             metrics: EndpointMetrics::new(&target.id),
             status: target.status(),
             target,
             bond,
+            mail,
             books,
             around,
-            timer: None,
+            doubt: Doubt::default(),
+            alarm: Alarm::default(),
+            begin: if replacement {
+                Event::Restarted
+            } else {
+                Event::Tick
+            },
         }
     }
 
@@ -60,21 +92,27 @@ impl Endpoint {
     ///
     /// All handlers go through here, so no change goes unpublished.
     fn drive(&mut self, ctx: &mut Context<Self>, events: impl IntoIterator<Item = Event>) {
+        if self.bond.is_retired() {
+            // A replacement has taken over; what came too late is void.
+            ctx.stop();
+            return;
+        }
         let now = clock::now();
         // What was spent comes first: a report may settle a credit that this
         // very look is the first to see.
         let changes = self.books.look(&self.target.cell, now, luck());
-        self.tell(changes, now);
+        tell(&self.target, &self.books.machine, changes, now);
         for event in events {
             let changes = self.books.machine.step(event, now, luck());
-            self.tell(changes, now);
+            tell(&self.target, &self.books.machine, changes, now);
         }
         if !self.commit(now) {
             ctx.stop();
             return;
         }
         self.around.bell.ring();
-        self.arm(ctx, now);
+        let deadline = self.books.machine.next_deadline(now);
+        alarm::set(self, ctx, deadline);
     }
 
     /// Publishes and saves, unless a replacement has taken over.
@@ -85,78 +123,86 @@ impl Endpoint {
         }
         let changes = self.books.publish(&self.target.cell, now, luck());
         saved.clone_from(&self.books);
+        // Under the lock too, or the series of a target that was just removed
+        // would come back.
+        let view = self.books.machine.view(now);
+        self.metrics.show(&view);
         drop(saved);
-        self.tell(changes, now);
+        tell(&self.target, &self.books.machine, changes, now);
         let status = self.target.status();
-        if status != self.status {
+        let in_doubt = self.doubt.arises(view.failures_in_a_row, now);
+        if status != self.status || in_doubt {
             self.status = status;
-            // Nobody listening is fine; the slow lose the oldest news.
-            let _ = self.around.news.send(StatusChanged {
-                target: self.target.id.clone(),
-                status,
-            });
+            self.around.tell(&self.target, status, in_doubt);
         }
-        self.metrics.show(&self.books.machine.view(now));
         true
     }
 
-    fn tell(&self, changes: impl IntoIterator<Item = Transition>, now: Instant) {
-        for it in changes {
-            let until = self.books.machine.view(now).open_until;
-            tracing::info!(
-                endpoint = %self.target.id,
-                from = it.from.label(),
-                to = it.to.label(),
-                reason = it.reason.label(),
-                retry_in_ms = until.map(|at| at.saturating_duration_since(now).as_millis() as u64),
-                "circuit changed phase"
-            );
-            self.metrics.transition(&it);
-        }
-    }
-
-    /// Sets the one timer to the machine's next deadline.
-    fn arm(&mut self, ctx: &mut Context<Self>, now: Instant) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.timer = self.books.machine.next_deadline(now).map(|at| {
-            ctx.run_later(at.saturating_duration_since(now), |this, ctx| {
-                this.timer = None;
-                this.drive(ctx, [Event::Tick]);
-            })
-        });
-    }
-
     fn count(&self, message: &'static str) {
-        self.target.mail.handled();
+        self.mail.handled();
         self.metrics.message(message);
     }
 }
 
-/// Draws the luck of one step: the shell's only use of randomness.
-fn luck() -> Luck {
+/// Logs and counts changes of phase.
+pub(crate) fn tell(
+    target: &Target,
+    machine: &Machine,
+    changes: impl IntoIterator<Item = Transition>,
+    now: Instant,
+) {
+    for it in changes {
+        let until = machine.view(now).open_until;
+        tracing::info!(
+            endpoint = %target.id,
+            from = it.from.label(),
+            to = it.to.label(),
+            reason = it.reason.label(),
+            retry_in_ms = until.map(|at| at.saturating_duration_since(now).as_millis() as u64),
+            "circuit changed phase"
+        );
+        metrics::transition(&target.id, &it);
+    }
+}
+
+/// Draws the luck of one step.
+pub(crate) fn luck() -> Luck {
     Luck::draw(&mut rand::rng())
 }
 
 impl Actor for Endpoint {
     type Context = Context<Self>;
 
-    /// Runs at first start and after every restart.
+    /// Begins a life: the first, one after a restart, or one that takes over.
+    ///
+    /// Goes back to what was saved after the last whole message: what a panic
+    /// left half done is gone, what we know of the upstream stays. Only here,
+    /// not in `restarting`, because the grant may be withdrawn in between.
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.books = self.target.snapshot.lock().clone();
+        // As others saw it last, so that a change is told.
+        self.status = self.target.status();
+        if !self.bond.is_retired() {
+            metrics::actor_up(&self.target.id, true);
+        }
+        let begin = std::mem::replace(&mut self.begin, Event::Restarted);
+        self.drive(ctx, [begin]);
+    }
+}
+
+impl Alarmed for Endpoint {
+    fn alarm(&mut self) -> &mut Alarm {
+        &mut self.alarm
+    }
+
+    fn wake(&mut self, ctx: &mut Context<Self>) {
         self.drive(ctx, [Event::Tick]);
     }
 }
 
 impl Supervised for Endpoint {
-    /// Goes back to what was saved after the last whole message: what a panic
-    /// left half done is gone, what we know of the upstream stays.
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.timer = None;
-        self.books = self.target.snapshot.lock().clone();
-        let now = clock::now();
-        let changes = self.books.machine.step(Event::Restarted, now, luck());
-        self.tell(changes, now);
+        self.alarm = Alarm::default();
     }
 }
 
@@ -208,11 +254,8 @@ impl Handler<Drain> for Endpoint {
 impl Handler<Retire> for Endpoint {
     type Result = ();
 
+    /// The guardian has retired the bond; all that is left to do is to end.
     fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
-        self.bond.retire();
-        self.books
-            .withdraw(&self.target.cell, clock::now(), luck(), None);
-        self.metrics.clear();
         ctx.stop();
     }
 }
@@ -232,20 +275,4 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
 }
 
 #[cfg(feature = "chaos")]
-impl Handler<crate::messages::Chaos> for Endpoint {
-    type Result = ();
-
-    #[expect(
-        clippy::panic,
-        clippy::disallowed_methods,
-        reason = "failing is what the message asks for"
-    )]
-    fn handle(&mut self, chaos: crate::messages::Chaos, ctx: &mut Self::Context) {
-        use crate::messages::Chaos;
-        match chaos {
-            Chaos::Panic => panic!("asked to"),
-            Chaos::Stop => ctx.stop(),
-            Chaos::Block(time) => std::thread::sleep(time),
-        }
-    }
-}
+crate::messages::fails_on_purpose!(Endpoint);

@@ -1,5 +1,5 @@
 //! The engine as the gateway holds it: start it, ask it for routers, give it
-//! a new configuration, end it.
+//! a new configuration. It ends with its arbiters.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -13,14 +13,16 @@ use crate::{
     clock,
     endpoint::Surroundings,
     guardian::{Apply, Guardian},
-    messages::{Ping, StatusChanged},
+    id::TargetId,
+    messages::{EndpointSeen, Observe, Ping, StatusChanged},
     metrics,
-    prober::{Changed, Prober},
+    prober::{Changed, Missed, Prober},
     router::{Commons, Router},
     spec::Spec,
     state::{budget::RetryBudget, policy::Ratio},
     supervise::{self, Bond, Incident},
     table::Table,
+    target::Office,
 };
 
 /// News that may wait for a slow listener before it loses the oldest.
@@ -96,7 +98,7 @@ impl Engine {
         };
         let prober = supervise::start(
             &arbiters.prober,
-            Arc::new(Bond::default()),
+            Bond::new(supervise::BREATH),
             |incident| restarted("prober", incident),
             move |_| Prober::new(pinger()),
         );
@@ -108,8 +110,10 @@ impl Engine {
                         Some(prober) if prober.try_send(Changed(news)).is_ok() => {}
                         _ => break,
                     },
-                    // Missed news only delays the next ping to its interval.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Lagged(_)) => match listener.upgrade() {
+                        Some(prober) if prober.try_send(Missed).is_ok() => {}
+                        _ => break,
+                    },
                     Err(broadcast::error::RecvError::Closed) => break,
                 }
             }
@@ -118,7 +122,7 @@ impl Engine {
             let (around, commons, prober) = (around.clone(), commons.clone(), prober.clone());
             supervise::start(
                 &arbiters.guardian,
-                Arc::new(Bond::default()),
+                Bond::new(supervise::BREATH),
                 |incident| restarted("guardian", incident),
                 move |_| {
                     Guardian::new(
@@ -153,9 +157,9 @@ impl Engine {
         let commons = self.commons.clone();
         supervise::start(
             &Arbiter::current(),
-            Arc::new(Bond::default()),
+            Bond::new(supervise::BREATH),
             |incident| restarted("router", incident),
-            move |_| Router::new(commons),
+            move |ctx| Router::new(commons, ctx),
         )
     }
 
@@ -180,6 +184,26 @@ impl Engine {
     /// told so, and finds the present in [`Target::status`](crate::target::Target::status).
     pub fn subscribe(&self) -> broadcast::Receiver<StatusChanged> {
         self.around.news.subscribe()
+    }
+
+    /// Asks the actor of `target` how it is; `None` if there is no such
+    /// target, or if its actor is lost before it answers.
+    pub async fn observe(&self, target: &TargetId) -> Option<EndpointSeen> {
+        let asked = self.office(target)?.addr.send(Observe::default());
+        asked.await.ok()
+    }
+
+    /// Makes the actor of `target` fail; returns whether it was there to be told.
+    #[cfg(feature = "chaos")]
+    pub fn chaos(&self, target: &TargetId, chaos: crate::messages::Chaos) -> bool {
+        let office = self.office(target);
+        office.is_some_and(|office| office.addr.try_send(chaos).is_ok())
+    }
+
+    fn office(&self, target: &TargetId) -> Option<Office> {
+        let table = self.table();
+        let mut targets = table.targets();
+        targets.find(|it| it.id() == target)?.office()
     }
 
     /// Returns the guardian, to observe it or to drain an endpoint.

@@ -184,7 +184,9 @@ impl Unavailable {
             .iter()
             .map(|it| it.why)
             .filter(|why| !not_asked(*why));
-        let kind = if asked.clone().next().is_none() && !exclusions.is_empty() {
+        let kind = if exclusions.is_empty() {
+            UnavailableKind::Out
+        } else if asked.clone().next().is_none() {
             UnavailableKind::Tried
         } else if asked.all(Why::is_rate) {
             UnavailableKind::RateLimited

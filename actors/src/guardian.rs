@@ -2,10 +2,20 @@
 //!
 //! A panic is mended on the spot by [`supervise`]; the guardian, on an arbiter
 //! of its own, mends the rest: an actor that went silent, an arbiter that
-//! died, an actor whose supervisor gave up. It applies a new configuration as
-//! a diff. Silence is seen from outside: mail waits and none is handled.
+//! died, an actor whose supervisor is gone. It applies a new configuration as
+//! a diff, and sees to it that what it told an actor was not lost.
+//!
+//! Silence is seen from outside: mail waits and none is handled. It is a
+//! thread that is stuck, never one actor, so all actors of the thread move to a
+//! new one.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod kept;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -13,17 +23,18 @@ use parking_lot::Mutex;
 
 use crate::{
     clock,
-    endpoint::{Endpoint, Surroundings},
+    endpoint::{Endpoint, Surroundings, luck},
     id::TargetId,
-    messages::{Drain, Observe, Patch, Retire},
+    messages::{Drain, Observe},
     metrics,
     prober::{Prober, Watch},
     spec::{Spec, TargetSpec},
-    state::{budget::RetryBudget, luck::Luck, machine::Machine, policy::EndpointPolicy},
+    state::{budget::RetryBudget, event::Event, machine::Machine},
     supervise::{self, Bond, Incident},
     table::{Entry, Plan, Table, Tier},
-    target::{Office, Target},
+    target::{Mail, Office, Target},
 };
+use kept::{Kept, Sign};
 
 /// How often the guardian looks for silent actors.
 pub const BEAT: Duration = Duration::from_millis(500);
@@ -38,18 +49,10 @@ pub struct Guardian {
     budget: Arc<Mutex<RetryBudget>>,
     prober: Addr<Prober>,
     arbiters: Vec<ArbiterHandle>,
-    kept: HashMap<TargetId, Kept>,
+    kept: BTreeMap<TargetId, Kept>,
+    /// Endpoints that an operator drained; a model added to one is drained too.
+    drained: BTreeSet<Arc<str>>,
     replaced: u64,
-}
-
-#[derive(Debug)]
-struct Kept {
-    target: Arc<Target>,
-    identity: Arc<str>,
-    policy: EndpointPolicy,
-    arbiter: usize,
-    handled: u64,
-    silent: u32,
 }
 
 /// How the guardian and those it keeps are.
@@ -103,26 +106,37 @@ impl Guardian {
             budget,
             prober,
             arbiters,
-            kept: HashMap::new(),
+            kept: BTreeMap::new(),
+            drained: BTreeSet::new(),
             replaced: 0,
         }
     }
 
     fn apply(&mut self, spec: &Spec) {
-        let mut before = std::mem::take(&mut self.kept);
+        let endpoints: BTreeSet<_> = spec.targets.iter().map(|it| it.id.endpoint()).collect();
+        self.drained.retain(|it| endpoints.contains(it));
+        let mut next: BTreeMap<TargetId, Kept> = BTreeMap::new();
+        // What can fail does so before anything is given up.
         for (place, it) in spec.targets.iter().enumerate() {
-            let kept = match before.remove(&it.id) {
-                Some(kept) if kept.identity == it.identity => patched(kept, it.policy),
-                other => {
-                    other.iter().for_each(|kept| retire(kept));
-                    self.hire(it, place)
-                }
+            if next.contains_key(&it.id) {
+                continue;
+            }
+            let kept = match self.kept.get(&it.id) {
+                Some(kept) if kept.identity == it.identity => kept.patched(it.policy),
+                _ => self.hire(it, place),
             };
-            self.kept.insert(it.id.clone(), kept);
+            next.insert(it.id.clone(), kept);
         }
-        before.values().for_each(retire);
+        let before = std::mem::replace(&mut self.kept, next);
         self.budget.lock().set_ratio(spec.retry_budget);
         self.table.store(Arc::new(self.tabulate(spec)));
+        // Only now: until the table is there, routers choose by the old one.
+        for (id, old) in &before {
+            let successor = self.kept.get(id).map(|it| &it.target);
+            if successor.is_none_or(|it| !Arc::ptr_eq(it, &old.target)) {
+                old.retire(successor);
+            }
+        }
         self.around.bell.ring();
         let watched = self
             .kept
@@ -136,30 +150,33 @@ impl Guardian {
 
     /// Makes a new target and starts its actor.
     fn hire(&self, spec: &TargetSpec, place: usize) -> Kept {
-        let machine = Machine::new(spec.policy, clock::now());
-        let target = Arc::new(Target::new(spec.id.clone(), machine));
+        let now = clock::now();
+        let drained = self.drained.contains(spec.id.endpoint());
+        let mut machine = Machine::new(spec.policy, now);
+        machine
+            .step(Event::Drain(drained), now, luck())
+            .for_each(drop);
+        let target = Arc::new(Target::new(spec.id.clone(), machine, now));
         // Published before the actor runs: the first request need not wait for it.
-        target
-            .snapshot
-            .lock()
-            .publish(&target.cell, clock::now(), Luck::draw(&mut rand::rng()));
-        let arbiter = place % self.arbiters.len().max(1);
+        target.snapshot.lock().publish(&target.cell, now, luck());
         let kept = Kept {
             target,
             identity: spec.identity.clone(),
             policy: spec.policy,
-            arbiter,
+            drained,
+            arbiter: place % self.arbiters.len().max(1),
             handled: 0,
             silent: 0,
         };
-        self.appoint(&kept);
+        self.appoint(&kept, false);
         kept
     }
 
     /// Starts the target's actor from its snapshot; the one before is retired.
-    fn appoint(&self, kept: &Kept) {
+    fn appoint(&self, kept: &Kept, replacement: bool) {
         let target = kept.target.clone();
-        let bond = Arc::new(Bond::default());
+        let bond = Bond::new(supervise::QUARANTINE);
+        let mail = Arc::new(Mail::default());
         {
             // Under the lock an actor that wakes up late either has committed
             // or will see that it was retired.
@@ -168,22 +185,22 @@ impl Guardian {
                 before.bond.retire();
             }
         }
-        target.mail.clear();
-        let around = self.around.clone();
         let actor = {
-            let (target, bond) = (target.clone(), bond.clone());
-            move |_: &mut Context<Endpoint>| Endpoint::new(target, bond, around)
+            let (target, bond, mail) = (target.clone(), bond.clone(), mail.clone());
+            let around = self.around.clone();
+            move |_: &mut Context<Endpoint>| Endpoint::new(target, bond, mail, around, replacement)
         };
         let told = {
-            let target = target.clone();
-            move |incident: Incident| tell(&target, incident)
+            let (target, bond, around) = (target.clone(), bond.clone(), self.around.clone());
+            move |incident: Incident| kept::tell(&target, &bond, &around, incident)
         };
         let Some(arbiter) = self.arbiters.get(kept.arbiter) else {
             return;
         };
         let addr = supervise::start(arbiter, bond.clone(), told, actor);
-        target.move_to(Some(Office { addr, bond }));
-        metrics::actor_up(&target.id, true);
+        target.move_to(Some(Office { addr, bond, mail }));
+        // A router may have asked the one before for a look in this very moment.
+        target.replenish();
     }
 
     fn tabulate(&self, spec: &Spec) -> Table {
@@ -228,89 +245,58 @@ impl Guardian {
         }
     }
 
-    /// Replaces every actor that is gone or silent.
+    /// Replaces every actor that is gone or silent; tells those again that
+    /// missed something.
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        let mut dead_arbiters: Vec<usize> = Vec::new();
-        let mut lost: Vec<TargetId> = Vec::new();
+        ctx.run_later(BEAT, Self::beat);
+        let mut stuck: BTreeSet<usize> = BTreeSet::new();
+        let mut lost: BTreeSet<TargetId> = BTreeSet::new();
         for (id, kept) in &mut self.kept {
-            let Some(office) = kept.target.office() else {
-                continue;
-            };
-            let handled = kept.target.mail.handled_count();
-            let idle = handled == kept.handled && kept.target.mail.depth() > 0;
-            kept.handled = handled;
-            kept.silent = if idle && !office.bond.is_resting() {
-                kept.silent + 1
-            } else {
-                0
-            };
-            let gone = !office.addr.connected();
-            if gone || kept.silent >= SILENT_BEATS {
-                kept.silent = 0;
-                lost.push(id.clone());
-                if !dead_arbiters.contains(&kept.arbiter) {
-                    dead_arbiters.push(kept.arbiter);
-                }
+            let alive = self
+                .arbiters
+                .get(kept.arbiter)
+                .is_some_and(ArbiterHandle::alive);
+            match kept.sign() {
+                Sign::Well => kept.remind(),
+                Sign::Gone if alive => drop(lost.insert(id.clone())),
+                Sign::Gone | Sign::Silent => drop(stuck.insert(kept.arbiter)),
             }
         }
-        for at in dead_arbiters {
-            // Its thread is stuck or over; what still runs there may finish.
-            if let Some(arbiter) = self.arbiters.get_mut(at) {
-                *arbiter = Arbiter::new().handle();
+        for at in stuck {
+            if self.renew(at) {
+                let there = self.kept.iter().filter(|(_, kept)| kept.arbiter == at);
+                lost.extend(there.map(|(id, _)| id.clone()));
             }
         }
         for id in lost {
             tracing::error!(endpoint = %id, "endpoint actor was silent or gone: replaced");
             metrics::actor_restarted(&id, "replaced");
             self.replaced += 1;
+            if let Some(kept) = self.kept.get_mut(&id) {
+                (kept.handled, kept.silent) = (0, 0);
+            }
             if let Some(kept) = self.kept.get(&id) {
-                self.appoint(kept);
+                self.appoint(kept, true);
             }
         }
-        ctx.run_later(BEAT, Self::beat);
     }
-}
 
-/// Gives `kept` new settings; its state stays.
-fn patched(kept: Kept, policy: EndpointPolicy) -> Kept {
-    if kept.policy != policy
-        && let Some(office) = kept.target.office()
-    {
-        kept.target.mail.posted();
-        if office.addr.try_send(Patch(policy)).is_err() {
-            kept.target.mail.handled();
-        }
-    }
-    Kept { policy, ..kept }
-}
-
-fn retire(kept: &Kept) {
-    if let Some(office) = kept.target.move_to(None) {
-        // One that is gone already has nothing to withdraw from.
-        let _ = office.addr.try_send(Retire);
-    }
-    metrics::actor_up(&kept.target.id, false);
-}
-
-/// Tells of a restart; takes a resting actor's grant back.
-fn tell(target: &Target, incident: Incident) {
-    let reason = incident.ended.label();
-    metrics::actor_restarted(&target.id, reason);
-    match incident.rests_until {
-        None => tracing::warn!(endpoint = %target.id, reason, "endpoint actor restarted"),
-        Some(until) => {
-            tracing::error!(
-                endpoint = %target.id,
-                reason,
-                seconds = supervise::QUARANTINE.as_secs(),
-                "endpoint actor restarted too often: quarantined"
-            );
-            target.snapshot.lock().withdraw(
-                &target.cell,
-                clock::now(),
-                Luck::draw(&mut rand::rng()),
-                Some(until),
-            );
+    /// Puts a new arbiter in the place of one that is stuck or over; returns
+    /// whether there is one.
+    fn renew(&mut self, at: usize) -> bool {
+        let Some(arbiter) = self.arbiters.get_mut(at) else {
+            return false;
+        };
+        match Arbiter::try_new() {
+            Ok(new) => {
+                // Should the old thread ever come to itself, it ends.
+                std::mem::replace(arbiter, new.handle()).stop();
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "no thread for endpoint actors: trying again");
+                false
+            }
         }
     }
 }
@@ -338,16 +324,17 @@ impl Handler<DrainEndpoint> for Guardian {
 
     fn handle(&mut self, drain: DrainEndpoint, _: &mut Self::Context) -> bool {
         let mut found = false;
-        for kept in self.kept.values() {
-            if *kept.target.id.endpoint() == drain.endpoint
-                && let Some(office) = kept.target.office()
-            {
+        for (id, kept) in &mut self.kept {
+            if *id.endpoint() == drain.endpoint {
                 found = true;
-                kept.target.mail.posted();
-                if office.addr.try_send(Drain(drain.drained)).is_err() {
-                    kept.target.mail.handled();
-                }
+                kept.drained = drain.drained;
+                kept.target.post(Drain(drain.drained));
             }
+        }
+        if found && drain.drained {
+            self.drained.insert(drain.endpoint);
+        } else {
+            self.drained.remove(&drain.endpoint);
         }
         found
     }
@@ -362,7 +349,7 @@ impl Handler<Observe<GuardianSeen>> for Guardian {
             Some(ActorSeen {
                 target: kept.target.id.clone(),
                 up: office.addr.connected() && !office.bond.is_resting(),
-                mailbox_depth: kept.target.mail.depth(),
+                mailbox_depth: office.mail.depth(),
                 restarts: office.bond.restarts(),
             })
         });
@@ -372,3 +359,6 @@ impl Handler<Observe<GuardianSeen>> for Guardian {
         })
     }
 }
+
+#[cfg(feature = "chaos")]
+crate::messages::fails_on_purpose!(Guardian);

@@ -22,7 +22,9 @@ pub mod supervise;
 pub mod table;
 pub mod target;
 
+mod alarm;
 mod bell;
 mod books;
 mod cell;
+mod doubt;
 mod outbox;

@@ -5,9 +5,10 @@
 //! | [`Pick`] → [`Lease`] | handler → router of its worker | `send`, same thread |
 //! | [`Queue`] → [`Lease`] | handler → router of its worker | `send`, answered later |
 //! | [`Reports`] | worker → endpoint | batched; urgent ones at once |
-//! | [`Replenish`] | router → endpoint | `try_send`; a hint that may be lost |
-//! | [`Ping`] → `Pong` | prober → pinger → endpoint | `send` |
-//! | [`Patch`] | guardian → endpoint | reload: thresholds change, state stays |
+//! | [`Replenish`] | router → endpoint | `try_send`; a hint, once a look |
+//! | [`Ping`] → `Pong` | prober → pinger | `send` |
+//! | [`Heard`] | prober → endpoint | `try_send` |
+//! | [`Patch`], [`Drain`] | guardian → endpoint | `try_send`; again at the next beat if lost |
 //! | [`StatusChanged`] | endpoint → subscribers | bounded broadcast; the slow lose the oldest |
 //! | [`Observe`] → snapshot | anyone → any actor | `send` |
 
@@ -103,13 +104,16 @@ pub struct Drain(pub bool);
 #[rtype(result = "()")]
 pub(crate) struct Retire;
 
-/// News: a target's status or breaker changed.
+/// News: a target's status changed, or is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChanged {
     /// The target concerned.
     pub target: TargetId,
     /// Its status from now on.
     pub status: Status,
+    /// Whether requests fail while its circuit is still closed. Told once a
+    /// second at the most.
+    pub in_doubt: bool,
 }
 
 /// Asks an actor how it is; `S` is what that kind of actor answers.
@@ -143,6 +147,35 @@ pub struct EndpointSeen {
     pub credits: u32,
 }
 
+/// Lets tests make an actor fail.
+#[cfg(feature = "chaos")]
+macro_rules! fails_on_purpose {
+    ($actor:ty) => {
+        impl actix::Handler<$crate::messages::Chaos> for $actor {
+            type Result = ();
+
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "failing is what the message asks for"
+            )]
+            fn handle(&mut self, chaos: $crate::messages::Chaos, ctx: &mut actix::Context<Self>) {
+                use actix::{ActorContext, AsyncContext};
+                use $crate::messages::Chaos;
+                match chaos {
+                    Chaos::Panic => panic!("asked to"),
+                    Chaos::PanicIn(time) => {
+                        ctx.run_later(time, |_, _| panic!("asked to, later"));
+                    }
+                    Chaos::Stop => ctx.stop(),
+                    Chaos::Block(time) => std::thread::sleep(time),
+                }
+            }
+        }
+    };
+}
+#[cfg(feature = "chaos")]
+pub(crate) use fails_on_purpose;
+
 /// Makes an actor fail on purpose, for tests of its supervision.
 #[cfg(feature = "chaos")]
 #[derive(Clone, Copy, Debug, Message)]
@@ -150,6 +183,8 @@ pub struct EndpointSeen {
 pub enum Chaos {
     /// Panics in the handler.
     Panic,
+    /// Panics in a future of the actor's, after so long.
+    PanicIn(Duration),
     /// Stops without being told to.
     Stop,
     /// Blocks the arbiter's thread for so long.

@@ -10,9 +10,11 @@ mod endpoint;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, SharedString, Unit};
 
 pub use actors::{ACTOR_CATALOGUE, mailbox_depth};
-pub(crate) use actors::{ProberMetrics, actor_restarted, actor_up, house_actor_restarted};
-pub(crate) use endpoint::EndpointMetrics;
+pub(crate) use actors::{
+    ProberMetrics, actor_gone, actor_restarted, actor_up, house_actor_restarted,
+};
 pub use endpoint::{ENDPOINT_CATALOGUE, in_flight};
+pub(crate) use endpoint::{EndpointMetrics, clear, transition};
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

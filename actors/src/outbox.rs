@@ -25,7 +25,8 @@ const BATCH: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: Mutex<Waiting>,
-    filled: Notify,
+    /// Rung when the outbox begins to fill, and when it is gone.
+    filled: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +39,8 @@ impl Outbox {
     /// Returns an outbox that is emptied by a task on the current thread.
     pub(crate) fn start() -> Arc<Self> {
         let outbox = Arc::new(Self::default());
-        actix_rt::spawn(empty(Arc::downgrade(&outbox)));
+        let filled = outbox.filled.clone();
+        actix_rt::spawn(empty(Arc::downgrade(&outbox), filled));
         outbox
     }
 
@@ -85,19 +87,19 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         self.flush();
+        self.filled.notify_one();
     }
 }
 
-/// Empties the outbox [`DELAY`] after each time it begins to fill.
-async fn empty(outbox: Weak<Outbox>) {
-    while let Some(outbox) = outbox.upgrade() {
-        // Holds the outbox while it sleeps; leases and router hold it longer.
-        if tokio::time::timeout(Duration::from_secs(1), outbox.filled.notified())
-            .await
-            .is_ok()
-        {
-            tokio::time::sleep(DELAY).await;
-            outbox.flush();
+/// Empties the outbox [`DELAY`] after each time it begins to fill; sleeps
+/// while there is nothing to do, and ends with it.
+async fn empty(outbox: Weak<Outbox>, filled: Arc<Notify>) {
+    loop {
+        filled.notified().await;
+        tokio::time::sleep(DELAY).await;
+        match outbox.upgrade() {
+            Some(outbox) => outbox.flush(),
+            None => return,
         }
     }
 }

@@ -1,22 +1,36 @@
 //! The actor that pings endpoints, so that a broken one recovers without a
 //! customer trying it first.
 //!
+//! It also settles doubts: an endpoint whose requests begin to fail hardly gets
+//! any more of them, so its breaker would count for a long time. Pings in quick
+//! succession tell at once.
+//!
 //! The schedule is pure ([`Schedule`]); how a ping is sent is the gateway's
 //! affair: it hands in a *pinger*, an actor that answers [`Ping`] with what it
 //! found. One timer, re-armed; no interval that bursts.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::prelude::*;
 
 use crate::{
+    alarm::{self, Alarm, Alarmed},
     clock,
+    endpoint::luck,
     id::TargetId,
     messages::{Heard, Observe, Ping, StatusChanged},
     metrics::ProberMetrics,
-    state::{event::Pong, health::Status, luck::Luck, policy::ProbePolicy, schedule::Schedule},
+    state::{event::Pong, health::Status, policy::ProbePolicy, schedule::Schedule},
     target::Target,
 };
+
+/// Time between two pings of an endpoint in doubt: with the usual thresholds
+/// one that is gone is out within a quarter of a second.
+const QUICK: Duration = Duration::from_millis(50);
 
 /// The prober. See the [module](self).
 #[derive(Debug)]
@@ -24,8 +38,10 @@ pub struct Prober {
     pinger: Recipient<Ping>,
     watched: BTreeMap<TargetId, (Arc<Target>, ProbePolicy)>,
     schedule: Schedule<TargetId>,
-    under_way: usize,
-    timer: Option<SpawnHandle>,
+    under_way: BTreeSet<TargetId>,
+    /// Failed pings that still count as quick ones, by target in doubt.
+    doubts: BTreeMap<TargetId, u32>,
+    alarm: Alarm,
     metrics: ProberMetrics,
 }
 
@@ -53,6 +69,11 @@ pub struct ForceCheck;
 #[rtype(result = "()")]
 pub(crate) struct Changed(pub(crate) StatusChanged);
 
+/// Some [`Changed`] were lost.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Missed;
+
 impl Prober {
     /// Returns a prober that sends its pings through `pinger`.
     pub(crate) fn new(pinger: Recipient<Ping>) -> Self {
@@ -60,8 +81,9 @@ impl Prober {
             pinger,
             watched: BTreeMap::new(),
             schedule: Schedule::new(),
-            under_way: 0,
-            timer: None,
+            under_way: BTreeSet::new(),
+            doubts: BTreeMap::new(),
+            alarm: Alarm::default(),
             metrics: ProberMetrics::new(),
         }
     }
@@ -72,65 +94,74 @@ impl Prober {
         while let Some(id) = self.schedule.pop(now) {
             self.ping(ctx, id);
         }
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.timer = self.schedule.next_due().map(|at| {
-            ctx.run_later(at.saturating_duration_since(now), |this, ctx| {
-                this.timer = None;
-                this.run(ctx);
-            })
-        });
+        let due = self.schedule.next_due();
+        alarm::set(self, ctx, due);
     }
 
     fn ping(&mut self, ctx: &mut Context<Self>, id: TargetId) {
-        let Some((_, policy)) = self.watched.get(&id) else {
+        let Some((target, policy)) = self.watched.get(&id) else {
             return;
         };
-        self.under_way += 1;
+        let target = target.clone();
         let timeout = policy.timeout();
         let ping = self.pinger.send(Ping {
             target: id.clone(),
             timeout,
         });
+        self.under_way.insert(id);
         let started = clock::now();
         // The pinger keeps its own deadline; this one is for a pinger that does not.
         let answer = async move { tokio::time::timeout(timeout * 2, ping).await };
         ctx.spawn(answer.into_actor(self).map(move |answer, this, ctx| {
-            this.under_way -= 1;
             let now = clock::now();
-            this.schedule.answered(&id, now, luck());
-            match answer {
-                Ok(Ok(pong)) => this.heard(&id, pong, now.saturating_duration_since(started)),
-                Err(_) => this.heard(&id, Pong::Failed, now.saturating_duration_since(started)),
-                // A pinger that is gone says nothing about the endpoint.
-                Ok(Err(_)) => tracing::error!(endpoint = %id, "the pinger is gone"),
+            let took = now.saturating_duration_since(started);
+            // After a reload the name may be another target's.
+            if this.watches(&target) {
+                this.over(&target.id);
+                match answer {
+                    Ok(Ok(pong)) => this.heard(&target, pong, took),
+                    Err(_) => this.heard(&target, Pong::Failed, took),
+                    // A pinger that is gone says nothing about the endpoint.
+                    Ok(Err(_)) => tracing::error!(endpoint = %target.id, "the pinger is gone"),
+                }
             }
             this.run(ctx);
         }));
     }
 
-    fn heard(&mut self, id: &TargetId, pong: Pong, took: std::time::Duration) {
-        let Some((target, _)) = self.watched.get(id) else {
-            return;
-        };
-        self.metrics.pinged(id, pong, took);
-        if let Some(office) = target.office() {
-            target.mail.posted();
-            if office.addr.try_send(Heard(pong)).is_err() {
-                target.mail.handled();
+    fn watches(&self, target: &Arc<Target>) -> bool {
+        let watched = self.watched.get(&target.id);
+        watched.is_some_and(|(watched, _)| Arc::ptr_eq(watched, target))
+    }
+
+    fn forget(&mut self, id: &TargetId) {
+        self.schedule.remove(id);
+        self.under_way.remove(id);
+        self.doubts.remove(id);
+    }
+
+    /// Schedules the next ping: the one under way has come to its end.
+    fn over(&mut self, id: &TargetId) {
+        self.under_way.remove(id);
+        self.schedule.answered(id, clock::now(), luck());
+    }
+
+    fn heard(&mut self, target: &Target, pong: Pong, took: Duration) {
+        self.metrics.pinged(&target.id, pong, took);
+        match (pong, self.doubts.get_mut(&target.id)) {
+            (Pong::Failed | Pong::KeyRejected, Some(left @ 1..)) => {
+                *left -= 1;
+                self.schedule.hurry(&target.id, clock::now() + QUICK);
             }
+            _ => drop(self.doubts.remove(&target.id)),
         }
+        target.post(Heard(pong));
     }
 }
 
 /// Whether pings are what the endpoint is waiting for.
 fn is_out(status: Status) -> bool {
     status == Status::Unhealthy
-}
-
-fn luck() -> Luck {
-    Luck::draw(&mut rand::rng())
 }
 
 impl Actor for Prober {
@@ -141,12 +172,24 @@ impl Actor for Prober {
     }
 }
 
+impl Alarmed for Prober {
+    fn alarm(&mut self) -> &mut Alarm {
+        &mut self.alarm
+    }
+
+    fn wake(&mut self, ctx: &mut Context<Self>) {
+        self.run(ctx);
+    }
+}
+
 impl Supervised for Prober {
-    /// Pings under way died with the context; the schedule takes them for lost
-    /// and has them again in time.
+    /// Pings under way died with the context; their targets are pinged again
+    /// as if they had been answered.
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.timer = None;
-        self.under_way = 0;
+        self.alarm = Alarm::default();
+        for id in std::mem::take(&mut self.under_way) {
+            self.over(&id);
+        }
     }
 }
 
@@ -155,19 +198,24 @@ impl Handler<Watch> for Prober {
 
     fn handle(&mut self, watch: Watch, ctx: &mut Self::Context) {
         let now = clock::now();
-        let before = std::mem::take(&mut self.watched);
+        let mut watched = BTreeMap::new();
         for (target, policy) in watch.0 {
             let id = target.id.clone();
+            if !self.watches(&target) {
+                self.forget(&id);
+            }
             self.schedule.set(id.clone(), policy, now, luck());
             let out = is_out(target.status());
             self.schedule.set_open(&id, out, now, luck());
-            self.watched.insert(id, (target, policy));
+            watched.insert(id, (target, policy));
         }
+        let before = std::mem::replace(&mut self.watched, watched);
         for id in before.keys() {
             if !self.watched.contains_key(id) {
-                self.schedule.remove(id);
+                self.forget(id);
             }
         }
+        self.metrics.retain(|id| self.watched.contains_key(id));
         self.run(ctx);
     }
 }
@@ -189,9 +237,32 @@ impl Handler<Changed> for Prober {
 
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
         let Changed(news) = changed;
+        let now = clock::now();
         let out = is_out(news.status);
-        self.schedule
-            .set_open(&news.target, out, clock::now(), luck());
+        self.schedule.set_open(&news.target, out, now, luck());
+        if out {
+            self.doubts.remove(&news.target);
+        } else if news.in_doubt
+            && let Some((_, policy)) = self.watched.get(&news.target)
+        {
+            // Beside the threshold one more: what was served since the last
+            // ping outvotes the first.
+            let quick = policy.unhealthy_threshold.get();
+            self.doubts.insert(news.target.clone(), quick);
+            self.schedule.hurry(&news.target, now);
+        }
+        self.run(ctx);
+    }
+}
+
+impl Handler<Missed> for Prober {
+    type Result = ();
+
+    fn handle(&mut self, _: Missed, ctx: &mut Self::Context) {
+        for (id, (target, _)) in &self.watched {
+            let out = is_out(target.status());
+            self.schedule.set_open(id, out, clock::now(), luck());
+        }
         self.run(ctx);
     }
 }
@@ -202,7 +273,10 @@ impl Handler<Observe<ProberSeen>> for Prober {
     fn handle(&mut self, _: Observe<ProberSeen>, _: &mut Self::Context) -> Self::Result {
         MessageResult(ProberSeen {
             watched: self.schedule.len(),
-            under_way: self.under_way,
+            under_way: self.under_way.len(),
         })
     }
 }
+
+#[cfg(feature = "chaos")]
+crate::messages::fails_on_purpose!(Prober);

@@ -6,7 +6,8 @@
 //! What the actor keeps is its own affair, said in `Supervised::restarting`.
 //!
 //! Restarts are limited: [`INTENSITY`] within [`PERIOD`], then the actor rests
-//! for [`QUARANTINE`] with its mail waiting.
+//! with its mail waiting: an endpoint's for [`QUARANTINE`], any other for
+//! [`BREATH`], because nobody can do its work meanwhile.
 
 use std::{
     collections::VecDeque,
@@ -36,8 +37,10 @@ use crate::clock;
 pub const INTENSITY: usize = 5;
 /// How far back restarts are counted.
 pub const PERIOD: Duration = Duration::from_secs(10);
-/// How long an actor rests that exceeded [`INTENSITY`].
+/// How long an endpoint's actor rests that exceeded [`INTENSITY`].
 pub const QUARANTINE: Duration = Duration::from_secs(60);
+/// How long a router, the prober or the guardian rests.
+pub const BREATH: Duration = Duration::from_secs(1);
 
 /// Why an actor was restarted: every way it can end but removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +71,26 @@ pub struct Incident {
 }
 
 /// What links an actor to whoever watches over it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bond {
+    rest: Duration,
     retired: AtomicBool,
     resting: AtomicBool,
     restarts: AtomicU64,
 }
 
 impl Bond {
+    /// Returns the bond of an actor that rests for `rest` when it was
+    /// restarted too often.
+    pub fn new(rest: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            rest,
+            retired: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
+            restarts: AtomicU64::new(0),
+        })
+    }
+
     /// Says that the actor ends on purpose: its next stop is its last.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Release);
@@ -150,7 +165,7 @@ impl<A: Actor<Context = Context<A>>> Nursed<A> {
         }
         (self.restarts.len() > INTENSITY).then(|| {
             self.restarts.clear();
-            now + QUARANTINE
+            now + self.bond.rest
         })
     }
 }
@@ -177,14 +192,25 @@ where
                 Ok(Poll::Ready(())) => Ended::Stopped,
                 Err(_) => Ended::Panicked,
             };
-            if this.bond.is_retired() || !this.life.restart() {
+            if this.bond.is_retired() {
+                return Poll::Ready(());
+            }
+            // The new life begins at the next poll. A panic in `restarting`
+            // leaves the context restarted all the same, and is not worth
+            // more than the one before.
+            let life = &mut this.life;
+            if let Ok(false) = catch_unwind(AssertUnwindSafe(|| life.restart())) {
                 return Poll::Ready(());
             }
             let rests_until = this.count(clock::now());
             this.bond
                 .resting
                 .store(rests_until.is_some(), Ordering::Release);
-            (this.told)(Incident { ended, rests_until });
+            let incident = Incident { ended, rests_until };
+            let told = &this.told;
+            if catch_unwind(AssertUnwindSafe(|| told(incident))).is_err() {
+                tracing::error!("panic while a restart was told");
+            }
             this.rest = rests_until.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         }
     }

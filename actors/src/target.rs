@@ -3,20 +3,24 @@
 //! It outlives the actor: after a panic the actor comes back to the same
 //! cell, and a replacement on another arbiter takes over from `snapshot`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
-use actix::Addr;
+use actix::{Addr, Handler, Message};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
     books::Books,
     cell::Cell,
     endpoint::Endpoint,
+    error::Why,
     id::TargetId,
-    messages::{Replenish, Reports},
+    messages::{EndpointSeen, Observe, Replenish, Reports},
     state::{health::Status, machine::Machine},
     supervise::Bond,
 };
@@ -46,12 +50,6 @@ impl Mail {
         let handled = self.handled.load(Ordering::Relaxed);
         self.posted.load(Ordering::Relaxed).saturating_sub(handled)
     }
-
-    /// Forgets what waited in a mailbox that is gone.
-    pub(crate) fn clear(&self) {
-        self.handled
-            .store(self.posted.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
 }
 
 /// One (endpoint, model) pair, shared by routers, leases, prober and guardian.
@@ -59,25 +57,41 @@ impl Mail {
 pub struct Target {
     pub(crate) id: TargetId,
     pub(crate) cell: Cell,
-    pub(crate) mail: Mail,
     /// The books after the last message that was handled to its end.
     pub(crate) snapshot: Mutex<Books>,
     office: RwLock<Option<Office>>,
 }
 
-/// Where a target's actor is to be found.
+/// Where a target's actor is to be found; a replacement has a new one.
 #[derive(Clone, Debug)]
 pub(crate) struct Office {
     pub(crate) addr: Addr<Endpoint>,
     pub(crate) bond: Arc<Bond>,
+    /// Of this mailbox alone: what a replaced actor never handled, or handles
+    /// late, must not count for its successor.
+    pub(crate) mail: Arc<Mail>,
+}
+
+impl Office {
+    /// Sends `message`; it is lost if the actor is gone.
+    pub(crate) fn post<M>(&self, message: M)
+    where
+        Endpoint: Handler<M>,
+        M: Message<Result = ()> + Send + 'static,
+    {
+        self.mail.posted();
+        // The mailbox has no bound: only a closed one refuses.
+        if self.addr.try_send(message).is_err() {
+            self.mail.handled();
+        }
+    }
 }
 
 impl Target {
-    pub(crate) fn new(id: TargetId, machine: Machine) -> Self {
+    pub(crate) fn new(id: TargetId, machine: Machine, now: Instant) -> Self {
         Self {
             id,
-            cell: Cell::new(),
-            mail: Mail::default(),
+            cell: Cell::new(now),
             snapshot: Mutex::new(Books::new(machine)),
             office: RwLock::new(None),
         }
@@ -93,9 +107,27 @@ impl Target {
         self.cell.status()
     }
 
+    /// Returns why it takes no request, and until when if anyone knows, as last
+    /// published.
+    pub fn refusal(&self) -> (Why, Option<Instant>) {
+        self.cell.refusal(0)
+    }
+
     /// Returns how many requests are under way.
     pub fn in_flight(&self) -> u32 {
         self.cell.in_flight()
+    }
+
+    /// Returns how many messages wait for the actor.
+    pub(crate) fn mail_depth(&self) -> u64 {
+        let office = self.office.read();
+        office.as_ref().map_or(0, |office| office.mail.depth())
+    }
+
+    /// Asks the actor how it is; `None` while there is none to answer.
+    pub async fn observe(&self) -> Option<EndpointSeen> {
+        let office = self.office()?;
+        office.addr.send(Observe::default()).await.ok()
     }
 
     pub(crate) fn office(&self) -> Option<Office> {
@@ -107,28 +139,27 @@ impl Target {
         std::mem::replace(&mut *self.office.write(), office)
     }
 
-    /// Sends `reports` home.
+    /// Sends `reports` home: at most two for each lease, in batches.
     ///
     /// Nobody waits for them; a target whose actor is being replaced loses
     /// them, and deadlines in the machine make good what was lost.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "bounded: at most two reports for each lease, in batches"
-    )]
     pub(crate) fn report(&self, reports: Reports) {
-        if let Some(office) = &*self.office.read() {
-            self.mail.posted();
-            office.addr.do_send(reports);
-        }
+        self.post(reports);
     }
 
     /// Asks the actor to look at its cell again.
     pub(crate) fn replenish(&self) {
+        self.post(Replenish);
+    }
+
+    /// Sends `message` to the actor there is, if there is one.
+    pub(crate) fn post<M>(&self, message: M)
+    where
+        Endpoint: Handler<M>,
+        M: Message<Result = ()> + Send + 'static,
+    {
         if let Some(office) = &*self.office.read() {
-            self.mail.posted();
-            if office.addr.try_send(Replenish).is_err() {
-                self.mail.handled();
-            }
+            office.post(message);
         }
     }
 }

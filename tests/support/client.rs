@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use breakerbox_actors::clock;
 use bytes::{Bytes, BytesMut};
@@ -180,6 +180,15 @@ impl Client {
         Answer { head, body, ending }
     }
 
+    /// How many bytes of the body are still to come; reads them. The body must come whole.
+    pub(crate) async fn rest(&mut self) -> usize {
+        let mut rest = std::mem::take(&mut self.text).len();
+        while let Some(piece) = self.piece().await.expect("a whole body") {
+            rest += piece.len();
+        }
+        rest
+    }
+
     /// The next event of the body, after [`Client::head`]. None at the end of a whole body; what follows
     /// the last blank line is no event.
     pub(crate) async fn event(&mut self) -> Result<Option<Event>, Ending> {
@@ -215,6 +224,14 @@ impl Client {
             }
             self.buffer.clear();
         }
+    }
+
+    /// Waits for bytes, throws them away and returns how many there were: 0 at the end of the connection,
+    /// or if none came within `time`.
+    pub(crate) async fn some_bytes(&mut self, time: Duration) -> usize {
+        let read = tokio::time::timeout(time, self.stream.read_buf(&mut self.buffer)).await;
+        self.buffer.clear();
+        read.map_or(0, |read| read.unwrap_or_default())
     }
 
     /// How many bytes have come that nobody has asked for yet; does not wait.

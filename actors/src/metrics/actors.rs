@@ -76,6 +76,12 @@ pub(crate) fn actor_up(target: &TargetId, up: bool) {
     }
 }
 
+/// Says that `target` has no actor any more.
+pub(crate) fn actor_gone(target: &TargetId) {
+    actor_up(target, false);
+    MAILBOX_DEPTH.gauge([name(target).into()]).set(0.0);
+}
+
 pub(crate) fn actor_restarted(target: &TargetId, reason: &'static str) {
     ACTOR_RESTARTS
         .counter([name(target).into(), reason.into()])
@@ -92,7 +98,7 @@ pub(crate) fn house_actor_restarted(actor: &'static str, reason: &'static str) {
 pub fn mailbox_depth(target: &Target) {
     MAILBOX_DEPTH
         .gauge([name(&target.id).into()])
-        .set(target.mail.depth() as f64);
+        .set(target.mail_depth() as f64);
 }
 
 /// The prober's handles.
@@ -113,6 +119,12 @@ impl ProberMetrics {
             durations: HashMap::new(),
             outcomes: HashMap::new(),
         }
+    }
+
+    /// Forgets the handles of targets that are not `kept`; the series stay.
+    pub(crate) fn retain(&mut self, kept: impl Fn(&TargetId) -> bool) {
+        self.durations.retain(|id, _| kept(id));
+        self.outcomes.retain(|(id, _), _| kept(id));
     }
 
     pub(crate) fn pinged(&mut self, id: &TargetId, pong: Pong, took: Duration) {

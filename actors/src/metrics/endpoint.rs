@@ -224,30 +224,32 @@ impl EndpointMetrics {
             .set(view.cooldown_until.map_or(0.0, clock::wall_seconds));
     }
 
-    pub(crate) fn transition(&self, change: &Transition) {
-        let [endpoint, model] = labels(&self.id);
-        TRANSITIONS
-            .counter([
-                endpoint,
-                model,
-                change.from.label().into(),
-                change.to.label().into(),
-                change.reason.label().into(),
-            ])
-            .increment(1);
-    }
-
     pub(crate) fn message(&self, message: &'static str) {
         if let Some((_, counter)) = self.messages.iter().find(|(name, _)| *name == message) {
             counter.increment(1);
         }
     }
+}
 
-    /// Zeroes the series of a target that is gone.
-    pub(crate) fn clear(&self) {
-        let gauges = self.statuses.iter().chain(&self.phases);
-        for gauge in gauges.chain([&self.weight, &self.open_until, &self.limited_until]) {
-            gauge.set(0.0);
-        }
+/// Counts a change of phase of `target`'s circuit.
+pub(crate) fn transition(target: &TargetId, change: &Transition) {
+    let [endpoint, model] = labels(target);
+    TRANSITIONS
+        .counter([
+            endpoint,
+            model,
+            change.from.label().into(),
+            change.to.label().into(),
+            change.reason.label().into(),
+        ])
+        .increment(1);
+}
+
+/// Zeroes the series of a target that is gone.
+pub(crate) fn clear(target: &TargetId) {
+    let gone = EndpointMetrics::new(target);
+    let gauges = gone.statuses.iter().chain(&gone.phases);
+    for gauge in gauges.chain([&gone.weight, &gone.open_until, &gone.limited_until]) {
+        gauge.set(0.0);
     }
 }

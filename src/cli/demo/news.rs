@@ -59,7 +59,7 @@ pub(super) struct News {
 
 impl News {
     /// Takes news in.
-    pub(super) fn hear(&mut self, StatusChanged { target, status }: StatusChanged) {
+    pub(super) fn hear(&mut self, StatusChanged { target, status, .. }: StatusChanged) {
         let out = |status| weight(status) > weight(Status::Degraded);
         let before = self.known.insert(target.clone(), status);
         let before = before.unwrap_or(Status::Unknown);
@@ -79,7 +79,12 @@ mod tests {
         let mut news = News::default();
         let mut hear = |status| {
             let target = TargetId::new("flaky", "m");
-            news.hear(StatusChanged { target, status });
+            let in_doubt = false;
+            news.hear(StatusChanged {
+                target,
+                status,
+                in_doubt,
+            });
             news.last.take().map(|change| change.status)
         };
         assert_eq!(hear(Status::Healthy), None);

@@ -1,0 +1,220 @@
+//! Chooses a target and takes its credit.
+
+use std::{sync::Arc, time::Instant};
+
+use rand::{SeedableRng, rngs::SmallRng};
+
+use super::Commons;
+use crate::{
+    cell::{Denied, Taken},
+    error::{Exclusion, Unavailable, Why},
+    lease::Lease,
+    messages::Pick,
+    outbox::Outbox,
+    state::{
+        choice::{self, Candidate},
+        event::{Event, Outcome, ProviderLimits, Tokens},
+    },
+    table::{Entry, Plan},
+    target::Target,
+};
+
+/// The most tokens that one request can reserve.
+///
+/// Reservations add up in one number for as long as the gateway runs. What a
+/// client says it wants must not bring that number to its end: at 2^24 a
+/// request and 10,000 requests a second it takes three years.
+const MOST_TOKENS: u64 = 1 << 24;
+
+/// What a router picks with. See the [module](self).
+#[derive(Debug)]
+pub(super) struct Picker {
+    commons: Commons,
+    outbox: Arc<Outbox>,
+    rng: SmallRng,
+    /// Picks answered.
+    pub(super) picks: u64,
+}
+
+impl Picker {
+    /// Returns a picker that draws from a fresh seed.
+    pub(super) fn new(commons: Commons) -> Self {
+        Self {
+            commons,
+            outbox: Outbox::start(),
+            rng: SmallRng::from_rng(&mut rand::rng()),
+            picks: 0,
+        }
+    }
+
+    /// Counts a pick that comes for the first time; the budget earns by it.
+    pub(super) fn count(&mut self, pick: &Pick, now: Instant) {
+        self.picks += 1;
+        if !pick.extra {
+            self.commons.budget.lock().first_attempt(now);
+        }
+    }
+
+    /// Makes an attempt of `pick`. An extra one is paid for by the retry
+    /// budget if it is made, whether or not it had to wait.
+    pub(super) fn attempt(&mut self, pick: &Pick, now: Instant) -> Result<Lease, Unavailable> {
+        if pick.extra && !self.commons.budget.lock().take(now) {
+            return Err(Unavailable::over_budget());
+        }
+        let table = self.commons.table.load_full();
+        let mut found = self.find(&pick.plan, pick, table.strategy, now);
+        if found.is_err()
+            && let Some(plan) = table.plan(&pick.plan.model)
+            && !Arc::ptr_eq(plan, &pick.plan)
+        {
+            // A reload has taken targets away meanwhile, or brought new ones.
+            found = self.find(plan, pick, table.strategy, now);
+        }
+        if found.is_err() && pick.extra {
+            self.commons.budget.lock().give_back();
+        }
+        found
+    }
+
+    /// Looks tier by tier for a credit, then for a last resort anywhere.
+    fn find(
+        &mut self,
+        plan: &Plan,
+        pick: &Pick,
+        strategy: choice::Strategy,
+        now: Instant,
+    ) -> Result<Lease, Unavailable> {
+        let mut lost: Vec<*const Target> = Vec::new();
+        for last_resort in [false, true] {
+            for tier in &plan.tiers {
+                while let Some(entry) = self.draw(&tier.entries, pick, strategy, last_resort, &lost)
+                {
+                    match self.take(entry, pick, last_resort, now) {
+                        Some(lease) => return Ok(lease),
+                        // Another worker was faster, or the tokens do not reach.
+                        None => lost.push(Arc::as_ptr(&entry.target)),
+                    }
+                }
+            }
+        }
+        Err(unavailable(plan, pick))
+    }
+
+    /// Draws among the entries that have a credit.
+    fn draw<'a>(
+        &mut self,
+        entries: &'a [Entry],
+        pick: &Pick,
+        strategy: choice::Strategy,
+        last_resort: bool,
+        lost: &[*const Target],
+    ) -> Option<&'a Entry> {
+        let open = |entry: &&Entry| {
+            let seen = entry.target.cell.look();
+            let credit = if last_resort {
+                seen.last_resort()
+            } else {
+                seen.credits()
+            };
+            credit > 0 && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target))
+        };
+        let candidates: Vec<Candidate> = entries
+            .iter()
+            .filter(open)
+            .map(|entry| Candidate {
+                weight: entry.target.cell.weight(),
+                latency: entry.target.cell.latency(),
+                cost: entry.price.map(|price| price.cost(pick.estimate)),
+                order: entry.order,
+            })
+            .collect();
+        let drawn = choice::choose(strategy, &candidates, &mut self.rng)?;
+        let order = candidates.get(drawn)?.order;
+        entries.iter().find(|entry| entry.order == order)
+    }
+
+    fn take(&self, entry: &Entry, pick: &Pick, last_resort: bool, now: Instant) -> Option<Lease> {
+        let target = &entry.target;
+        match target.cell.take(tokens(entry, pick), last_resort) {
+            Ok(taken) => {
+                if target.cell.wants_a_look(now) {
+                    target.replenish();
+                }
+                Some(self.lease(target, taken))
+            }
+            Err(denied) => {
+                if let Denied::Refund(taken) = denied {
+                    self.refund(target, taken);
+                }
+                self.commons.bell.ring();
+                if target.cell.wants_a_look(now) {
+                    target.replenish();
+                }
+                None
+            }
+        }
+    }
+
+    fn lease(&self, target: &Arc<Target>, taken: Taken) -> Lease {
+        Lease::new(
+            target.clone(),
+            taken,
+            self.outbox.clone(),
+            self.commons.bell.clone(),
+        )
+    }
+
+    /// Gives back tokens that were reserved for a credit another worker got.
+    fn refund(&self, target: &Arc<Target>, taken: Taken) {
+        let event = Event::Settled {
+            // No grant's epoch: it never was an attempt.
+            epoch: u32::MAX,
+            outcome: Outcome::Cancelled,
+            latency: None,
+            limits: ProviderLimits::default(),
+            tokens: Tokens {
+                mark: taken.mark,
+                reserved: taken.reserved,
+                used: Some(0),
+            },
+        };
+        self.outbox.push(target, event, false);
+    }
+}
+
+/// Says of each candidate of `plan` why it does not serve `pick`.
+pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
+    let exclusions = plan.entries().map(|entry| {
+        let target = &entry.target;
+        let (why, until) = if pick.except.iter().any(|it| Arc::ptr_eq(it, target)) {
+            (Why::Tried, None)
+        } else if !is_pinned(entry, pick) {
+            (Why::NotPinned, None)
+        } else {
+            target.cell.refusal(tokens(entry, pick))
+        };
+        Exclusion {
+            target: target.id.clone(),
+            why,
+            until,
+        }
+    });
+    Unavailable::new(exclusions.collect())
+}
+
+/// Returns whether `entry` is one that `pick` asks for.
+fn may_serve(entry: &Entry, pick: &Pick) -> bool {
+    is_pinned(entry, pick) && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
+}
+
+/// Tokens to reserve: an estimate above the whole limit waits for an empty window.
+fn tokens(entry: &Entry, pick: &Pick) -> u64 {
+    let total = pick.estimate.total().min(MOST_TOKENS);
+    entry.tpm.map_or(total, |tpm| total.min(tpm))
+}
+
+fn is_pinned(entry: &Entry, pick: &Pick) -> bool {
+    pick.pin
+        .as_deref()
+        .is_none_or(|pin| pin == &**entry.target.id.endpoint())
+}

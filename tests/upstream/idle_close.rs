@@ -1,0 +1,108 @@
+//! An upstream that closes idle connections, and requests that come just as it does: no client sees an error,
+//! and no request is sent twice once a byte of its answer has come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::scene::{Crowd, MODEL, NO_PINGS, alone, house};
+use crate::support::chat::{ask, good};
+use crate::support::evil::{Act, Evil};
+
+/// The promise's 15 s, and the tenth of a second around it, in small. That the gateway gives up connections
+/// before 15 s by itself would hide the race that this is about.
+const IDLE: Duration = Duration::from_millis(150);
+const AROUND: Duration = Duration::from_millis(3);
+const LANES: u32 = 8;
+const ROUNDS: u32 = 40;
+
+#[tokio::test]
+async fn requests_race_with_the_close() {
+    let _alone = alone().await;
+    let evil = Arc::new(Evil::start(|_, _| {
+        vec![Act::Send(good("hello")), Act::IdleClose(IDLE)]
+    }));
+    // One attempt: nothing but the client's own second sending may help.
+    let house = house(
+        [("a", evil.base_url())],
+        &[NO_PINGS, "routing: { max_attempts: 1 }"],
+    );
+    let mut lanes = Vec::new();
+    for lane in 0..LANES {
+        let crowd = Crowd::new(&house);
+        lanes.push(tokio::spawn(async move {
+            for round in 0..ROUNDS {
+                let mut body = ask(MODEL, "hello");
+                body["user"] = json!(format!("{lane}-{round}"));
+                let shot = crowd.send(&[], &body).await;
+                assert!(shot.ok(), "{}", shot.answer.text());
+                assert_eq!(shot.attempts(), 1);
+                let step = AROUND * 2 * round / ROUNDS;
+                tokio::time::sleep(IDLE - AROUND + step).await;
+            }
+        }));
+    }
+    for lane in lanes {
+        lane.await.expect("a lane of requests");
+    }
+    let requests = evil.requests();
+    assert_eq!(
+        requests.len() as u32,
+        LANES * ROUNDS,
+        "some were sent twice"
+    );
+    let links = evil.links();
+    let reused = requests.iter().filter(|it| it.number > 0).count();
+    assert!(reused > 0, "no connection was used again");
+    assert!(links.len() > LANES as usize, "no connection was closed");
+}
+
+/// The first answer is whole, the second breaks after its first byte.
+#[tokio::test]
+async fn not_again_after_the_first_byte_of_an_answer() {
+    for byte in ["H", "HTTP/1.1 200 OK\r\n", "\r\n"] {
+        let evil = Evil::start(move |_, number| match number {
+            0 => vec![Act::Send(good("hello")), Act::KeepAlive],
+            _ => vec![Act::text(byte), Act::Fin],
+        });
+        let house = house(
+            [("a", evil.base_url())],
+            &[
+                NO_PINGS,
+                "routing: { max_attempts: 1 }",
+                "server: { listen: \"127.0.0.1:0\", workers: 1 }",
+            ],
+        );
+        let crowd = Crowd::new(&house);
+        assert!(crowd.shoot().await.ok());
+        assert_eq!(crowd.shoot().await.answer.status(), 502, "{byte:?}");
+        assert_eq!(evil.count(), 2, "{byte:?}");
+        assert_eq!(evil.links().len(), 1, "{byte:?}");
+    }
+}
+
+/// Before the first byte it is sent again, once, on a fresh connection.
+#[tokio::test]
+async fn again_before_the_first_byte_of_an_answer() {
+    for last in [Act::Fin, Act::Rst] {
+        let evil = Evil::start(move |connection, number| match (connection, number) {
+            (0, 1) => vec![last.clone()],
+            _ => vec![Act::Send(good("hello")), Act::KeepAlive],
+        });
+        let house = house(
+            [("a", evil.base_url())],
+            &[
+                NO_PINGS,
+                "routing: { max_attempts: 1 }",
+                "server: { listen: \"127.0.0.1:0\", workers: 1 }",
+            ],
+        );
+        let crowd = Crowd::new(&house);
+        assert!(crowd.shoot().await.ok());
+        let second = crowd.shoot().await;
+        assert!(second.ok(), "{}", second.answer.text());
+        assert_eq!(second.attempts(), 1);
+        assert_eq!((evil.count(), evil.links().len()), (3, 2));
+    }
+}
