@@ -37,19 +37,14 @@ pub struct Cli {
     command: Command,
 }
 
+/// Each says of itself what it does.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Shows the gateway at work, with simulated providers and some traffic.
     Demo(demo::Demo),
-    /// Runs the gateway.
     Serve(serve::Serve),
-    /// Checks a configuration file and lists everything that is wrong with it.
     Check(check::Check),
-    /// Shows which endpoints would serve a model, and why the others would not.
     Explain(explain::Explain),
-    /// Prints the JSON Schema of the configuration, for editors.
     Schema(schema::Schema),
-    /// Runs a simulated provider, with scripted limits and faults.
     Upstream(upstream::UpstreamArgs),
 }
 

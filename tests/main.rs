@@ -1,6 +1,8 @@
 //! The whole gateway over loopback, one file per promise.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod simulator;

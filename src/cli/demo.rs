@@ -1,26 +1,25 @@
 //! `breakerbox demo`: the tour in a minute, without key, file or network.
 //!
-//! [`cast`] says who plays: four simulated providers and the configuration of
-//! the gateway in front of them. [`traffic`] asks the gateway over real HTTP
-//! and judges the answers as a strict client would; [`screen`] tells what
-//! happens, [`scrape`] reads the gateway's own metrics for it.
+//! [`cast`] says who plays: simulated providers, and the configuration of the
+//! gateway in front of them. [`traffic`] asks the gateway over real HTTP and
+//! judges the answers as a strict client would. [`screen`] tells what happens;
+//! [`news`] and [`scrape`] find it out, from the engine and from `/metrics`.
 
 mod cast;
+mod news;
 mod scrape;
 mod screen;
 mod traffic;
 
 use std::{
-    collections::{BTreeMap, HashMap},
     io,
     net::Ipv4Addr,
     rc::Rc,
-    sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_rt::System;
-use breakerbox_actors::{clock, id::TargetId, messages::StatusChanged, state::health::Status};
+use breakerbox_actors::clock;
 use clap::Args;
 use tokio::{sync::broadcast::error::RecvError, time::sleep_until};
 
@@ -32,8 +31,9 @@ use crate::{
     simulator::{Running, Simulator},
 };
 use cast::{Cast, Role};
+use news::{News, statuses};
 use scrape::Scrape;
-use screen::{Change, Moment, Screen};
+use screen::{Moment, Screen};
 use traffic::Traffic;
 
 /// Time between two status lines.
@@ -93,44 +93,23 @@ impl Demo {
         let providers = start_providers(&cast)?;
         let began = clock::now();
         let gateway = self.start_gateway(&cast, &providers).await?;
-        let mut changes = gateway.engine().subscribe();
+        let rate = (!self.no_traffic).then_some(self.rate);
         let screen = Screen::new(gateway.addr(), gateway.admin_addr());
-        screen.opening(&cast, &providers, self.traffic_rate())?;
+        screen.opening(&cast, &providers, rate)?;
 
         let traffic = Rc::new(Traffic::new(gateway.addr()));
-        let asking = self
-            .traffic_rate()
-            .map(|rate| actix_rt::spawn(traffic.clone().flow(rate)));
-        let scrape = Scrape::new(gateway.admin_addr());
-        let mut news = News::default();
-        let mut due = began + STATUS_EVERY;
-        let mut lines = 0_u32;
-        loop {
-            tokio::select! {
-                () = signals.end() => break,
-                heard = changes.recv() => match heard {
-                    Ok(changed) => news.hear(changed),
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => break,
-                },
-                () = sleep_until(due.into()) => {
-                    due += STATUS_EVERY;
-                    let seen = scrape.read().await.unwrap_or_default();
-                    let tally = (!self.no_traffic).then(|| traffic.tally());
-                    let now = clock::now();
-                    screen.status(&Moment {
-                        number: lines,
-                        elapsed: now.saturating_duration_since(began),
-                        tally,
-                        seen,
-                        statuses: statuses(&gateway),
-                        doing: cast.doing(now.saturating_duration_since(began)),
-                        last: news.last.as_ref(),
-                        now,
-                    })?;
-                    lines += 1;
-                }
-            }
+        let asking = rate.map(|rate| actix_rt::spawn(traffic.clone().flow(rate)));
+        let show = Show {
+            scrape: Scrape::new(gateway.admin_addr()),
+            traffic: rate.map(|_| traffic.clone()),
+            cast,
+            gateway,
+            screen,
+            began,
+        };
+        tokio::select! {
+            () = signals.end() => {}
+            told = show.go_on() => told?,
         }
         if let Some(asking) = asking {
             asking.abort();
@@ -140,20 +119,12 @@ impl Demo {
                 () = signals.end() => {}
             }
         }
-        let seen = scrape.read().await.unwrap_or_default();
-        let elapsed = clock::now().saturating_duration_since(began);
-        let tally = (!self.no_traffic).then(|| traffic.tally());
-        screen.closing(elapsed, tally, &seen)?;
+        show.sum_up().await?;
         tokio::select! {
-            () = gateway.drain() => {}
+            () = show.gateway.drain() => {}
             () = signals.end() => {}
         }
         Ok(())
-    }
-
-    /// Requests a second of our own, if there are any.
-    fn traffic_rate(&self) -> Option<f64> {
-        (!self.no_traffic).then_some(self.rate)
     }
 
     async fn start_gateway(&self, cast: &Cast, providers: &[Running]) -> Result<Gateway, Stopped> {
@@ -187,6 +158,64 @@ impl Demo {
     }
 }
 
+/// What runs, and what tells of it.
+struct Show {
+    cast: Cast,
+    gateway: Gateway,
+    screen: Screen,
+    scrape: Scrape,
+    /// `None` when all traffic is the user's.
+    traffic: Option<Rc<Traffic>>,
+    began: Instant,
+}
+
+impl Show {
+    /// Tells every few seconds what goes on, for ever.
+    async fn go_on(&self) -> io::Result<()> {
+        let mut changes = self.gateway.engine().subscribe();
+        let mut news = News::default();
+        let mut due = self.began;
+        for number in 0.. {
+            due += STATUS_EVERY;
+            let line = sleep_until(due.into());
+            tokio::pin!(line);
+            loop {
+                tokio::select! {
+                    () = &mut line => break,
+                    heard = changes.recv() => match heard {
+                        Ok(changed) => news.hear(changed),
+                        Err(RecvError::Lagged(_)) => {}
+                        // The engine is gone, and with it what there is to tell.
+                        Err(RecvError::Closed) => return Ok(()),
+                    },
+                }
+            }
+            let seen = self.scrape.read().await.unwrap_or_default();
+            let now = clock::now();
+            let elapsed = now.saturating_duration_since(self.began);
+            self.screen.status(&Moment {
+                number,
+                elapsed,
+                tally: self.traffic.as_ref().map(|it| it.tally()),
+                seen,
+                statuses: statuses(self.gateway.engine()),
+                doing: self.cast.doing(elapsed),
+                last: news.last.as_ref(),
+                now,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Tells how it went.
+    async fn sum_up(&self) -> io::Result<()> {
+        let seen = self.scrape.read().await.unwrap_or_default();
+        let elapsed = clock::now().saturating_duration_since(self.began);
+        let tally = self.traffic.as_ref().map(|it| it.tally());
+        self.screen.closing(elapsed, tally.as_ref(), &seen)
+    }
+}
+
 fn not_started(error: impl std::fmt::Display) -> Stopped {
     Stopped::NotStarted(error.to_string())
 }
@@ -195,52 +224,6 @@ fn start_providers(cast: &Cast) -> Result<Vec<Running>, Stopped> {
     let any = (Ipv4Addr::LOCALHOST, 0).into();
     let start = |role: &Role| Simulator::start(role.script.clone(), any).map_err(not_started);
     cast.roles.iter().map(start).collect()
-}
-
-/// Each endpoint's status: of its targets', the one that holds back most.
-fn statuses(gateway: &Gateway) -> BTreeMap<Arc<str>, Status> {
-    let mut found: BTreeMap<Arc<str>, Status> = BTreeMap::new();
-    for target in gateway.engine().table().targets() {
-        let status = target.status();
-        let endpoint = target.id().endpoint().clone();
-        let known = found.entry(endpoint).or_insert(status);
-        if weight(status) > weight(*known) {
-            *known = status;
-        }
-    }
-    found
-}
-
-/// How much a status holds back.
-fn weight(status: Status) -> u8 {
-    match status {
-        Status::Unknown => 0,
-        Status::Healthy => 1,
-        Status::Degraded => 2,
-        Status::RateLimited => 3,
-        Status::Unhealthy => 4,
-        Status::Disabled => 5,
-    }
-}
-
-/// Remembers the latest news worth telling: that an endpoint went out of
-/// service or came back. That it is a little better or worse is not.
-#[derive(Default)]
-struct News {
-    known: HashMap<TargetId, Status>,
-    last: Option<Change>,
-}
-
-impl News {
-    fn hear(&mut self, StatusChanged { target, status, .. }: StatusChanged) {
-        let out = |status| weight(status) > weight(Status::Degraded);
-        let before = self.known.insert(target.clone(), status);
-        let before = before.unwrap_or(Status::Unknown);
-        if before != status && (out(before) || out(status)) {
-            let at = clock::now();
-            self.last = Some(Change { target, status, at });
-        }
-    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

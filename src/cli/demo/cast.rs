@@ -1,5 +1,5 @@
-//! Who plays in the demo: four providers, each with a character, and the
-//! gateway's configuration.
+//! Who plays in the demo: providers, each with a character, and the gateway's
+//! configuration.
 
 use std::time::Duration;
 

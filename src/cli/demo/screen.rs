@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use breakerbox_actors::{id::TargetId, state::health::Status};
+use breakerbox_actors::state::health::Status;
 
 use super::{
     cast::{BROKEN, Cast},
+    news::Change,
     scrape::Seen,
     traffic::Tally,
 };
@@ -27,13 +28,6 @@ pub(super) struct Screen {
     gateway: SocketAddr,
     admin: SocketAddr,
     colour: bool,
-}
-
-/// News of an endpoint.
-pub(super) struct Change {
-    pub(super) target: TargetId,
-    pub(super) status: Status,
-    pub(super) at: Instant,
 }
 
 /// What a status line tells.
@@ -158,8 +152,10 @@ impl Screen {
             let word = format!("{:width$}", status.label());
             text += &self.paint(colour(status), &word);
         }
-        text += &format!("{:20}", moment.doing);
+        text += moment.doing;
         if let Some(Change { target, status, at }) = moment.last {
+            let gap = 20_usize.saturating_sub(moment.doing.len());
+            text += &" ".repeat(gap);
             let ago = moment.now.saturating_duration_since(*at).as_secs();
             let (endpoint, status) = (target.endpoint(), status.label());
             text += &self.paint(Colour::Dim, &format!("{ago} s ago: {endpoint} {status}"));
@@ -172,12 +168,12 @@ impl Screen {
     pub(super) fn closing(
         &self,
         elapsed: Duration,
-        tally: Option<Tally>,
+        tally: Option<&Tally>,
         seen: &Seen,
     ) -> io::Result<()> {
         let mut text = format!("\nAfter {}:\n", clock(elapsed));
         let mut line = |name: &str, what: &str| text += &format!("  {name:<10} {what}\n");
-        match &tally {
+        match tally {
             Some(tally) => {
                 let share = percent(tally.ok, tally.requests);
                 line(
