@@ -133,7 +133,9 @@ async fn survives(name: &str, fail: impl AsyncFn(&House)) {
     assert!(after.epoch > before.epoch, "what was lent before is void");
 
     // The count goes on from there, and so does an open circuit.
-    assert_eq!([chat().await, chat().await], [502; 2]);
+    assert_eq!(chat().await, 502);
+    // The last failure opens the circuit; whether that is known as the answer is written is chance.
+    assert!([502, 503].contains(&chat().await));
     let open = reaches(&house, name, Phase::Open).await.view;
     fail(&house).await;
     let after = house.seen(name).await.view;
