@@ -65,9 +65,11 @@ fn policy(half_open_requests: u32, rpm: u32) -> EndpointPolicy {
 fn check(endpoints: usize, bounds: Bounds, reasons: &[TransitionReason]) {
     let checker = Space::new(endpoints, bounds).checker().threads(2);
     let checker = checker.spawn_dfs().join();
-    for (promise, story) in checker.discoveries() {
-        panic!("{promise}: {:#?}", story.into_actions());
-    }
+    let stories = checker.discoveries().into_iter();
+    let broken: Vec<_> = stories
+        .map(|(promise, story)| (promise, story.into_actions()))
+        .collect();
+    assert!(broken.is_empty(), "{broken:#?}");
     let seen = checker.model().reasons();
     for reason in reasons {
         assert!(seen.contains(reason), "{reason:?} among {seen:?}");
