@@ -20,6 +20,9 @@ use super::{
 };
 pub use view::{Usage, View};
 
+/// Time between two looks at what is lent within limits.
+const PATROL: Duration = Duration::from_secs(5);
+
 /// All that is known of one endpoint for one model.
 ///
 /// # Example
@@ -179,18 +182,27 @@ impl Machine {
     /// and publish the grant anew; `None` if time alone changes nothing.
     /// After `now`, provided the machine was stepped at `now`.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let lends = !self.drained && self.limit(now).is_none();
+        let limits = &self.policy.limits;
+        let bounded = limits.rpm.is_some() || limits.tpm.is_some() || limits.rpd.is_some();
         earliest([
-            self.breaker
-                .next_deadline(&self.policy.breaker, self.lends(now), now),
+            self.breaker.next_deadline(&self.policy.breaker, lends, now),
             self.cooldown.running(now),
-            self.quota.next_change(&self.policy.limits, now),
+            self.quota.next_change(limits, now),
             self.latency.next_change(now),
+            // What is lent may all be taken, and the router's hint be lost.
+            (lends && bounded).then(|| now + PATROL),
         ])
     }
 
     /// Returns the epoch of the grants of now.
     pub fn epoch(&self) -> u32 {
         self.breaker.epoch()
+    }
+
+    /// Returns the circuit's phase as of the last step.
+    pub fn phase(&self) -> Phase {
+        self.breaker.phase()
     }
 
     /// Returns the settings in force.

@@ -120,7 +120,7 @@ impl Endpoint {
         changes.extend(self.look(now, luck));
         let grant = self.machine.grant(now);
         self.cell.epoch = grant.epoch;
-        self.cell.phase = self.machine.view(now).phase;
+        self.cell.phase = self.machine.phase();
         self.cell.credits = grant.credits;
         self.cell.last_resort = grant.last_resort;
         self.cell.tokens_limit = grant.tokens_limit;

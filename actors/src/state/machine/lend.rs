@@ -17,7 +17,8 @@ impl Machine {
     /// were granted before and have not taken.
     pub fn grant(&self, now: Instant) -> Grant {
         let limits = &self.policy.limits;
-        let refusal = self.refusal(now);
+        let limit = self.limit(now);
+        let refusal = self.refusal(limit);
         let phase = self.breaker.phase();
         let left = self.quota.requests_left(limits, now);
         let credits = match (refusal, phase) {
@@ -25,8 +26,8 @@ impl Machine {
             (None, Phase::HalfOpen) => left.min(1),
             (None, _) => left,
         };
-        let last_resort =
-            self.lends(now) && self.breaker.lends_last_resort(now) && !self.limited(now);
+        let lends = !self.drained && limit.is_none();
+        let last_resort = lends && self.breaker.lends_last_resort(now);
         Grant {
             epoch: self.breaker.epoch(),
             credits,
@@ -40,32 +41,29 @@ impl Machine {
                 Phase::HalfOpen => None,
                 Phase::Closed | Phase::Open => self.latency.estimate(now),
             },
-            status: self.status(now),
+            status: self.status(limit, now),
             refusal,
         }
     }
 
-    pub(super) fn refusal(&self, now: Instant) -> Option<Refusal> {
+    /// Returns why nothing is lent, if nothing is; `limit` is [`Self::limit`].
+    pub(super) fn refusal(&self, limit: Option<Refusal>) -> Option<Refusal> {
         if self.drained {
             return Some(Refusal {
                 reason: RefusalReason::Drained,
                 until: None,
             });
         }
+        both(self.breaker_refusal(), limit)
+    }
+
+    /// Returns which rate holds back, if any does: a cooldown or a quota.
+    pub(super) fn limit(&self, now: Instant) -> Option<Refusal> {
         let cooldown = self.cooldown.running(now).map(|until| Refusal {
             reason: RefusalReason::Cooldown,
             until: Some(until),
         });
-        let quota = self.quota.refusal(&self.policy.limits, now);
-        let mut all = [self.breaker_refusal(), cooldown, quota]
-            .into_iter()
-            .flatten();
-        let first = all.next()?;
-        // The first names the reason; it is over when the last is over.
-        Some(all.fold(first, |refusal, next| Refusal {
-            until: refusal.until.max(next.until),
-            ..refusal
-        }))
+        both(cooldown, self.quota.refusal(&self.policy.limits, now))
     }
 
     fn breaker_refusal(&self) -> Option<Refusal> {
@@ -86,22 +84,12 @@ impl Machine {
         })
     }
 
-    /// Returns whether anything may be lent as far as people and the provider
-    /// are concerned.
-    pub(super) fn lends(&self, now: Instant) -> bool {
-        !self.drained && self.cooldown.running(now).is_none()
-    }
-
-    fn limited(&self, now: Instant) -> bool {
-        self.cooldown.running(now).is_some()
-            || self.quota.refusal(&self.policy.limits, now).is_some()
-    }
-
     pub(super) fn weight(&self, now: Instant) -> f64 {
         self.policy.weight.get() * self.breaker.ramp(&self.policy.breaker, now)
     }
 
-    pub(super) fn status(&self, now: Instant) -> Status {
+    /// Returns the status; `limit` is [`Self::limit`].
+    pub(super) fn status(&self, limit: Option<Refusal>, now: Instant) -> Status {
         let degraded = self.policy.probe.degraded_latency;
         let recovering = self.breaker.phase() == Phase::HalfOpen
             || self.breaker.ramp_end(&self.policy.breaker, now).is_some();
@@ -109,7 +97,7 @@ impl Machine {
         Signs {
             drained: self.drained,
             open: self.breaker.phase() == Phase::Open,
-            limited: self.limited(now),
+            limited: limit.is_some(),
             recovering,
             slow: self.slow_ping || self.latency.estimate(now) > Some(degraded),
             failing: failing.is_some_and(|ratio| ratio >= SOME_FAILURES),
@@ -117,4 +105,16 @@ impl Machine {
         }
         .status()
     }
+}
+
+/// Returns the refusal that two reasons make together: the first names it, and
+/// it is over when both are.
+fn both(first: Option<Refusal>, second: Option<Refusal>) -> Option<Refusal> {
+    let until = second.and_then(|refusal| refusal.until);
+    first
+        .map(|refusal| Refusal {
+            until: refusal.until.max(until),
+            ..refusal
+        })
+        .or(second)
 }
