@@ -81,6 +81,9 @@ pub(crate) struct Taken {
 pub(crate) enum Denied {
     /// Nothing was touched.
     Clean,
+    /// A place in flight was held for a moment and given back: the bell has to
+    /// ring, for somebody else may have been denied that place.
+    Late,
     /// Tokens were reserved before the credit was lost to another worker: the
     /// reservation has to be settled at zero.
     Refund(Taken),
@@ -193,9 +196,7 @@ impl Cell {
 
     /// Takes one credit and `estimate` tokens, or says why not.
     ///
-    /// `last_resort` takes from the last-resort credits instead. Whoever is
-    /// denied rings the bell: for a moment it may have held a place that
-    /// somebody else was denied for.
+    /// `last_resort` takes from the last-resort credits instead.
     pub(crate) fn take(&self, estimate: u64, last_resort: bool) -> Result<Taken, Denied> {
         let unit = if last_resort { LAST_RESORT } else { 1 };
         let mask = if last_resort {
@@ -204,16 +205,17 @@ impl Cell {
             CREDITS_MASK
         };
         let has_credit = |word: u64| word & mask != 0;
-        if !has_credit(self.word.load(Ordering::Acquire)) {
+        // Tokens are asked about before anything is held: a denial that rings
+        // must come from a race, or those who wait would wake each other for ever.
+        if !has_credit(self.word.load(Ordering::Acquire))
+            || self.tokens_left() < estimate
+            || !self.enter()
+        {
             return Err(Denied::Clean);
         }
-        if !self.enter() {
-            return Err(Denied::Clean);
-        }
-        let reserved = self.reserve(estimate);
-        let Some((mark, reserved)) = reserved else {
+        let Some((mark, reserved)) = self.reserve(estimate) else {
             self.leave();
-            return Err(Denied::Clean);
+            return Err(Denied::Late);
         };
         let spent = self
             .word

@@ -13,13 +13,14 @@ use crate::{
     alarm::{self, Alarm, Alarmed},
     bell::Bell,
     books::Books,
+    chance::luck,
     clock,
     doubt::Doubt,
     messages::{
         Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged,
     },
     metrics::{self, EndpointMetrics},
-    state::{breaker::Transition, event::Event, health::Status, luck::Luck, machine::Machine},
+    state::{breaker::Transition, event::Event, health::Status, machine::Machine},
     supervise::Bond,
     target::{Mail, Target},
 };
@@ -163,11 +164,6 @@ pub(crate) fn tell(
         );
         metrics::transition(&target.id, &it);
     }
-}
-
-/// Draws the luck of one step.
-pub(crate) fn luck() -> Luck {
-    Luck::draw(&mut rand::rng())
 }
 
 impl Actor for Endpoint {

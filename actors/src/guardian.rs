@@ -22,8 +22,9 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::{
+    chance::luck,
     clock,
-    endpoint::{Endpoint, Surroundings, luck},
+    endpoint::{Endpoint, Surroundings},
     id::TargetId,
     messages::{Drain, Observe},
     metrics,

@@ -5,6 +5,8 @@
 //! grant; [`router`] spends grants on [`lease`]s; [`prober`] pings;
 //! [`guardian`] keeps them all alive; [`engine`] is what the gateway holds.
 
+#[cfg(feature = "chaos")]
+pub mod chance;
 pub mod clock;
 pub mod endpoint;
 pub mod engine;
@@ -26,5 +28,7 @@ mod alarm;
 mod bell;
 mod books;
 mod cell;
+#[cfg(not(feature = "chaos"))]
+mod chance;
 mod doubt;
 mod outbox;

@@ -19,8 +19,8 @@ use actix::prelude::*;
 
 use crate::{
     alarm::{self, Alarm, Alarmed},
+    chance::luck,
     clock,
-    endpoint::luck,
     id::TargetId,
     messages::{Heard, Observe, Ping, StatusChanged},
     metrics::ProberMetrics,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::SILENT_BEATS;
 use crate::{
+    chance::luck,
     clock,
-    endpoint::{self, Surroundings, luck},
+    endpoint::{self, Surroundings},
     messages::{Drain, Patch, Retire},
     metrics,
     state::policy::EndpointPolicy,

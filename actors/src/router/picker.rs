@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use rand::{SeedableRng, rngs::SmallRng};
+use rand::rngs::SmallRng;
 
 use super::Commons;
 use crate::{
     cell::{Denied, Taken},
+    chance,
     error::{Exclusion, Unavailable, Why},
     lease::Lease,
     messages::Pick,
@@ -42,7 +43,7 @@ impl Picker {
         Self {
             commons,
             outbox: Outbox::start(),
-            rng: SmallRng::from_rng(&mut rand::rng()),
+            rng: chance::generator(),
             picks: 0,
         }
     }
@@ -143,10 +144,14 @@ impl Picker {
                 Some(self.lease(target, taken))
             }
             Err(denied) => {
-                if let Denied::Refund(taken) = denied {
-                    self.refund(target, taken);
+                match denied {
+                    Denied::Clean => {}
+                    Denied::Late => self.commons.bell.ring(),
+                    Denied::Refund(taken) => {
+                        self.refund(target, taken);
+                        self.commons.bell.ring();
+                    }
                 }
-                self.commons.bell.ring();
                 if target.cell.wants_a_look(now) {
                     target.replenish();
                 }

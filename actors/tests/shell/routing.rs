@@ -1,0 +1,492 @@
+//! Who is picked, who waits, and who is refused and why.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use breakerbox_actors::{
+    chance, clock,
+    engine::Arbiters,
+    error::{Unavailable, UnavailableKind, Why},
+    lease::Lease,
+    state::{breaker::Phase, choice::Strategy, event::Outcome, policy::Ratio},
+};
+
+use super::support::{
+    FAILED, House, MS, Make, SECOND, begin, endpoint, pick, plan, settle, spec, used,
+};
+
+async fn picked(house: &House, times: usize) -> Vec<String> {
+    let mut picked = Vec::new();
+    for _ in 0..times {
+        let lease = house.take().await.expect("a lease");
+        picked.push(endpoint(&lease).to_owned());
+        settle(lease, Outcome::ClientFault);
+    }
+    picked.sort();
+    picked.dedup();
+    picked
+}
+
+fn name(lease: Result<Lease, Unavailable>) -> String {
+    endpoint(&lease.expect("a lease")).to_owned()
+}
+
+#[actix::test]
+async fn a_fallback_serves_only_when_the_model_itself_cannot() {
+    tokio::time::pause();
+    let mut spec = spec(&[
+        Make::new("a").rpm(2),
+        Make::new("b").model("n").rpm(2),
+        Make::new("c").model("o"),
+    ]);
+    spec.fallbacks = vec![("m".into(), vec!["n".into(), "o".into()])];
+    let house = House::with(spec, Arbiters::current()).await;
+    let mut order = Vec::new();
+    for _ in 0..5 {
+        order.push(name(house.take().await));
+    }
+    assert_eq!(order, ["a", "a", "b", "b", "c"], "in the order of the list");
+    let other = house.ask(house.pick_for("n")).await.expect_err("no lease");
+    assert_eq!(
+        other.kind,
+        UnavailableKind::RateLimited,
+        "n has no fallback"
+    );
+    assert_eq!(other.exclusions.len(), 1);
+}
+
+#[actix::test]
+async fn nobody_is_tried_twice_by_one_request_and_a_pin_is_kept_to() {
+    let house = House::paused(&[Make::new("a"), Make::new("b")]).await;
+    let mut pick = house.pick();
+    pick.except = vec![house.target("a")];
+    for _ in 0..50 {
+        assert_eq!(name(house.ask(pick.clone()).await), "b");
+    }
+    pick.except.push(house.target("b"));
+    let refusal = house.ask(pick).await.expect_err("no lease");
+    assert_eq!(refusal.kind, UnavailableKind::Tried);
+
+    let mut pick = house.pick();
+    pick.pin = Some("a".into());
+    for _ in 0..50 {
+        assert_eq!(name(house.ask(pick.clone()).await), "a");
+    }
+    pick.except = vec![house.target("a")];
+    let refusal = house.ask(pick).await.expect_err("no lease");
+    let whys: Vec<Why> = refusal.exclusions.iter().map(|it| it.why).collect();
+    assert_eq!(whys, [Why::Tried, Why::NotPinned]);
+}
+
+#[actix::test]
+async fn the_strategy_is_the_table_s() {
+    tokio::time::pause();
+    let mut first = spec(&[Make::new("a"), Make::new("b")]);
+    first.strategy = Strategy::Priority;
+    let house = House::with(first.clone(), Arbiters::current()).await;
+    assert_eq!(picked(&house, 50).await, ["a"]);
+    first.strategy = Strategy::LatencyWeighted;
+    house.engine.apply(first).await;
+    assert_eq!(picked(&house, 50).await, ["a", "b"]);
+}
+
+#[actix::test]
+async fn a_failing_endpoint_loses_its_share_before_it_is_out() {
+    chance::seed(11);
+    let targets = ["a", "b"].map(|name| Make::new(name).breaker(|it| it.failure_threshold = 1000));
+    let house = House::paused(&targets).await;
+    let (mut bad, mut good) = (0, VecDeque::new());
+    for _ in 0..1_000 {
+        let lease = house.take().await.expect("a lease");
+        if endpoint(&lease) == "a" {
+            bad += 1;
+            tokio::time::sleep(MS).await;
+            settle(lease, FAILED);
+        } else {
+            good.push_back(lease);
+        }
+        // Eight at a time, each for 800 ms.
+        tokio::time::sleep(100 * MS).await;
+        if good.len() >= 8 {
+            settle(good.pop_front().expect("the oldest"), Outcome::Success);
+        }
+    }
+    assert!(bad <= 50, "5 % at the most: {bad}");
+}
+
+#[actix::test]
+async fn a_last_resort_is_for_when_there_is_nothing_else() {
+    tokio::time::pause();
+    let mut spec = spec(&[Make::new("a"), Make::new("b").model("n").in_flight(1)]);
+    spec.fallbacks = vec![("m".into(), vec!["n".into()])];
+    let house = House::with(spec, Arbiters::current()).await;
+    house.fail(5).await;
+    assert_eq!(house.phase("a").await, Phase::Open);
+    let fallback = house.take().await.expect("a lease");
+    assert_eq!(endpoint(&fallback), "b");
+    // b is full now.
+    let last = house.take().await.expect("a lease");
+    assert_eq!((endpoint(&last), last.is_trial()), ("a", true));
+    house.take().await.expect_err("never two at once");
+    settle(last, FAILED);
+    house.turn().await;
+    house
+        .take()
+        .await
+        .expect_err("not before a second has passed");
+    tokio::time::sleep(SECOND).await;
+    let last = house.take().await.expect("a lease");
+    drop(fallback);
+    assert_eq!(name(house.take().await), "b");
+    settle(last, Outcome::Success);
+    house.turn().await;
+    assert_eq!(
+        house.phase("a").await,
+        Phase::HalfOpen,
+        "one success of three"
+    );
+}
+
+#[actix::test]
+async fn an_estimate_above_the_whole_limit_goes_when_the_window_is_empty() {
+    let house = House::paused(&[Make::new("a").tpm(1000)]).await;
+    let mut huge = house.pick();
+    huge.estimate.input = 5_000_000;
+    let lease = house.ask(huge.clone()).await.expect("a lease");
+    used(lease, 10);
+    house.turn().await;
+    let refusal = house.ask(huge.clone()).await.expect_err("no lease");
+    assert_eq!(refusal.exclusions[0].why, Why::TokensPerMinute);
+    let wait = refusal.until().expect("an end") - clock::now();
+    assert!(wait <= 61 * SECOND);
+    tokio::time::sleep(wait + 2 * MS).await;
+    drop(house.ask(huge).await.expect("a lease"));
+}
+
+/// What a client may write into `max_tokens`.
+#[actix::test]
+async fn no_estimate_closes_an_endpoint_for_good() {
+    let house = House::paused(&[Make::new("a")]).await;
+    for _ in 0..10 {
+        let mut absurd = house.pick();
+        absurd.estimate.output = u64::MAX;
+        used(house.ask(absurd).await.expect("a lease"), 1);
+        house.turn().await;
+    }
+}
+
+#[actix::test]
+async fn a_model_without_any_target_is_out_not_busy() {
+    tokio::time::pause();
+    let mut spec = spec(&[Make::new("a")]);
+    spec.fallbacks = vec![("empty".into(), Vec::new())];
+    let house = House::with(spec, Arbiters::current()).await;
+    let refusal = house.ask(house.pick_for("empty")).await;
+    assert_eq!(refusal.expect_err("no lease").kind, UnavailableKind::Out);
+}
+
+#[actix::test]
+async fn who_waits_is_served_in_order_and_nobody_passes() {
+    let house = House::paused(&[Make::new("a").in_flight(1)]).await;
+    let mut lease = house.take().await.expect("a lease");
+    let mut line = Vec::new();
+    for _ in 0..5 {
+        line.push(house.queue(house.pick(), 60 * SECOND));
+        house.turn().await;
+    }
+    assert_eq!(
+        (house.router().await.waiting, house.engine.waiting()),
+        (5, 5)
+    );
+    for (place, next) in line.into_iter().enumerate() {
+        settle(lease, Outcome::Success);
+        // In the same instant, before the router has heard the bell.
+        let passes = house.take().await.expect_err("no passing");
+        if place < 4 {
+            assert_eq!(passes.kind, UnavailableKind::RateLimited);
+        }
+        house.turn().await;
+        assert!(next.is_finished(), "place {place}");
+        lease = next.await.expect("a task").expect("a lease");
+    }
+    assert_eq!(house.engine.waiting(), 0);
+}
+
+#[actix::test]
+async fn a_retry_may_pass_and_the_line_of_one_model_holds_up_no_other() {
+    let house = House::paused(&[
+        Make::new("a").in_flight(1),
+        Make::new("b").model("n"),
+        Make::new("c"),
+    ])
+    .await;
+    let mut at_a = house.pick();
+    at_a.pin = Some("a".into());
+    let lease = house.ask(at_a.clone()).await.expect("a lease");
+    let waiting = house.queue(at_a.clone(), 60 * SECOND);
+    house.turn().await;
+    let lines = house.take().await.expect_err("stand in line");
+    assert!(lines.may_wait_until(clock::now() + SECOND, clock::now()));
+    let mut retry = house.pick();
+    retry.extra = true;
+    assert_eq!(name(house.ask(retry).await), "c");
+    assert_eq!(name(house.ask(house.pick_for("n")).await), "b");
+    // Behind one that can only go to a, others need not wait for a.
+    let behind = house.queue(house.pick(), 60 * SECOND);
+    house.turn().await;
+    assert_eq!(name(behind.await.expect("a task")), "c");
+    assert!(!waiting.is_finished());
+    settle(lease, Outcome::Success);
+    assert_eq!(name(waiting.await.expect("a task")), "a");
+}
+
+#[actix::test]
+async fn one_that_has_tried_the_free_endpoint_does_not_hold_up_the_others() {
+    let house = House::paused(&[Make::new("a"), Make::new("b").in_flight(1)]).await;
+    let mut at_b = house.pick();
+    at_b.pin = Some("b".into());
+    let lease = house.ask(at_b).await.expect("a lease");
+    let mut tried = house.pick();
+    tried.except = vec![house.target("a")];
+    let tried = house.queue(tried, 60 * SECOND);
+    house.turn().await;
+    let behind = house.queue(house.pick(), 60 * SECOND);
+    house.turn().await;
+    assert_eq!(name(behind.await.expect("a task")), "a");
+    settle(lease, Outcome::Success);
+    assert_eq!(name(tried.await.expect("a task")), "b");
+}
+
+#[actix::test]
+async fn waiting_ends_at_the_deadline_or_when_the_window_opens() {
+    let house = House::paused(&[Make::new("a").rpm(1)]).await;
+    house.once(Outcome::Success).await;
+    let start = clock::now();
+    let short = house.queue(house.pick(), 10 * SECOND);
+    let long = house.queue(house.pick(), 90 * SECOND);
+    let refusal = short.await.expect("a task").expect_err("too late");
+    let waited = clock::now() - start;
+    assert!(waited < 11 * SECOND, "{waited:?}");
+    assert_eq!(refusal.exclusions[0].why, Why::RequestsPerMinute);
+    drop(long.await.expect("a task").expect("a lease"));
+    let waited = clock::now() - start;
+    assert!(waited > 59 * SECOND && waited < 62 * SECOND, "{waited:?}");
+    assert_eq!(house.engine.waiting(), 0);
+}
+
+#[actix::test]
+async fn a_shorter_deadline_behind_a_longer_one_is_kept() {
+    let house = House::paused(&[Make::new("a").in_flight(1)]).await;
+    let lease = house.take().await.expect("a lease");
+    let start = clock::now();
+    let _long = house.queue(house.pick(), 90 * SECOND);
+    let short = house.queue(house.pick(), SECOND);
+    short.await.expect("a task").expect_err("too late");
+    assert!(clock::now() - start < 2 * SECOND);
+    drop(lease);
+}
+
+#[actix::test]
+async fn who_has_no_hope_is_told_so_at_once() {
+    let house = House::paused(&[Make::new("a").in_flight(1)]).await;
+    let lease = house.take().await.expect("a lease");
+    let waiting = house.queue(house.pick(), 60 * SECOND);
+    house.turn().await;
+    settle(lease, Outcome::KeyRejected);
+    let start = clock::now();
+    let answer = waiting.await.expect("a task");
+    // The place was free for a moment before the actor knew why.
+    if let Ok(lease) = answer {
+        settle(lease, Outcome::KeyRejected);
+        house.turn().await;
+    }
+    let late = house.queue(house.pick(), 60 * SECOND);
+    let refusal = late.await.expect("a task").expect_err("no lease");
+    assert_eq!(refusal.exclusions[0].why, Why::KeyRejected);
+    assert!(clock::now() - start < SECOND);
+}
+
+#[actix::test]
+async fn a_client_that_left_takes_no_credit_and_no_place() {
+    tokio::time::pause();
+    let mut spec = spec(&[Make::new("a").in_flight(1).rpm(10)]);
+    spec.max_waiting = 3;
+    let house = House::with(spec, Arbiters::current()).await;
+    let lease = house.take().await.expect("a lease");
+    let line: Vec<_> = (0..3)
+        .map(|_| house.queue(house.pick(), 60 * SECOND))
+        .collect();
+    house.turn().await;
+    let full = house
+        .queue(house.pick(), 60 * SECOND)
+        .await
+        .expect("a task");
+    assert_eq!(full.expect_err("no place").kind, UnavailableKind::QueueFull);
+    for gone in line {
+        gone.abort();
+    }
+    house.turn().await;
+    let next = house.queue(house.pick(), 60 * SECOND);
+    house.turn().await;
+    assert_eq!(
+        house.engine.waiting(),
+        1,
+        "their places were given to others"
+    );
+    settle(lease, Outcome::Success);
+    let next = next.await.expect("a task").expect("a lease");
+    house.turn().await;
+    assert_eq!(
+        house.view("a").await.rpm.used,
+        2,
+        "nobody else was lent anything"
+    );
+    drop(next);
+}
+
+#[actix::test]
+async fn nobody_waits_where_nobody_may() {
+    tokio::time::pause();
+    let mut spec = spec(&[Make::new("a").in_flight(1)]);
+    spec.max_waiting = 0;
+    let house = House::with(spec, Arbiters::current()).await;
+    let _lease = house.take().await.expect("a lease");
+    let refusal = house.queue(house.pick(), SECOND).await.expect("a task");
+    let refusal = refusal.expect_err("no place");
+    assert_eq!(refusal.kind, UnavailableKind::QueueFull);
+    assert_eq!(refusal.exclusions[0].why, Why::InFlight);
+}
+
+/// A denial must not wake those who wait, or they would wake each other for
+/// ever: two that need tokens which are not there.
+#[actix::test]
+async fn who_waits_for_tokens_sleeps() {
+    let house = House::paused(&[Make::new("a").tpm(100)]).await;
+    let mut big = house.pick();
+    big.estimate.input = 80;
+    let held = house.ask(big.clone()).await.expect("a lease");
+    let first = house.queue(big.clone(), 300 * SECOND);
+    let second = house.queue(big, 300 * SECOND);
+    // A turn ends only if everybody sleeps.
+    house.turn().await;
+    used(held, 30);
+    house.turn().await;
+    assert!(!first.is_finished(), "70 are left");
+    drop(first.await.expect("a task").expect("a lease, later"));
+    drop(second);
+}
+
+fn with_budget(ratio: f64, targets: &[Make]) -> breakerbox_actors::spec::Spec {
+    let mut spec = spec(targets);
+    spec.retry_budget = Ratio::new(ratio).expect("a ratio");
+    spec
+}
+
+#[actix::test]
+async fn the_budget_pays_for_retries_whether_or_not_they_wait() {
+    tokio::time::pause();
+    let spec = with_budget(0.0, &[Make::new("a").in_flight(1)]);
+    let house = House::with(spec, Arbiters::current()).await;
+    let mut retry = house.pick();
+    retry.extra = true;
+    let budget = |house: &House| house.engine.retry_budget().floor();
+    while budget(&house) > 1.0 {
+        drop(house.ask(retry.clone()).await.expect("a lease"));
+    }
+    let left = budget(&house);
+    assert_eq!(left, 1.0);
+    let held = house.take().await.expect("a lease");
+    house.ask(retry.clone()).await.expect_err("full");
+    assert_eq!(budget(&house), 1.0, "an attempt not made costs nothing");
+    let first = house.queue(retry.clone(), 10 * SECOND);
+    let second = house.queue(retry.clone(), 10 * SECOND);
+    assert!(
+        begin(std::pin::pin!(tokio::task::yield_now()))
+            .await
+            .is_pending()
+    );
+    tokio::task::yield_now().await;
+    settle(held, Outcome::Success);
+    let first = first.await.expect("a task").expect("a lease");
+    assert_eq!(budget(&house), 0.0, "having waited, it is paid for");
+    drop(first);
+    let second = second.await.expect("a task").expect_err("nothing left");
+    assert_eq!(second.kind, UnavailableKind::OverBudget);
+}
+
+#[actix::test]
+async fn first_attempts_earn_their_share_of_retries() {
+    tokio::time::pause();
+    let spec = with_budget(0.5, &[Make::new("a")]);
+    let house = House::with(spec, Arbiters::current()).await;
+    let mut retry = house.pick();
+    retry.extra = true;
+    while let Ok(lease) = house.ask(retry.clone()).await {
+        drop(lease);
+    }
+    for _ in 0..10 {
+        drop(house.take().await.expect("a lease"));
+    }
+    let mut retries = 0;
+    while let Ok(lease) = house.ask(retry.clone()).await {
+        drop(lease);
+        retries += 1;
+    }
+    assert_eq!(retries, 5);
+}
+
+#[actix::test]
+async fn any_router_s_freed_place_wakes_any_other_s_line() {
+    let house = House::paused(&[Make::new("a").in_flight(1)]).await;
+    let other = house.engine.router();
+    let lease = other.send(house.pick()).await.expect("a router");
+    let waiting = house.queue(house.pick(), 60 * SECOND);
+    house.turn().await;
+    let start = clock::now();
+    drop(lease);
+    drop(waiting.await.expect("a task").expect("a lease"));
+    assert!(clock::now() - start < MS);
+}
+
+#[actix::test]
+async fn a_minute_never_holds_more_than_its_limit() {
+    let house = House::paused(&[Make::new("a").rpm(20)]).await;
+    let mut started: Vec<std::time::Instant> = Vec::new();
+    let end = clock::now() + 600 * SECOND;
+    while clock::now() < end {
+        while let Ok(lease) = house.take().await {
+            started.push(clock::now());
+            settle(lease, Outcome::Success);
+        }
+        tokio::time::sleep(700 * MS).await;
+    }
+    let worst = started
+        .iter()
+        .map(|from| {
+            let within = |at: &&std::time::Instant| *at >= from && **at - *from < 60 * SECOND;
+            started.iter().filter(within).count()
+        })
+        .max();
+    assert_eq!(worst, Some(20));
+    assert!(
+        started.len() >= 9 * 20,
+        "and hardly less: {}",
+        started.len()
+    );
+}
+
+#[actix::test]
+async fn the_limit_of_one_router_is_the_limit_of_all() {
+    let house = House::paused(&[Make::new("a").rpm(50)]).await;
+    let routers: Vec<_> = (0..4).map(|_| house.engine.router()).collect();
+    let plan = plan(&house.engine, "m");
+    let mut leases = Vec::new();
+    for router in routers.iter().cycle().take(200) {
+        leases.extend(
+            router
+                .send(pick(Arc::clone(&plan)))
+                .await
+                .expect("a router"),
+        );
+    }
+    assert_eq!(leases.len(), 50);
+}
