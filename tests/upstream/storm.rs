@@ -7,12 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::front::{Door, Front};
 use super::scene::{Crowd, Shot, alone, assert_all_ok, house, quantile, well};
 use crate::support::chat::{chunk, completion, response};
 use crate::support::evil::{Act, Evil};
-use front::{Door, Front};
-
-mod front;
 
 const LATENCY: Duration = Duration::from_millis(40);
 const GAP: Duration = Duration::from_millis(5);
