@@ -6,6 +6,7 @@
 mod client_faults;
 mod errors;
 mod fast_failure;
+mod front;
 mod idle_close;
 mod keys;
 mod mixed;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use breakerbox_actors::clock;
 
+use super::front::{Door, Front};
 use super::scene::{Crowd, NO_PINGS, Shot, alone, house, quantile, well};
 use crate::support::chat::{error_code, response};
 use crate::support::evil::{Act, Evil};
@@ -17,8 +18,9 @@ const BREAKER: &str = "breaker: { recovery_timeout: 10s, max_recovery_timeout: 5
 const GAP: Duration = Duration::from_millis(10);
 
 /// How an endpoint is dead.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Death {
+    Refused,
     Reset,
     Error,
     Truncated,
@@ -31,6 +33,7 @@ fn mortal(dead: &Arc<AtomicBool>, death: Death) -> Evil {
             return well(Duration::ZERO);
         }
         match death {
+            Death::Refused => unreachable!("its door is shut"),
             Death::Reset => vec![Act::Rst],
             Death::Error => vec![Act::Send(response(500, &[], "{}")), Act::KeepAlive],
             Death::Truncated => vec![Act::text("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{")],
@@ -43,19 +46,22 @@ async fn quick_refusals_and_a_quick_return() {
     let _alone = alone().await;
     for pings in [NO_PINGS, ""] {
         let dead = Arc::new(AtomicBool::new(true));
+        let shut = mortal(&dead, Death::Refused);
+        let front = Front::start(shut.addr());
+        front.set(Door::Shut);
         let deaths = [Death::Reset, Death::Error, Death::Truncated];
         let evils = deaths.map(|death| mortal(&dead, death));
-        let urls = ["a", "b", "c"].into_iter().zip(&evils);
-        let house = house(
-            urls.map(|(name, evil)| (name, evil.base_url())),
-            &[pings, BREAKER],
-        );
+        let mut urls = vec![("shut", front.base_url())];
+        let others = ["reset", "error", "truncated"].into_iter().zip(&evils);
+        urls.extend(others.map(|(name, evil)| (name, evil.base_url())));
+        let house = house(urls, &[pings, BREAKER]);
         let crowd = Crowd::new(&house);
         let switch = {
             let dead = Arc::clone(&dead);
             tokio::spawn(async move {
                 tokio::time::sleep(DEAD).await;
                 dead.store(false, Ordering::Relaxed);
+                front.set(Door::Open);
                 clock::now()
             })
         };

@@ -1,6 +1,7 @@
 //! What the promises about upstreams are tested with: a gateway in front of endpoints, load at a pace, and
 //! what came of each request.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -113,27 +114,34 @@ impl Shot {
 /// Clients with kept connections.
 #[derive(Clone)]
 pub(super) struct Crowd {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
+    model: &'static str,
     idle: Arc<Mutex<Vec<Client>>>,
 }
 
 impl Crowd {
     pub(super) fn new(house: &House) -> Self {
+        Self::at(house.addr(), MODEL)
+    }
+
+    /// Clients that ask for another model, perhaps of an upstream itself.
+    pub(super) fn at(address: SocketAddr, model: &'static str) -> Self {
         Self {
-            address: house.addr(),
+            address,
+            model,
             idle: Arc::default(),
         }
     }
 
     /// Sends one chat request.
     pub(super) async fn shoot(&self) -> Shot {
-        self.send(&[], &ask(MODEL, "hello")).await
+        self.send(&[], &ask(self.model, "hello")).await
     }
 
     /// Sends one chat request that only `endpoint` may serve.
     pub(super) async fn shoot_at(&self, endpoint: &str) -> Shot {
         let pin = [("x-breakerbox-endpoint", endpoint)];
-        self.send(&pin, &ask(MODEL, "hello")).await
+        self.send(&pin, &ask(self.model, "hello")).await
     }
 
     /// Sends one request.

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use super::scene::{Crowd, NO_PINGS, Shot, alone, healthy, quantile};
-use crate::support::chat::ask;
+use tokio::task::JoinHandle;
+
+use super::scene::{Crowd, MODEL, NO_PINGS, alone, assert_all_ok, healthy, quantile};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
 use crate::support::ports::Unreachable;
@@ -12,28 +13,16 @@ use crate::support::ports::Unreachable;
 const GAP: Duration = Duration::from_millis(5);
 const TIME: Duration = Duration::from_secs(4);
 
-/// Load on the model `m` of a good endpoint, with a request every 5 ms for the model `dead` of three silent
-/// ones beside it if `storm`.
-async fn load(house: &House, storm: bool) -> Vec<Shot> {
-    let crowd = Crowd::new(house);
-    let noise = storm.then(|| {
-        let crowd = crowd.clone();
-        tokio::spawn(async move {
-            loop {
-                let crowd = crowd.clone();
-                tokio::spawn(async move {
-                    let shot = crowd.send(&[], &ask("dead", "hello")).await;
-                    assert!(!shot.ok());
-                });
-                tokio::time::sleep(GAP).await;
-            }
-        })
-    });
-    let shots = crowd.fire(GAP, TIME).await;
-    if let Some(noise) = noise {
-        noise.abort();
-    }
-    shots
+/// Sends a request every 5 ms to the three silent endpoints of the model `dead`, until aborted.
+fn noise(house: &House) -> JoinHandle<()> {
+    let crowd = Crowd::at(house.addr(), "dead");
+    tokio::spawn(async move {
+        loop {
+            let crowd = crowd.clone();
+            tokio::spawn(async move { assert!(!crowd.shoot().await.ok()) });
+            tokio::time::sleep(GAP).await;
+        }
+    })
 }
 
 #[tokio::test]
@@ -57,17 +46,18 @@ routing: {{ connect_timeout: 1s, first_byte_timeout: 1s, retry_budget: 1.0 }}
         mute.addr(),
         mute.base_url(),
     ));
-    // By turns, so that what else the machine does hits both alike.
-    let mut calm = load(&house, false).await;
-    let storm = load(&house, true).await;
-    calm.extend(load(&house, false).await);
-    super::scene::assert_all_ok(&calm);
-    super::scene::assert_all_ok(&storm);
+    let noise = noise(&house);
+    // Whatever else the machine does hits those, too, that ask the good one without a gateway.
+    let direct = Crowd::at(good.addr(), MODEL);
+    let crowd = Crowd::new(&house);
+    let (shots, direct) = tokio::join!(crowd.fire(GAP, TIME), direct.fire(GAP, TIME));
+    noise.abort();
+    assert_all_ok(&shots);
     assert!(mute.links().len() > 10, "the silent ones were asked");
     // A thread that waits for a dead endpoint would cost a second.
-    let (before, during) = (quantile(&calm, 0.99), quantile(&storm, 0.99));
+    let (through, direct) = (quantile(&shots, 0.99), quantile(&direct, 0.99));
     assert!(
-        during <= before * 2 + Duration::from_millis(20),
-        "p99 {during:?} instead of {before:?}"
+        through <= direct * 2 + Duration::from_millis(20),
+        "p99 {through:?}, without a gateway {direct:?}"
     );
 }

@@ -1,5 +1,6 @@
 //! The client against scripted servers, byte by byte.
 
+mod dns;
 mod faults;
 mod reuse;
 mod stale;

@@ -92,11 +92,13 @@ async fn keep(
                 }
             }
             Door::Shut => {
+                drop(first.take());
                 if door.changed().await.is_err() {
                     return;
                 }
             }
             Door::Hole => {
+                drop(first.take());
                 let _full = listen(address, 0);
                 let mut queued = Vec::new();
                 let patience = Duration::from_millis(20);
