@@ -179,16 +179,16 @@ pub enum UnavailableKind {
 
 impl Unavailable {
     pub(crate) fn new(exclusions: Vec<Exclusion>) -> Self {
-        let not_asked = |why| matches!(why, Why::Tried | Why::NotPinned);
         let mut asked = exclusions
             .iter()
             .map(|it| it.why)
-            .filter(|why| !not_asked(*why));
-        let kind = if exclusions.is_empty() {
+            .filter(|why| *why != Why::NotPinned);
+        let tried = |why| why == Why::Tried;
+        let kind = if asked.clone().next().is_none() {
             UnavailableKind::Out
-        } else if asked.clone().next().is_none() {
+        } else if asked.clone().all(tried) {
             UnavailableKind::Tried
-        } else if asked.all(Why::is_rate) {
+        } else if asked.all(|why| tried(why) || why.is_rate()) {
             UnavailableKind::RateLimited
         } else {
             UnavailableKind::Out
