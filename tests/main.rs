@@ -11,4 +11,6 @@ mod streams;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod surface;
+#[cfg(test)]
 mod upstream;
