@@ -13,4 +13,6 @@ mod streams;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod surface;
+#[cfg(test)]
 mod upstream;

@@ -154,6 +154,13 @@ fn bad_header(name: &str) -> GatewayError {
     })
 }
 
+fn broken_body() -> GatewayError {
+    GatewayError::BadRequest(BadRequest {
+        param: None,
+        message: "The body ended early, or its chunks are malformed.".to_owned(),
+    })
+}
+
 /// Reads the whole body, up to `limit` bytes and [`BODY_TIMEOUT`].
 async fn collect(
     headers: &HeaderMap,
@@ -171,7 +178,7 @@ async fn collect(
         let mut first = None;
         let mut rest = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| GatewayError::BodyTimeout)?;
+            let chunk = chunk.map_err(|_| broken_body())?;
             if !held.grow(chunk.len()) {
                 return Err(GatewayError::Overloaded {
                     retry_after: FULL_RETRY,
