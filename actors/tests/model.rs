@@ -28,7 +28,6 @@ use space::{Bounds, Space};
 use stateright::{Checker, Model};
 
 const SECOND: Duration = Duration::from_secs(1);
-const RPM: u32 = 3;
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One failure opens for 2 s, doubling to 4 s; so many trials of 2 s close;
@@ -62,8 +61,8 @@ fn policy(half_open_requests: u32, rpm: u32) -> EndpointPolicy {
 /// Searches the whole space. A promise that is broken comes with the story
 /// that breaks it; a change of phase that never comes about proves nothing.
 #[track_caller]
-fn check(endpoints: usize, bounds: Bounds, reasons: &[TransitionReason]) {
-    let checker = Space::new(endpoints, bounds).checker().threads(2);
+fn check(endpoints: usize, rpm: u32, bounds: Bounds, reasons: &[TransitionReason]) {
+    let checker = Space::new(endpoints, rpm, bounds).checker().threads(2);
     let checker = checker.spawn_dfs().join();
     let stories = checker.discoveries().into_iter();
     let broken: Vec<_> = stories
@@ -97,6 +96,7 @@ fn time_and_every_outcome() {
     };
     check(
         1,
+        3,
         bounds,
         &[
             FailuresInARow,
@@ -118,7 +118,7 @@ fn pings() {
         pings: 2,
         ..NOTHING
     };
-    check(1, bounds, &[Pings, HealthyPings, LastResort]);
+    check(1, 3, bounds, &[Pings, HealthyPings, LastResort]);
 }
 
 #[test]
@@ -130,20 +130,20 @@ fn routers_that_come_between_and_reports_that_get_lost() {
         losses: 1,
         ..NOTHING
     };
-    check(1, bounds, &[RecoveryTimeout, LastResort]);
+    check(1, 2, bounds, &[RecoveryTimeout, LastResort]);
 }
 
 #[test]
 fn new_settings_and_restarts() {
     let bounds = Bounds {
-        starts: 2,
-        passes: 2,
+        starts: 3,
+        passes: 1,
         races: 1,
         patches: 1,
         restarts: 1,
         ..NOTHING
     };
-    check(1, bounds, &[Patched, RecoveryTimeout]);
+    check(1, 3, bounds, &[Patched, RecoveryTimeout]);
 }
 
 #[test]
@@ -156,6 +156,7 @@ fn three_endpoints() {
     };
     check(
         3,
+        2,
         bounds,
         &[LastResort, RecoveryTimeout, TrialFailed, Pings],
     );

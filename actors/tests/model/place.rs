@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use breakerbox_actors::state::{
-    breaker::{Phase, TransitionReason},
+    breaker::{Phase, Transition, TransitionReason},
     event::{Event, Outcome, ProviderLimits, Tokens},
     luck::Luck,
     policy::EndpointPolicy,
@@ -20,6 +20,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Flight {
     epoch: u32,
+    generation: u32,
     trial: bool,
     spoke: bool,
     /// Until when it surely holds the trial's place, if it is one.
@@ -36,6 +37,9 @@ pub(crate) struct Place {
     flights: Vec<Flight>,
     /// The starts of the last minute.
     starts: Vec<Instant>,
+    /// Grows with every change of phase and every restart, as a mind that
+    /// knows nothing of epochs would count.
+    generation: u32,
     moved_by_straggler: bool,
 }
 
@@ -45,25 +49,26 @@ impl Place {
             endpoint: Endpoint::new(policy, now),
             flights: Vec::new(),
             starts: Vec::new(),
+            generation: 0,
             moved_by_straggler: false,
         }
     }
 
     pub(crate) fn take(&mut self, now: Instant) -> Option<Vec<TransitionReason>> {
         let lease = self.endpoint.cell.take(0)?;
-        self.fly(lease, now);
+        self.fly(lease, self.generation, now);
         Some(Vec::new())
     }
 
     pub(crate) fn take_last_resort(&mut self, now: Instant) -> Option<Vec<TransitionReason>> {
         let lease = self.endpoint.cell.take_last_resort(0)?;
-        self.fly(lease, now);
+        self.fly(lease, self.generation, now);
         Some(Vec::new())
     }
 
     pub(crate) fn tell(&mut self, event: Event, now: Instant) -> Vec<TransitionReason> {
         let (_, changes) = self.endpoint.tell(event, now, Luck::EVEN, |_| {});
-        changes.iter().map(|change| change.reason).collect()
+        self.count(event, &changes)
     }
 
     /// As `tell`, while a router takes what is about to be replaced; `None` if
@@ -77,8 +82,13 @@ impl Place {
         let (_, changes) = self.endpoint.tell(event, now, Luck::EVEN, |cell| {
             raced = cell.take(0).or_else(|| cell.take_last_resort(0));
         });
-        self.fly(raced?, now);
-        Some(changes.iter().map(|change| change.reason).collect())
+        self.fly(raced?, self.generation, now);
+        Some(self.count(event, &changes))
+    }
+
+    fn count(&mut self, event: Event, changes: &[Transition]) -> Vec<TransitionReason> {
+        self.generation += changes.len() as u32 + u32::from(event == Event::Restarted);
+        changes.iter().map(|change| change.reason).collect()
     }
 
     pub(crate) fn first_byte(&mut self, flight: usize, now: Instant) -> Vec<TransitionReason> {
@@ -109,7 +119,7 @@ impl Place {
         // What time alone was about to change is not the report's doing.
         let mut reasons = self.tell(Event::Tick, now);
         let trial = flight.trial && flight.latest > now;
-        let straggler = !trial && flight.epoch != self.endpoint.machine.epoch();
+        let straggler = !trial && flight.generation != self.generation;
         let event = Event::Settled {
             epoch: flight.epoch,
             outcome,
@@ -166,11 +176,12 @@ impl Place {
         self.moved_by_straggler
     }
 
-    fn fly(&mut self, lease: Lease, now: Instant) {
+    fn fly(&mut self, lease: Lease, generation: u32, now: Instant) {
         self.starts.retain(|start| *start + MINUTE > now);
         self.starts.push(now);
         self.flights.push(Flight {
             epoch: lease.epoch,
+            generation,
             trial: lease.kind != Kind::Credit,
             spoke: false,
             deadline: now + TRIAL_TIMEOUT,

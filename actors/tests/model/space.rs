@@ -16,7 +16,7 @@ use breakerbox_actors::{
 use parking_lot::Mutex;
 use stateright::{Model, Property};
 
-use crate::{RPM, SECOND, patience::Patience, place::Place, policy};
+use crate::{SECOND, patience::Patience, place::Place, policy};
 
 /// How often each thing may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +81,7 @@ pub(crate) enum Action {
 pub(crate) struct Space {
     start: Instant,
     endpoints: usize,
+    rpm: u32,
     bounds: Bounds,
     patience: Patience,
     reasons: Mutex<HashSet<TransitionReason>>,
@@ -98,10 +99,11 @@ const OUTCOMES: [Outcome; 5] = [
 ];
 
 impl Space {
-    pub(crate) fn new(endpoints: usize, bounds: Bounds) -> Self {
+    pub(crate) fn new(endpoints: usize, rpm: u32, bounds: Bounds) -> Self {
         Self {
             start: clock::now(),
             endpoints,
+            rpm,
             bounds,
             patience: Patience::default(),
             reasons: Mutex::default(),
@@ -206,7 +208,7 @@ impl Model for Space {
         vec![State {
             now: self.start,
             left: self.bounds,
-            places: vec![Place::new(policy(2, RPM), self.start); self.endpoints],
+            places: vec![Place::new(policy(2, self.rpm), self.start); self.endpoints],
         }]
     }
 
@@ -246,7 +248,7 @@ impl Model for Space {
                 events.extend([Pong::Alive { latency }, Pong::Failed].map(Event::Pong));
             }
             if left.patches > 0 {
-                events.push(Event::Patch(policy(1, RPM - 1)));
+                events.push(Event::Patch(policy(1, self.rpm - 1)));
             }
             if left.restarts > 0 {
                 events.push(Event::Restarted);
@@ -278,13 +280,16 @@ impl Model for Space {
                     .iter()
                     .all(|place| place.trials(state.now) <= 1)
             }),
-            Property::always("never more started than granted", |_, state: &State| {
-                let started = |place: &Place| place.started(state.now);
-                state
-                    .places
-                    .iter()
-                    .all(|place| started(place) <= RPM as usize)
-            }),
+            Property::always(
+                "never more started than granted",
+                |space: &Self, state: &State| {
+                    let started = |place: &Place| place.started(state.now);
+                    state
+                        .places
+                        .iter()
+                        .all(|place| started(place) <= space.rpm as usize)
+                },
+            ),
             Property::always("a straggler changes no phase", |_, state: &State| {
                 !state.places.iter().any(Place::was_moved_by_straggler)
             }),
