@@ -36,11 +36,16 @@ async fn fails(fault: Fault, trust: bool) {
     let house = house(secure.addr(), trust.then_some(&pem), &good.base_url());
     let crowd = Crowd::new(&house);
     let mut tried = 0;
-    while tried == 0 {
+    for _ in 0..100 {
         let shot = crowd.shoot().await;
         assert!(shot.ok(), "{fault:?}: {}", shot.answer.text());
+        assert_eq!(shot.endpoint(), "good", "{fault:?}");
         tried += shot.attempts() - 1;
+        if tried > 0 {
+            break;
+        }
     }
+    assert_eq!(tried, 1, "{fault:?}: never tried");
     // All that it takes to open a circuit, and not one more.
     while view(&house, "bad").await.phase == Phase::Closed {
         let shot = crowd.shoot_at("bad").await;
