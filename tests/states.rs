@@ -14,6 +14,7 @@ use crate::support::wait::DEADLINE;
 mod crashes;
 mod half_open;
 mod last_resort;
+mod seams;
 mod wall;
 
 /// A gateway in front of `evil` alone: one attempt a request, nobody waits.
@@ -42,6 +43,12 @@ fn badly() -> Vec<Act> {
 
 async fn chat(house: &House) -> Answer {
     post(house.addr(), CHAT, &ask("m", "hello")).await
+}
+
+/// Whether an attempt that failed was answered so. Where it has opened the last circuit, that is what the
+/// client is told.
+fn failed(status: u16) -> bool {
+    matches!(status, 502 | 503)
 }
 
 /// A chat whose answer is still to be read.

@@ -11,7 +11,7 @@ use breakerbox_actors::state::breaker::Phase;
 use breakerbox_actors::state::machine::View;
 use tokio::task::JoinSet;
 
-use super::{badly, house, quiet_panics, reaches, well};
+use super::{badly, failed, house, quiet_panics, reaches, well};
 use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
@@ -133,9 +133,7 @@ async fn survives(name: &str, fail: impl AsyncFn(&House)) {
     assert!(after.epoch > before.epoch, "what was lent before is void");
 
     // The count goes on from there, and so does an open circuit.
-    assert_eq!(chat().await, 502);
-    // The last failure opens the circuit; whether that is known as the answer is written is chance.
-    assert!([502, 503].contains(&chat().await));
+    assert!(failed(chat().await) && failed(chat().await));
     let open = reaches(&house, name, Phase::Open).await.view;
     fail(&house).await;
     let after = house.seen(name).await.view;

@@ -7,7 +7,7 @@ use breakerbox_actors::clock;
 use breakerbox_actors::state::breaker::Phase;
 use tokio::sync::{Notify, mpsc};
 
-use super::{badly, begin, chat, house, reaches, well};
+use super::{badly, begin, chat, failed, house, reaches, well};
 use crate::support::chat::{CHAT, ask, ask_stream, chunk, delta, stream_head};
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
@@ -36,7 +36,7 @@ async fn of_a_thousand_requests_at_once_exactly_one_goes() {
     let go = Arc::new(Notify::new());
     let evil = upstream(vec![badly(), held(&go)]);
     let house = house("thousand", &evil, EAGER, "");
-    assert_eq!(chat(&house).await.status(), 502);
+    assert!(failed(chat(&house).await.status()));
     let (tell, mut told) = mpsc::unbounded_channel();
     let start = Arc::new(Notify::new());
     for _ in 0..REQUESTS {
@@ -81,7 +81,7 @@ async fn a_trial_cancelled_by_its_client_makes_room_within_a_second() {
     ];
     let evil = upstream(vec![badly(), vec![Act::Blackhole], stream]);
     let house = house("cancelled", &evil, EAGER, "");
-    assert_eq!(chat(&house).await.status(), 502);
+    assert!(failed(chat(&house).await.status()));
 
     // In silence.
     reaches(&house, "cancelled", Phase::HalfOpen).await;
@@ -131,7 +131,7 @@ async fn a_late_success_from_before_the_trip_changes_nothing() {
     eventually(DEADLINE, || evil.count() == 1).await;
     let mut second = begin(&house).await;
     eventually(DEADLINE, || evil.count() == 2).await;
-    assert_eq!(chat(&house).await.status(), 502);
+    assert!(failed(chat(&house).await.status()));
     let open = reaches(&house, "late", Phase::Open).await.view;
 
     while_open.notify_one();

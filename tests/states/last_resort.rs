@@ -7,7 +7,7 @@ use std::time::Duration;
 use breakerbox_actors::clock;
 use breakerbox_actors::state::breaker::Phase;
 
-use super::{badly, chat, house, reaches, well};
+use super::{badly, chat, failed, house, reaches, well};
 use crate::support::evil::Evil;
 use crate::support::wait::DEADLINE;
 
@@ -27,7 +27,7 @@ async fn the_last_endpoint_is_tried_once_a_second_though_its_circuit_is_open() {
     let breaker = "failure_threshold: 3, recovery_timeout: 60s, half_open_requests: 1";
     let house = house("last", &evil, breaker, "");
     for _ in 0..3 {
-        assert_eq!(chat(&house).await.status(), 502);
+        assert!(failed(chat(&house).await.status()));
     }
     let open = reaches(&house, "last", Phase::Open).await.view;
 

@@ -171,7 +171,7 @@ pub(crate) fn endpoint(name: &str, base_url: &str, more: &str) -> String {
     )
 }
 
-pub(super) fn parse(yaml: &str) -> config::Config {
+pub(crate) fn parse(yaml: &str) -> config::Config {
     let text = if yaml.contains("server:") {
         yaml.to_owned()
     } else {

@@ -45,7 +45,8 @@ pub(crate) fn still<F: Future>(test: F) -> F::Output {
 pub(crate) struct Still {
     pub(crate) engine: Engine,
     worker: Rc<Worker>,
-    closing: watch::Sender<Closing>,
+    /// A sender that is gone would say that nothing will close.
+    _closing: watch::Sender<Closing>,
 }
 
 struct NoPings;
@@ -62,12 +63,16 @@ impl Handler<Ping> for NoPings {
     }
 }
 
+/// For an engine whose endpoints are never pinged.
+pub(crate) fn no_pings() -> Recipient<Ping> {
+    NoPings.start().recipient()
+}
+
 impl Still {
     /// Starts one; for [`still`] only.
     pub(crate) async fn start(yaml: &str) -> Self {
         let generation = Generation::new(1, Arc::new(parse(yaml))).expect("a configuration");
-        let pinger = || NoPings.start().recipient();
-        let engine = Engine::start(generation.spec(), Arbiters::current(), pinger).await;
+        let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings).await;
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
             room: breakerbox::room::Room::new(32 << 20),
@@ -78,13 +83,8 @@ impl Still {
         Self {
             engine,
             worker,
-            closing,
+            _closing: closing,
         }
-    }
-
-    /// Says how far the gateway is with going down.
-    pub(crate) fn close(&self, closing: Closing) {
-        self.closing.send_replace(closing);
     }
 
     /// Asks; returns when the answer's head is there.
