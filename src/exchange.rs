@@ -120,6 +120,11 @@ impl Exchange<'_> {
         let mut failures: Vec<Failed> = Vec::new();
         let mut rounds = 0;
         loop {
+            if clock::now() >= self.intake.deadline {
+                return Err(GatewayError::UpstreamTimeout {
+                    attempts: refusal::reasons(&failures),
+                });
+            }
             let lease = match self.lease(&tried, story.attempts > 0).await? {
                 Ok(lease) => lease,
                 Err(refusal) => {

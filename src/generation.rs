@@ -2,7 +2,12 @@
 //!
 //! A reload replaces the whole; a request keeps the generation it began with.
 
-use std::{collections::HashMap, fs, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, LazyLock},
+};
 
 use actix_web::http::uri::PathAndQuery;
 use breakerbox_actors::{
@@ -12,7 +17,7 @@ use breakerbox_actors::{
 };
 
 use crate::{
-    config::{Config, Endpoint, Model, Provider},
+    config::{Config, Endpoint, Model, Provider, Secret},
     dialect::openai::Api,
     metrics::SiteMetrics,
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
@@ -122,6 +127,7 @@ impl Generation {
             endpoint.models.iter().map(move |model| TargetSpec {
                 id: TargetId::new(endpoint.name.clone(), model.name.clone()),
                 identity: identity(endpoint, model),
+                credentials: credentials(endpoint),
                 policy: endpoint.policy,
                 price: price(config, model),
             })
@@ -187,6 +193,14 @@ impl Site {
     pub fn health_path(&self) -> &PathAndQuery {
         &self.health_path
     }
+}
+
+/// A number that another key has another of; tells nothing of the key, being
+/// seeded anew in each process.
+fn credentials(endpoint: &Endpoint) -> u64 {
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let key = endpoint.api_key.as_ref().map(Secret::expose);
+    SEED.hash_one((key, &endpoint.api_version))
 }
 
 /// What makes a target the same one after a reload.

@@ -45,9 +45,11 @@ pub(super) enum Tried {
 impl Exchange<'_> {
     /// Sends the request to the lease's target and settles the lease.
     pub(super) async fn attempt(&self, lease: Lease, story: &mut Story) -> Tried {
-        let Some(site) = self.generation.site(lease.id()) else {
-            // Picked by a table newer than this request's configuration: as
-            // good as not picked.
+        // Of the generation in force: it is put there before the table a lease
+        // comes from.
+        let generation = self.worker.generation();
+        let Some(site) = generation.site(lease.id()) else {
+            // Gone between pick and here: as good as not picked.
             let target = lease.id().clone();
             return Tried::Failed(Failed::reloaded(target));
         };
@@ -76,7 +78,10 @@ impl Exchange<'_> {
         match verdict {
             Verdict::Elsewhere(outcome) => Tried::Failed(flight.fail("malformed", outcome)),
             _ if self.intake.peek.stream => self.stream(flight, answer, story).await,
-            _ => self.whole(flight, answer, story).await,
+            _ => {
+                flight.head_came();
+                self.whole(flight, answer, story).await
+            }
         }
     }
 

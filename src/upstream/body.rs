@@ -19,6 +19,10 @@ use super::{
     pool::Pool,
 };
 
+/// The first allocation for a body whose length is announced: an announcement
+/// alone costs no more.
+const FIRST_RESERVE: usize = 64 * 1024;
+
 /// The body of an answer.
 ///
 /// Reading it to its end returns the connection to the pool; dropping it
@@ -194,7 +198,7 @@ impl Body {
         if let Some(body) = self.whole() {
             return Ok(body);
         }
-        let mut body = BytesMut::with_capacity(announced);
+        let mut body = BytesMut::with_capacity(announced.min(FIRST_RESERVE));
         while let Some(part) = self.next().await {
             let part = part?;
             if part.len() > limit - body.len() {

@@ -72,7 +72,9 @@ impl Still {
     /// Starts one; for [`still`] only.
     pub(crate) async fn start(yaml: &str) -> Self {
         let generation = Generation::new(1, Arc::new(parse(yaml))).expect("a configuration");
-        let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings).await;
+        let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings)
+            .await
+            .expect("a guardian");
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
             room: breakerbox::room::Room::new(32 << 20),

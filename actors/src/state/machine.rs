@@ -236,7 +236,16 @@ impl Machine {
                 self.cooldown.start(retry_after, daily, now);
             }
             Outcome::KeyRejected | Outcome::ClientFault => {}
-            Outcome::Cancelled => return,
+            Outcome::Cancelled => {
+                // Who left without an answer says nothing of the endpoint but
+                // that it took longer than that.
+                if let Some(waited) = latency
+                    && self.latency.estimate(now).is_none_or(|it| waited > it)
+                {
+                    self.latency.sample(waited, now);
+                }
+                return;
+            }
         }
         self.seen = true;
     }

@@ -190,7 +190,11 @@ async fn a_pong_for_a_target_that_was_replaced_is_not_its_successor_s() {
         short(it);
         it.interval_open = 10 * SECOND;
     });
-    house.engine.apply(spec(&[other])).await;
+    house
+        .engine
+        .apply(spec(&[other]))
+        .await
+        .expect("a guardian");
     tokio::time::sleep(20 * MS).await;
     assert_eq!(house.phase("a").await, Phase::Closed);
     assert_eq!(

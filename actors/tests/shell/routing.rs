@@ -103,7 +103,7 @@ async fn the_strategy_is_the_table_s() {
     let house = House::with(first.clone(), Arbiters::current()).await;
     assert_eq!(picked(&house, 50).await, ["a"]);
     first.strategy = Strategy::LatencyWeighted;
-    house.engine.apply(first).await;
+    house.engine.apply(first).await.expect("a guardian");
     assert_eq!(picked(&house, 50).await, ["a", "b"]);
 }
 

@@ -204,7 +204,8 @@ async fn the_guardian_comes_back_with_all_it_keeps() {
     house
         .engine
         .apply(spec(&[Make::new("a"), Make::new("b")]))
-        .await;
+        .await
+        .expect("a guardian");
     assert_eq!(house.view("a").await.failures_in_a_row, 1, "not hired anew");
     assert!(house.view("b").await.drained);
 }

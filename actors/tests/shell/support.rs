@@ -115,6 +115,7 @@ impl Make {
         TargetSpec {
             id: self.id(),
             identity: self.identity.into(),
+            credentials: 0,
             policy: self.policy(),
             price: None,
         }
@@ -200,7 +201,9 @@ impl House {
         let pinger = Pinger::default();
         let engine = {
             let pinger = pinger.clone();
-            Engine::start(spec, arbiters, move || pinger.start().recipient()).await
+            Engine::start(spec, arbiters, move || pinger.start().recipient())
+                .await
+                .expect("a guardian")
         };
         let house = Self {
             router: engine.router(),

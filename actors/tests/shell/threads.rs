@@ -83,7 +83,11 @@ async fn actors_of_a_stuck_thread_move_to_another() {
     let patched = targets
         .clone()
         .map(|it| it.breaker(|it| it.failure_threshold = 4));
-    house.engine.apply(spec(&patched)).await;
+    house
+        .engine
+        .apply(spec(&patched))
+        .await
+        .expect("a guardian");
     eventually("replaced", async || house.guardian().await.replaced == 2).await;
     // The thread still sleeps; b had no mail and moved all the same.
     house.view("b").await;
