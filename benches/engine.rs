@@ -1,16 +1,25 @@
-//! What the engine's pure code costs a request: choosing, granting, settling.
+//! What the engine costs a request: choosing, granting, settling, and a whole pick and settlement through the
+//! router of a worker, with the endpoint actors on a thread of their own.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix::prelude::*;
 use breakerbox_actors::clock;
+use breakerbox_actors::engine::{Arbiters, Engine};
+use breakerbox_actors::id::TargetId;
+use breakerbox_actors::messages::{Pick, Ping};
+use breakerbox_actors::spec::{Spec, TargetSpec};
 use breakerbox_actors::state::choice::{Candidate, Strategy, choose};
-use breakerbox_actors::state::event::{Event, Outcome, ProviderLimits, Tokens};
+use breakerbox_actors::state::estimate::Estimate;
+use breakerbox_actors::state::event::{Event, Outcome, Pong, ProviderLimits, Tokens};
 use breakerbox_actors::state::luck::Luck;
 use breakerbox_actors::state::machine::Machine;
 use breakerbox_actors::state::policy::{
-    BreakerPolicy, BreakerSettings, EndpointPolicy, Limits, ProbePolicy, ProbeSettings, Weight,
+    BreakerPolicy, BreakerSettings, EndpointPolicy, Limits, ProbePolicy, ProbeSettings, Ratio,
+    Weight,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::{SeedableRng, rngs::SmallRng};
@@ -106,5 +115,76 @@ fn settle(bench: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, pick, grant, settle);
+/// Says of every endpoint that it is alive; the engine asks for somebody who does.
+struct Pinger;
+
+impl Actor for Pinger {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ping> for Pinger {
+    type Result = MessageResult<Ping>;
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Pong::Alive {
+            latency: Duration::from_millis(100),
+        })
+    }
+}
+
+fn router(bench: &mut Criterion) {
+    let system = System::new();
+    let model: Arc<str> = "model".into();
+    let target = |name: &str| TargetSpec {
+        id: TargetId::new(name, model.clone()),
+        identity: name.into(),
+        policy: policy(),
+        price: None,
+    };
+    let spec = Spec {
+        targets: vec![target("one"), target("two"), target("three")],
+        fallbacks: Vec::new(),
+        strategy: Strategy::LatencyWeighted,
+        retry_budget: Ratio::ONE,
+        max_waiting: 100,
+    };
+    let (engine, router) = system.block_on(async {
+        let engine = Engine::start(spec, Arbiters::threads(3), || Pinger.start().recipient()).await;
+        let router = engine.router();
+        (engine, router)
+    });
+    let plan = engine
+        .table()
+        .plan("model")
+        .expect("the model is served")
+        .clone();
+    let pick = || Pick {
+        plan: plan.clone(),
+        except: Vec::new(),
+        pin: None,
+        estimate: Estimate::new(400, Some(200)),
+        extra: false,
+    };
+    bench.bench_function("router/pick a lease and settle it", |bench| {
+        bench.iter_custom(|times| {
+            system.block_on(async {
+                let start = clock::now();
+                let mut left = times;
+                while left > 0 {
+                    match router.send(pick()).await {
+                        Ok(Ok(lease)) => {
+                            lease.settle(Outcome::Success, Some(200), ProviderLimits::default());
+                            left -= 1;
+                        }
+                        // The endpoints' thread is behind with its grants; the time counts.
+                        _ => tokio::task::yield_now().await,
+                    }
+                }
+                clock::now() - start
+            })
+        });
+    });
+}
+
+criterion_group!(benches, pick, grant, settle, router);
 criterion_main!(benches);

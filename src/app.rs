@@ -7,7 +7,11 @@ use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Durat
 
 use actix::Actor;
 use actix_rt::Arbiter;
-use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    web::{Data, ServiceConfig},
+};
 use arc_swap::ArcSwap;
 use breakerbox_actors::engine::{Arbiters, Engine};
 use tokio::sync::watch;
@@ -18,9 +22,16 @@ use crate::{
     generation::{Generation, NotReady},
     metrics::{self, Exposition},
     pinger::Pinger,
+    room::Room,
     routes,
     worker::{Closing, Shared, Worker},
 };
+
+/// Adds every path of the data plane to an app whose data holds an
+/// `Rc<`[`Worker`]`>`; for a server of the caller's own.
+pub fn data_plane(config: &mut ServiceConfig) {
+    routes::table(config);
+}
 
 /// How long a connection may stay idle between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -92,14 +103,17 @@ impl Gateway {
             move || Pinger::new(generation).start().recipient()
         };
         let engine = Engine::start(spec, arbiters, pinger).await;
+        metrics::expect(engine.table().models().map(|plan| &plan.model));
         let (closing, watched) = watch::channel(Closing::No);
         let shared = Shared {
             engine,
             generation,
+            room: Room::new(config.server.max_body),
             closing: watched,
         };
         if let Some(exposition) = &exposition {
-            exposition.keep_up(&Arbiter::new());
+            // On the system's own thread, which serves no requests.
+            exposition.keep_up(&Arbiter::current());
         }
         let (admin, admin_server) = serve_admin(&config, &shared, exposition)?;
         let (data, data_server) = serve_data(&config, &shared, tls)?;
@@ -156,6 +170,7 @@ impl Gateway {
         // table always has a site.
         self.shared.generation.store(Arc::new(generation));
         self.shared.engine.apply(spec).await;
+        metrics::expect(self.shared.engine.table().models().map(|plan| &plan.model));
         Ok(diff.changes)
     }
 

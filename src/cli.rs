@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod check;
+mod demo;
 pub mod explain;
 mod log;
 pub mod schema;
@@ -36,17 +37,14 @@ pub struct Cli {
     command: Command,
 }
 
+/// Each says of itself what it does.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the gateway.
+    Demo(demo::Demo),
     Serve(serve::Serve),
-    /// Checks a configuration file and lists everything that is wrong with it.
     Check(check::Check),
-    /// Shows which endpoints would serve a model, and why the others would not.
     Explain(explain::Explain),
-    /// Prints the JSON Schema of the configuration, for editors.
     Schema(schema::Schema),
-    /// Runs a simulated provider, with scripted limits and faults.
     Upstream(upstream::UpstreamArgs),
 }
 
@@ -55,9 +53,18 @@ impl Cli {
     ///
     /// Exit codes: 0 ok, 1 runtime failure, 2 usage, 78 bad configuration.
     pub fn run(self) -> ExitCode {
-        let format = log::install(self.log_format);
+        let level = match self.command {
+            // Its screen tells what goes on; that providers fail is its point.
+            Command::Demo(_) => "error",
+            _ => "info,actix_server=warn",
+        };
+        let format = log::install(self.log_format, level);
         let mut out = io::stdout().lock();
         let done = match self.command {
+            Command::Demo(command) => {
+                drop(out);
+                return ExitCode::from(command.run());
+            }
             Command::Serve(command) => Ok(command.run(format)),
             Command::Check(command) => command.run(&env::var, &mut out),
             Command::Explain(command) => command.run(&env::var, &mut out),

@@ -8,14 +8,15 @@
 //!
 //! [`intake`] reads and checks; the worker's router picks a target;
 //! [`attempt`] sends, judges and settles; [`answer`] builds what the client
-//! sees.
+//! sees, [`refusal`] says why there is no answer.
 
 mod answer;
 mod attempt;
 mod flight;
 pub(crate) mod intake;
+mod refusal;
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc};
 
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 use breakerbox_actors::{
@@ -30,7 +31,7 @@ use rand::RngExt;
 
 use crate::{
     dialect::openai::{Api, request::BadRequest},
-    error::{GatewayError, Reasons, near_names},
+    error::{GatewayError, near_names},
     generation::Generation,
     metrics::ApiMetrics,
     upstream::{self, Lines},
@@ -38,7 +39,7 @@ use crate::{
 };
 use answer::Story;
 use attempt::Tried;
-use flight::{Blame, Failed};
+use flight::Failed;
 use intake::Intake;
 
 /// Serves one request.
@@ -67,7 +68,7 @@ async fn accept(
     story: &mut Story,
 ) -> Result<HttpResponse, GatewayError> {
     let generation = worker.generation();
-    let intake = intake::take_in(&generation, api, request, payload).await?;
+    let intake = intake::take_in(&generation, api, request, payload, &worker.shared.room).await?;
     let table = worker.shared.engine.table();
     let Some(plan) = table.plan(&intake.peek.model) else {
         return Err(not_found(&generation, &table, request, &intake.peek.model));
@@ -122,6 +123,9 @@ impl Exchange<'_> {
             let lease = match self.lease(&tried, story.attempts > 0).await? {
                 Ok(lease) => lease,
                 Err(refusal) => {
+                    if let Some(out) = refusal::all_out(&self.plan) {
+                        return Err(refusal::give_up(&self.plan, &failures, Some(&out)));
+                    }
                     let again = refusal.kind == UnavailableKind::Tried
                         && failures.last().is_some_and(Failed::may_repeat)
                         && self.back_off(rounds).await;
@@ -131,7 +135,7 @@ impl Exchange<'_> {
                         tried.clear();
                         continue;
                     }
-                    return Err(self.give_up(&failures, Some(&refusal)));
+                    return Err(refusal::give_up(&self.plan, &failures, Some(&refusal)));
                 }
             };
             if let Some(last) = failures.last() {
@@ -144,7 +148,7 @@ impl Exchange<'_> {
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
                 Tried::OutOfTime => {
                     return Err(GatewayError::UpstreamTimeout {
-                        attempts: reasons(&failures),
+                        attempts: refusal::reasons(&failures),
                     });
                 }
                 Tried::Failed(failed) => {
@@ -158,7 +162,11 @@ impl Exchange<'_> {
                 }
             }
             if story.attempts >= routing.max_attempts || clock::now() >= self.intake.deadline {
-                return Err(self.give_up(&failures, None));
+                return Err(refusal::give_up(
+                    &self.plan,
+                    &failures,
+                    refusal::all_out(&self.plan).as_ref(),
+                ));
             }
         }
     }
@@ -235,79 +243,4 @@ impl Exchange<'_> {
         tokio::time::sleep(wait).await;
         true
     }
-
-    /// Says why there is no answer: the last failure, or why nobody could be
-    /// asked any more.
-    fn give_up(&self, failures: &[Failed], refusal: Option<&Unavailable>) -> GatewayError {
-        let model = || self.plan.model.to_string();
-        let nobody = refusal.filter(|it| {
-            failures.is_empty()
-                || matches!(it.kind, UnavailableKind::Out | UnavailableKind::RateLimited)
-        });
-        if let Some(refusal) = nobody
-            && !(failures.iter().any(|it| it.blame == Blame::Key) && all_keys(refusal))
-        {
-            let retry_after = wait(refusal, clock::now());
-            let reasons = excluded(refusal, failures);
-            return match refusal.kind {
-                UnavailableKind::RateLimited => GatewayError::RateLimited {
-                    model: model(),
-                    retry_after,
-                    reasons,
-                },
-                UnavailableKind::QueueFull => GatewayError::Overloaded { retry_after },
-                _ => GatewayError::NoEndpoint {
-                    model: model(),
-                    retry_after,
-                    reasons,
-                },
-            };
-        }
-        let attempts = reasons(failures);
-        match failures.last().map(|it| it.blame) {
-            Some(Blame::Key) => GatewayError::UpstreamAuth { attempts },
-            Some(Blame::Slowness) => GatewayError::UpstreamTimeout { attempts },
-            Some(Blame::RateLimit(until)) => GatewayError::RateLimited {
-                model: model(),
-                retry_after: until.unwrap_or(crate::error::MAX_RETRY_AFTER),
-                reasons: attempts,
-            },
-            Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
-        }
-    }
-}
-
-/// Whether a refusal is only about keys that upstreams rejected.
-fn all_keys(refusal: &Unavailable) -> bool {
-    use breakerbox_actors::error::Why;
-    let mut reasons = refusal.exclusions.iter().map(|it| it.why);
-    reasons.all(|why| matches!(why, Why::KeyRejected | Why::Tried | Why::NotPinned))
-}
-
-/// How long until somebody may be back, as far as anyone knows: 1 s if nobody does.
-fn wait(refusal: &Unavailable, now: Instant) -> std::time::Duration {
-    let until = refusal.until();
-    until.map_or(std::time::Duration::from_secs(1), |at| {
-        at.saturating_duration_since(now)
-    })
-}
-
-fn reasons(failures: &[Failed]) -> Reasons {
-    let failures = failures.iter();
-    failures
-        .map(|it| (it.target.endpoint().clone(), it.label))
-        .collect()
-}
-
-/// Each endpoint with why it is out; one that was tried, with how it failed.
-fn excluded(refusal: &Unavailable, failures: &[Failed]) -> Reasons {
-    let reason = |it: &breakerbox_actors::error::Exclusion| {
-        let failed = failures
-            .iter()
-            .rev()
-            .find(|failed| failed.target == it.target);
-        let label = failed.map_or(it.why.label(), |failed| failed.label);
-        (it.target.endpoint().clone(), label)
-    };
-    refusal.exclusions.iter().map(reason).collect()
 }

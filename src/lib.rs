@@ -8,6 +8,7 @@ pub mod error;
 pub mod generation;
 pub mod metrics;
 pub mod relay;
+pub mod room;
 pub mod simulator;
 pub mod upstream;
 pub mod wall;

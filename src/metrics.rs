@@ -10,4 +10,5 @@ mod handles;
 pub use catalogue::catalogue;
 pub(crate) use exposition::reloaded;
 pub use exposition::{Exposition, NotInstalled, lag_of};
+pub(crate) use handles::expect;
 pub use handles::{ApiMetrics, InFlight, SiteMetrics};

@@ -1,11 +1,11 @@
 //! A simulated LLM provider: an HTTP server that answers as OpenAI does, and fails as its script says.
 //!
 //! The demo, the tests, the benchmarks and `breakerbox upstream` use it. It speaks HTTP/1.1 by hand
-//! ([`wire`]), because faults are a matter of bytes: a web framework neither resets a connection nor
+//! (`wire`), because faults are a matter of bytes: a web framework neither resets a connection nor
 //! announces a wrong length.
 //!
-//! A request goes through [`connection`]: faults first, then what a provider would check (key, request,
-//! limits), then the error shares; [`openai`] makes the answer and [`delivery`] sends it at its pace.
+//! A request goes through `connection`: faults first, then what a provider would check (key, request,
+//! limits), then the error shares; `openai` makes the answer and `delivery` sends it at its pace.
 
 use std::io;
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ use crate::{
     dialect::openai::Api,
     generation::Generation,
     metrics::ApiMetrics,
+    room::Room,
     upstream::{Client, KeepAlive},
 };
 
@@ -32,6 +33,8 @@ pub struct Shared {
     pub engine: Engine,
     /// The configuration in force.
     pub generation: Arc<ArcSwap<Generation>>,
+    /// Room for request bodies.
+    pub room: Room,
     /// How far the gateway is with going down.
     pub closing: watch::Receiver<Closing>,
 }

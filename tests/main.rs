@@ -1,6 +1,18 @@
 //! The whole gateway over loopback, one file per promise.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod surface;
+#[cfg(test)]
+mod upstream;

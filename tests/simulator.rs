@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use breakerbox::simulator::{
-    Api, ErrorShare, Fault, Latency, Limits, Running, Script, Simulator, StartError, Timed, Tokens,
+    Api, ErrorShare, Fault, Latency, Running, Script, Simulator, StartError, Timed,
 };
 use serde_json::{Value, json};
 
 use crate::support::chat::{self, CHAT, ask, ask_stream};
 use crate::support::client::{Answer, Client, Ending, get, post};
 use crate::support::ports::ANY;
-use crate::support::wait::{DEADLINE, HeldClock, eventually};
+use crate::support::wait::{DEADLINE, eventually};
 
 mod faults;
+mod pace;
 mod shapes;
 
 fn start(script: Script) -> Running {
@@ -61,24 +62,8 @@ async fn one_connection_serves_many_requests_also_pipelined() {
 }
 
 #[tokio::test]
-async fn length_and_pace_follow_the_script() {
-    let running = start(Script {
-        latency: Latency::Fixed(Duration::from_millis(60)),
-        tokens_per_second: Some(100.0),
-        tokens: Tokens { min: 11, max: 11 },
-        ..Script::default()
-    });
-    let mut client = Client::connect(running.addr()).await;
-    let start = breakerbox_actors::clock::now();
-    client.post(CHAT, &ask_stream("m", "hello")).await;
-    client.head().await;
-    let (events, _) = client.events().await;
-    // The role, eleven tokens, the reason, [DONE].
-    assert_eq!(events.len(), 14);
-    assert!(events[0].at - start >= Duration::from_millis(60));
-    // Ten tokens follow the first, 10 ms apart.
-    assert!(events[11].at - start >= Duration::from_millis(160));
-    assert!(events[11].at - events[1].at >= Duration::from_millis(80));
+async fn a_request_may_ask_for_less() {
+    let running = start(Script::default());
     let mut short = ask("m", "hello");
     short["max_tokens"] = json!(3);
     let body = post(running.addr(), CHAT, &short).await.json();
@@ -116,77 +101,6 @@ async fn keys_and_models_are_checked() {
     let stats = running.stats();
     assert_eq!((stats.keys[""], stats.keys["right"]), (2, 5));
     assert_eq!((stats.paths[CHAT], stats.answered(404)), (1, 2));
-}
-
-#[tokio::test]
-async fn limits_refuse_and_say_when() {
-    let running = start(Script {
-        limits: Limits {
-            rpm: Some(2),
-            window: Duration::from_millis(300),
-            ..Limits::default()
-        },
-        ..Script::default()
-    });
-    let ask_once = async || post(running.addr(), CHAT, &ask("m", "hello")).await;
-    let start = breakerbox_actors::clock::now();
-    let first = ask_once().await;
-    assert_eq!(first.head.header("x-ratelimit-limit-requests"), Some("2"));
-    assert_eq!(
-        first.head.header("x-ratelimit-remaining-requests"),
-        Some("1")
-    );
-    assert!(first.head.header("x-ratelimit-limit-tokens").is_none());
-    ask_once().await;
-    let refused = ask_once().await;
-    assert_eq!(refused.status(), 429);
-    assert_eq!(chat::error_code(&refused), "rate_limit_exceeded");
-    assert_eq!(refused.json()["error"]["type"], "requests");
-    assert_eq!(refused.head.header("retry-after"), Some("1"));
-    let wait: u64 = refused
-        .head
-        .header("retry-after-ms")
-        .expect("a wait")
-        .parse()
-        .expect("a number");
-    assert!(wait <= 300);
-    // Another model has a window of its own; a list of models has none.
-    assert_eq!(
-        post(running.addr(), CHAT, &ask("other", "")).await.status(),
-        200
-    );
-    assert_eq!(get(running.addr(), "/v1/models").await.status(), 200);
-    while ask_once().await.status() != 200 {}
-    assert!(breakerbox_actors::clock::now() - start >= Duration::from_millis(300));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_paused_clock_runs_a_minute_in_no_time() {
-    let _held = HeldClock::new();
-    let script = Script {
-        limits: Limits {
-            tpm: Some(100),
-            ..Limits::default()
-        },
-        tokens: Tokens { min: 50, max: 50 },
-        ..Script::default()
-    };
-    let running = Simulator::start_here(script, ANY).expect("a provider");
-    let mut client = Client::connect(running.addr()).await;
-    let mut statuses = Vec::new();
-    for pause in [0, 1, 60] {
-        tokio::time::advance(Duration::from_secs(pause)).await;
-        client.post(CHAT, &ask("m", "hello")).await;
-        let answer = client.answer().await;
-        statuses.push((
-            answer.status(),
-            answer.head.header("retry-after").map(str::to_owned),
-        ));
-    }
-    let refused = (429, Some("59".to_owned()));
-    assert_eq!(statuses, [(200, None), refused, (200, None)]);
-    running.stop();
-    assert_ne!(client.end().await, Ending::Whole);
 }
 
 #[tokio::test]
@@ -342,4 +256,23 @@ async fn what_is_not_understood_is_refused() {
     let mut client = Client::connect(running.addr()).await;
     client.send("NO HTTP\r\n\r\n").await;
     assert_ne!(client.end().await, Ending::Whole);
+}
+
+#[tokio::test]
+async fn a_thousand_waiting_clients_leave_nothing_behind() {
+    let running = start(Script {
+        latency: Latency::Fixed(Duration::from_secs(3_600)),
+        ..Script::default()
+    });
+    let mut clients = Vec::new();
+    for _ in 0..1_000 {
+        let mut client = Client::connect(running.addr()).await;
+        client.post(CHAT, &ask_stream("m", "hello")).await;
+        clients.push(client);
+    }
+    eventually(DEADLINE, || running.look(|stats| stats.in_flight) == 1_000).await;
+    drop(clients);
+    eventually(DEADLINE, || running.look(|stats| stats.open) == 0).await;
+    let stats = running.stats();
+    assert_eq!((stats.in_flight, stats.abandoned), (0, 1_000));
 }

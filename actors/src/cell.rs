@@ -54,6 +54,11 @@ impl Seen {
         (self.word & CREDITS_MASK) as u32
     }
 
+    /// Whether this is a half-open circuit's grant and its one credit is gone.
+    fn trial_is_taken(self) -> bool {
+        self.word & TRIAL != 0 && self.credits() == 0
+    }
+
     pub(crate) fn last_resort(self) -> u32 {
         ((self.word & LAST_RESORT_MASK) >> 32) as u32
     }
@@ -265,6 +270,9 @@ impl Cell {
         let published = (self.face.load(Ordering::Relaxed) >> 8) as u8;
         if let Some(why) = published.checked_sub(1).and_then(Why::from_code) {
             (why, self.until())
+        } else if self.look().trial_is_taken() {
+            // The actor has yet to see it, and will say no more than this.
+            (Why::TrialUnderWay, None)
         } else if self.in_flight() >= self.max_in_flight.load(Ordering::Relaxed) {
             (Why::InFlight, None)
         } else if self.credits() > 0 && self.tokens_left() < estimate {

@@ -15,6 +15,7 @@ use crate::{
     books::Books,
     chance::luck,
     clock,
+    doubt::Doubt,
     messages::{
         Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged,
     },
@@ -34,10 +35,11 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// Tells all who listen of the status of `target`; nobody listening is
     /// fine, and the slow lose the oldest news.
-    pub(crate) fn tell(&self, target: &Target, status: Status) {
+    pub(crate) fn tell(&self, target: &Target, status: Status, in_doubt: bool) {
         let _ = self.news.send(StatusChanged {
             target: target.id.clone(),
             status,
+            in_doubt,
         });
     }
 }
@@ -52,6 +54,7 @@ pub struct Endpoint {
     around: Surroundings,
     metrics: EndpointMetrics,
     status: Status,
+    doubt: Doubt,
     alarm: Alarm,
     /// What the machine is told as the next life begins.
     begin: Event,
@@ -76,6 +79,7 @@ impl Endpoint {
             mail,
             books,
             around,
+            doubt: Doubt::default(),
             alarm: Alarm::default(),
             begin: if replacement {
                 Event::Restarted
@@ -122,13 +126,15 @@ impl Endpoint {
         saved.clone_from(&self.books);
         // Under the lock too, or the series of a target that was just removed
         // would come back.
-        self.metrics.show(&self.books.machine.view(now));
+        let view = self.books.machine.view(now);
+        self.metrics.show(&view);
         drop(saved);
         tell(&self.target, &self.books.machine, changes, now);
         let status = self.target.status();
-        if status != self.status {
+        let in_doubt = self.doubt.arises(view.failures_in_a_row, now);
+        if status != self.status || in_doubt {
             self.status = status;
-            self.around.tell(&self.target, status);
+            self.around.tell(&self.target, status, in_doubt);
         }
         true
     }

@@ -30,4 +30,5 @@ mod books;
 mod cell;
 #[cfg(not(feature = "chaos"))]
 mod chance;
+mod doubt;
 mod outbox;

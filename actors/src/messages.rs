@@ -104,13 +104,16 @@ pub struct Drain(pub bool);
 #[rtype(result = "()")]
 pub(crate) struct Retire;
 
-/// News: a target's status or breaker changed.
+/// News: a target's status changed, or is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChanged {
     /// The target concerned.
     pub target: TargetId,
     /// Its status from now on.
     pub status: Status,
+    /// Whether requests fail while its circuit is still closed. Told once a
+    /// second at the most.
+    pub in_doubt: bool,
 }
 
 /// Asks an actor how it is; `S` is what that kind of actor answers.

@@ -1,6 +1,10 @@
 //! The actor that pings endpoints, so that a broken one recovers without a
 //! customer trying it first.
 //!
+//! It also settles doubts: an endpoint whose requests begin to fail hardly gets
+//! any more of them, so its breaker would count for a long time. Pings in quick
+//! succession tell at once.
+//!
 //! The schedule is pure ([`Schedule`]); how a ping is sent is the gateway's
 //! affair: it hands in a *pinger*, an actor that answers [`Ping`] with what it
 //! found. One timer, re-armed; no interval that bursts.
@@ -8,6 +12,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use actix::prelude::*;
@@ -23,6 +28,10 @@ use crate::{
     target::Target,
 };
 
+/// Time between two pings of an endpoint in doubt: with the usual thresholds
+/// one that is gone is out within a quarter of a second.
+const QUICK: Duration = Duration::from_millis(50);
+
 /// The prober. See the [module](self).
 #[derive(Debug)]
 pub struct Prober {
@@ -30,6 +39,8 @@ pub struct Prober {
     watched: BTreeMap<TargetId, (Arc<Target>, ProbePolicy)>,
     schedule: Schedule<TargetId>,
     under_way: BTreeSet<TargetId>,
+    /// Failed pings that still count as quick ones, by target in doubt.
+    doubts: BTreeMap<TargetId, u32>,
     alarm: Alarm,
     metrics: ProberMetrics,
 }
@@ -71,6 +82,7 @@ impl Prober {
             watched: BTreeMap::new(),
             schedule: Schedule::new(),
             under_way: BTreeSet::new(),
+            doubts: BTreeMap::new(),
             alarm: Alarm::default(),
             metrics: ProberMetrics::new(),
         }
@@ -125,6 +137,7 @@ impl Prober {
     fn forget(&mut self, id: &TargetId) {
         self.schedule.remove(id);
         self.under_way.remove(id);
+        self.doubts.remove(id);
     }
 
     /// Schedules the next ping: the one under way has come to its end.
@@ -133,8 +146,15 @@ impl Prober {
         self.schedule.answered(id, clock::now(), luck());
     }
 
-    fn heard(&mut self, target: &Target, pong: Pong, took: std::time::Duration) {
+    fn heard(&mut self, target: &Target, pong: Pong, took: Duration) {
         self.metrics.pinged(&target.id, pong, took);
+        match (pong, self.doubts.get_mut(&target.id)) {
+            (Pong::Failed | Pong::KeyRejected, Some(left @ 1..)) => {
+                *left -= 1;
+                self.schedule.hurry(&target.id, clock::now() + QUICK);
+            }
+            _ => drop(self.doubts.remove(&target.id)),
+        }
         target.post(Heard(pong));
     }
 }
@@ -217,9 +237,20 @@ impl Handler<Changed> for Prober {
 
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
         let Changed(news) = changed;
+        let now = clock::now();
         let out = is_out(news.status);
-        self.schedule
-            .set_open(&news.target, out, clock::now(), luck());
+        self.schedule.set_open(&news.target, out, now, luck());
+        if out {
+            self.doubts.remove(&news.target);
+        } else if news.in_doubt
+            && let Some((_, policy)) = self.watched.get(&news.target)
+        {
+            // Beside the threshold one more: what was served since the last
+            // ping outvotes the first.
+            let quick = policy.unhealthy_threshold.get();
+            self.doubts.insert(news.target.clone(), quick);
+            self.schedule.hurry(&news.target, now);
+        }
         self.run(ctx);
     }
 }

@@ -18,8 +18,9 @@ use crate::{
     books::Books,
     cell::Cell,
     endpoint::Endpoint,
+    error::Why,
     id::TargetId,
-    messages::{Replenish, Reports},
+    messages::{EndpointSeen, Observe, Replenish, Reports},
     state::{health::Status, machine::Machine},
     supervise::Bond,
 };
@@ -106,6 +107,12 @@ impl Target {
         self.cell.status()
     }
 
+    /// Returns why it takes no request, and until when if anyone knows, as last
+    /// published.
+    pub fn refusal(&self) -> (Why, Option<Instant>) {
+        self.cell.refusal(0)
+    }
+
     /// Returns how many requests are under way.
     pub fn in_flight(&self) -> u32 {
         self.cell.in_flight()
@@ -115,6 +122,12 @@ impl Target {
     pub(crate) fn mail_depth(&self) -> u64 {
         let office = self.office.read();
         office.as_ref().map_or(0, |office| office.mail.depth())
+    }
+
+    /// Asks the actor how it is; `None` while there is none to answer.
+    pub async fn observe(&self) -> Option<EndpointSeen> {
+        let office = self.office()?;
+        office.addr.send(Observe::default()).await.ok()
     }
 
     pub(crate) fn office(&self) -> Option<Office> {

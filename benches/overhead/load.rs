@@ -147,7 +147,8 @@ pub(crate) async fn held(aim: &Aim, count: usize) -> Fallible<Vec<Connection>> {
             });
         }
         while let Some(opened) = batch.join_next().await {
-            all.push(opened??);
+            let open = all.len();
+            all.push(opened?.map_err(|why| format!("after {open}: {why}"))?);
         }
     }
     Ok(all)

@@ -33,23 +33,29 @@ struct Plan {
     rounds: usize,
     lasting: Duration,
     streams: usize,
+    /// At memory, half a second apart.
+    looks: usize,
 }
 
 impl Plan {
     fn new(quick: bool) -> Self {
-        let (rounds, millis, streams) = if quick {
-            (2, 400, 500)
+        let (rounds, millis, streams, looks) = if quick {
+            (2, 400, 500, 4)
         } else {
-            (6, 1000, 10_000)
+            (6, 1000, 10_000, 24)
         };
         Self {
             quick,
             rounds,
             lasting: Duration::from_millis(millis),
             streams,
+            looks,
         }
     }
 }
+
+/// What the ways are called, in the order of [`Ways`].
+const WAYS: [&str; 3] = ["direct", "nginx", "breakerbox"];
 
 /// The three ways a request can go.
 struct Ways {
@@ -173,16 +179,14 @@ async fn measure(cores: Cores, program: PathBuf, plan: &Plan) -> Fallible<()> {
     let hold = ways(streams_to, nginx.streams, post("bench-stream", &hold));
 
     let mut rows = Vec::new();
-    let mut growth = memory::Growth::new(gateway_pid, nginx_pid);
     for connections in [1, 8, 64] {
         let rounds = rounds(&chat, plan, Load::Requests, connections).await?;
         rows.extend(report::request_rows(&rounds, connections));
-        growth.seen(&rounds);
     }
     let rounds = rounds(&streams, plan, Load::Streams, 64).await?;
     rows.extend(report::stream_rows(&rounds));
     rows.push(memory::idle_row(idle.0, idle.1));
-    rows.push(growth.row());
+    rows.push(memory::growth(&chat, plan.looks, !plan.quick).await?);
     let (row, note) = memory::open_streams(&hold, plan.streams, plan.quick).await?;
     rows.push(row);
 
@@ -218,10 +222,11 @@ async fn rounds(ways: &Ways, plan: &Plan, load: Load, connections: usize) -> Fal
                 1 => (&ways.nginx, Some(ways.nginx_pid)),
                 _ => (&ways.gateway, Some(ways.gateway_pid)),
             };
-            let round = match load {
-                Load::Requests => load::requests(aim, connections, lasting, pid).await?,
-                Load::Streams => load::streams(aim, connections, lasting, pid).await?,
+            let measured = match load {
+                Load::Requests => load::requests(aim, connections, lasting, pid).await,
+                Load::Streams => load::streams(aim, connections, lasting, pid).await,
             };
+            let round = measured.map_err(|why| format!("{}, c={connections}: {why}", WAYS[way]))?;
             match way {
                 _ if warm_up => {}
                 0 => all.direct.push(round),

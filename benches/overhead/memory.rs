@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::report::{Goal, Rounds, Row};
-use crate::{Fallible, Ways, load, machine};
+use crate::report::{Goal, Row};
+use crate::{Fallible, WAYS, Ways, load, machine};
 
 const MIB: f64 = 1024.0 * 1024.0;
+/// Between two looks at memory.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Resident memory after start, before any load.
 pub(crate) fn idle_row(nginx: u64, gateway: u64) -> Row {
@@ -30,52 +32,26 @@ fn row(measure: String, nginx: f64, gateway: f64, most: Option<f64>) -> Row {
     }
 }
 
-/// Whether memory grows with the requests served: looks after each load and compares the last look with the first.
-pub(crate) struct Growth {
-    gateway_pid: u32,
-    nginx_pid: u32,
-    looks: Vec<(u64, u64)>,
-    requests: u64,
-}
-
-impl Growth {
-    pub(crate) fn new(gateway_pid: u32, nginx_pid: u32) -> Self {
-        Self {
-            gateway_pid,
-            nginx_pid,
-            looks: Vec::new(),
-            requests: 0,
+/// Whether memory grows with the requests served: the highest look of the second half of `looks` less that of the first.
+/// Highest, because histograms are emptied every few seconds; all loads ran before, so buffers are paid for.
+pub(crate) async fn growth(ways: &Ways, looks: usize, goal: bool) -> Fallible<Row> {
+    let mut grown = [0.0; 2];
+    let mut requests = 0;
+    for (slot, aim, pid) in [
+        (0, &ways.nginx, ways.nginx_pid),
+        (1, &ways.gateway, ways.gateway_pid),
+    ] {
+        let mut highest = [0; 2];
+        requests = 0;
+        for look in 0..looks {
+            requests += load::requests(aim, 64, SETTLE, None).await?.done;
+            let half = &mut highest[usize::from(look >= looks / 2)];
+            *half = machine::resident(pid).max(*half);
         }
+        grown[slot] = (highest[1] as f64 - highest[0] as f64) / MIB;
     }
-
-    /// Looks once more, after `rounds`.
-    pub(crate) fn seen(&mut self, rounds: &Rounds) {
-        // The first look is the base: what was served before it has already paid for buffers and connections.
-        if !self.looks.is_empty() {
-            self.requests += rounds.gateway.iter().map(|round| round.done).sum::<u64>();
-        }
-        self.looks.push((
-            machine::resident(self.nginx_pid),
-            machine::resident(self.gateway_pid),
-        ));
-    }
-
-    pub(crate) fn row(&self) -> Row {
-        let grown = |of: fn(&(u64, u64)) -> u64| {
-            let (first, last) = (
-                self.looks.first().map_or(0, of),
-                self.looks.last().map_or(0, of),
-            );
-            (last as f64 - first as f64) / MIB
-        };
-        let measure = format!("memory grown over {} requests", self.requests);
-        row(
-            measure,
-            grown(|look| look.0),
-            grown(|look| look.1),
-            Some(4.0),
-        )
-    }
+    let measure = format!("memory grown, {requests} requests");
+    Ok(row(measure, grown[0], grown[1], goal.then_some(4.0)))
 }
 
 /// Memory with many streams open and silent, and a note where the machine does not allow as many as asked.
@@ -96,14 +72,16 @@ pub(crate) async fn open_streams(
         String::new()
     };
     let mut measured = [0.0; 2];
-    for (slot, (aim, pid)) in measured.iter_mut().zip([
-        (&ways.nginx, ways.nginx_pid),
-        (&ways.gateway, ways.gateway_pid),
-    ]) {
-        let open = load::held(aim, count).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        *slot = machine::resident(pid) as f64 / MIB;
+    for (slot, name, aim, pid) in [
+        (0, WAYS[1], &ways.nginx, ways.nginx_pid),
+        (1, WAYS[2], &ways.gateway, ways.gateway_pid),
+    ] {
+        let open = load::held(aim, count).await;
+        let open = open.map_err(|why| format!("{name}, {count} open streams: {why}"))?;
+        tokio::time::sleep(SETTLE).await;
+        measured[slot] = machine::resident(pid) as f64 / MIB;
         drop(open);
+        tokio::time::sleep(SETTLE).await;
     }
     let most = (!quick).then_some(300.0 * count as f64 / 10_000.0);
     Ok((

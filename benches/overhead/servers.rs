@@ -16,6 +16,10 @@ use crate::machine::{self, Cores};
 /// What the upstream answers to every chat request: about 700 bytes.
 pub(crate) const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1760000000,"model":"bench-chat","choices":[{"index":0,"message":{"role":"assistant","content":"A circuit breaker watches the calls to a dependency. While they succeed it is closed and lets them through; after enough failures it opens and refuses at once, which spares both sides the wait. After a pause it lets a trial pass: a success closes it again, another failure keeps it open. The caller meanwhile uses something else.","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":60,"completion_tokens":68,"total_tokens":128},"system_fingerprint":"fp_bench","service_tier":"default"}"#;
 
+/// Sockets one nginx worker may have: two for each of 10,000 streams, and the sixteenth below which it starts to close
+/// those that have not sent their request yet.
+const CONNECTIONS: usize = 24_000;
+
 /// The key that the gateway asks of its clients.
 pub(crate) const CLIENT_KEY: &str = "bench-client-key";
 
@@ -137,7 +141,7 @@ fn nginx(core: usize, folder: &Path, servers: &str) -> Fallible<Server> {
     let files = machine::open_files();
     let config = format!(
         "daemon off; worker_processes 1; pid {here}/pid; error_log {here}/error.log warn; worker_rlimit_nofile {files};\n\
-         events {{ worker_connections {files}; }}\n\
+         events {{ worker_connections {CONNECTIONS}; }}\n\
          http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; tcp_nodelay on;\n\
          client_body_temp_path {here}/body; proxy_temp_path {here}/proxied; fastcgi_temp_path {here}/fastcgi;\n\
          uwsgi_temp_path {here}/uwsgi; scgi_temp_path {here}/scgi;\n{servers}\n}}\n"

@@ -17,8 +17,8 @@ pub enum LogFormat {
 }
 
 /// Installs the process's log output; `RUST_LOG` says what is logged
-/// (default `info`), `NO_COLOR` takes the colour away.
-pub(super) fn install(format: Option<LogFormat>) -> LogFormat {
+/// (`level` if unset), `NO_COLOR` takes the colour away.
+pub(super) fn install(format: Option<LogFormat>, level: &str) -> LogFormat {
     let terminal = io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal {
         LogFormat::Text
@@ -26,7 +26,7 @@ pub(super) fn install(format: Option<LogFormat>) -> LogFormat {
         LogFormat::Json
     });
     let filter = env::var("RUST_LOG").filter(|it| !it.is_empty());
-    let filter = EnvFilter::new(filter.as_deref().unwrap_or("info,actix_server=warn"));
+    let filter = EnvFilter::new(filter.as_deref().unwrap_or(level));
     let colour = terminal && env::var("NO_COLOR").is_none_or(|it| it.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

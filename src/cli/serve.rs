@@ -25,14 +25,14 @@ use crate::{
 pub(super) struct Serve {
     /// The configuration file. Without one, endpoints come from the well-known
     /// key variables that are set (OPENAI_API_KEY, DEEPSEEK_API_KEY, …).
-    #[arg(long, short)]
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Serve {
     /// Runs until a signal ends it; returns the exit code.
     pub(super) fn run(self, format: LogFormat) -> u8 {
-        let config = match self.read() {
+        let config = match self.read(format) {
             Ok(config) => config,
             Err(problems) => {
                 say(&problems);
@@ -65,7 +65,7 @@ impl Serve {
         summarize(&gateway, &summary, self.config.as_deref(), format);
         loop {
             match signals.next().await {
-                Asked::Reload => self.reload(&gateway).await,
+                Asked::Reload => self.reload(&gateway, format).await,
                 Asked::End(name) => {
                     tracing::info!(
                         signal = name,
@@ -85,20 +85,25 @@ impl Serve {
         }
     }
 
-    fn read(&self) -> Result<Config, String> {
+    fn read(&self, format: LogFormat) -> Result<Config, String> {
         match &self.config {
             Some(path) => config::load(path, &env::var).map_err(|problems| problems.to_string()),
             None => {
                 let (config, said) =
                     config::from_environment(&env::var).map_err(|problems| problems.to_string())?;
-                said.iter().for_each(|line| say(line));
+                for line in said {
+                    match format {
+                        LogFormat::Text => say(&line),
+                        LogFormat::Json => tracing::info!("{line}"),
+                    }
+                }
                 Ok(config)
             }
         }
     }
 
-    async fn reload(&self, gateway: &Gateway) {
-        let config = match self.read() {
+    async fn reload(&self, gateway: &Gateway, format: LogFormat) {
+        let config = match self.read(format) {
             Ok(config) => config,
             Err(problems) => {
                 gateway.refuse_reload();

@@ -55,6 +55,9 @@ pub struct UpstreamArgs {
     /// Timed fault, as 10s..25s=refuse, 5s..=status:503 or ..=stall:3; may be repeated
     #[arg(long = "fault", value_name = "FROM..UNTIL=FAULT", value_parser = timed)]
     pub faults: Vec<Timed>,
+    /// Start the times of the faults over whenever this has passed
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub cycle: Option<Duration>,
 }
 
 /// Why the simulated provider did not run.
@@ -116,6 +119,7 @@ impl UpstreamArgs {
             script.tokens = tokens;
         }
         script.tokens_per_second = self.tokens_per_second.or(script.tokens_per_second);
+        script.cycle = self.cycle.or(script.cycle);
         script.limits.rpm = self.rpm.or(script.limits.rpm);
         script.limits.tpm = self.tpm.or(script.limits.tpm);
         script.checked()

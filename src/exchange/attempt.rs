@@ -1,6 +1,6 @@
 //! One attempt: send to one target, judge, settle, hand over.
 
-use actix_web::{HttpResponse, http::Method};
+use actix_web::{HttpResponse, http::Method, web::Bytes};
 use breakerbox_actors::{
     clock,
     lease::Lease,
@@ -58,8 +58,8 @@ impl Exchange<'_> {
         story.waited(began);
         let answer = match sent {
             Ok(answer) => answer,
-            Err(SendError::Deadline) => return flight.run_out(),
-            Err(error) => return flight.fail(error.label(), error.outcome()),
+            Err(SendError::Deadline) => return out_of_time(flight),
+            Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         let now = wall::now();
         flight.learn(limits::read(&answer.headers, now));
@@ -74,7 +74,7 @@ impl Exchange<'_> {
             now,
         });
         match verdict {
-            Verdict::Elsewhere(outcome) => flight.fail("malformed", outcome),
+            Verdict::Elsewhere(outcome) => Tried::Failed(flight.fail("malformed", outcome)),
             _ if self.intake.peek.stream => self.stream(flight, answer, story).await,
             _ => self.whole(flight, answer, story).await,
         }
@@ -114,39 +114,45 @@ impl Exchange<'_> {
         let Answer {
             status,
             headers,
-            body,
+            mut body,
             ..
         } = answer;
-        let framing = body.framing();
-        let mut words = None;
+        let mut start = Bytes::new();
         if wants_body(status) {
             let began = clock::now();
-            let read =
-                tokio::time::timeout_at(self.intake.deadline.into(), body.collect(MAX_ERROR_BODY));
-            let read = read.await;
+            let reading = body.peek(MAX_ERROR_BODY);
+            let read = tokio::time::timeout_at(self.intake.deadline.into(), reading).await;
             story.waited(began);
-            words = match read {
-                Ok(Ok(body)) => Some(body),
-                Ok(Err(BodyError::Deadline)) | Err(_) => return flight.run_out(),
-                Ok(Err(_)) => None,
-            };
+            match read {
+                Ok(read) => start = read,
+                Err(_) => return out_of_time(flight),
+            }
         }
         let verdict = judge(&Evidence {
             status,
             headers: &headers,
-            framing,
-            body: words.as_deref().unwrap_or_default(),
+            framing: body.framing(),
+            body: &start,
             now: wall::now(),
         });
-        match (verdict, words) {
-            (Verdict::Elsewhere(outcome), _) => flight.fail(outcome.label(), outcome),
-            // Cut off in the middle of saying why: not an answer to pass on.
-            (_, None) => flight.fail("truncated", Outcome::Failure(FailureKind::Truncated)),
-            (_, Some(body)) => {
-                flight.settle(Outcome::ClientFault, None);
-                Tried::Answered(story.tell(status, &headers).body(body))
-            }
+        if let Verdict::Elsewhere(outcome) = verdict {
+            return Tried::Failed(flight.fail(outcome.label(), outcome));
         }
+        match body.failure() {
+            Some(BodyError::Deadline) => return out_of_time(flight),
+            // Cut off in the middle of saying why: not an answer to pass on.
+            Some(error) => {
+                let (label, outcome) = (error.label(), error.outcome());
+                return Tried::Failed(flight.fail(label, outcome));
+            }
+            None => flight.settle(Outcome::ClientFault, None),
+        }
+        let mut response = story.tell(status, &headers);
+        Tried::Answered(match body.whole() {
+            Some(whole) => response.body(whole),
+            // A long one, such as a 422 that repeats the prompt.
+            None => response.streaming(body),
+        })
     }
 
     /// Handles a whole answer: nothing is passed on before it has proved good.
@@ -162,8 +168,8 @@ impl Exchange<'_> {
         story.waited(began);
         let body = match collected {
             Ok(body) => body,
-            Err(BodyError::Deadline) => return flight.run_out(),
-            Err(error) => return flight.fail(error.label(), error.outcome()),
+            Err(BodyError::Deadline) => return out_of_time(flight),
+            Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         match response::judge(self.intake.peek.api, &body) {
             Ok(usage) => {
@@ -191,7 +197,7 @@ impl Exchange<'_> {
         let primed = match primed {
             Ok(primed) => primed,
             Err(FirstFailure::Timeout) if clock::now() >= self.intake.deadline => {
-                return flight.run_out();
+                return out_of_time(flight);
             }
             Err(FirstFailure::NotAnAnswer(what)) => return no_answer(flight, what),
             Err(failure) => {
@@ -200,7 +206,7 @@ impl Exchange<'_> {
                     FirstFailure::Upstream(error) => error.outcome(),
                     _ => Outcome::Failure(FailureKind::Truncated),
                 };
-                return flight.fail(failure.label(), outcome);
+                return Tried::Failed(flight.fail(failure.label(), outcome));
             }
         };
         flight.first_byte();
@@ -214,7 +220,7 @@ impl Exchange<'_> {
         let in_flight = story.hand_over();
         let finish = move |end: StreamEnd, usage: Option<dialect::Usage>| {
             if end != StreamEnd::Complete {
-                tracing::warn!(endpoint = %flight.name(), reason = end.label(), "stream broke");
+                tracing::warn!(endpoint = %flight.target(), reason = end.label(), "stream broke");
             }
             flight.settle(end_of(end), usage);
             in_flight.into_iter().for_each(|it| it.finish());
@@ -230,6 +236,12 @@ impl Exchange<'_> {
     }
 }
 
+/// Ends an attempt whose request's own time was over first.
+fn out_of_time(flight: Flight) -> Tried {
+    flight.settle(Outcome::Cancelled, None);
+    Tried::OutOfTime
+}
+
 /// Handles a 200 whose body is no answer.
 fn no_answer(flight: Flight, what: NotAnAnswer) -> Tried {
     match what {
@@ -239,9 +251,12 @@ fn no_answer(flight: Flight, what: NotAnAnswer) -> Tried {
         }
         NotAnAnswer::Error(ref reported) => {
             let outcome = outcome_of(reported.blame);
-            flight.fail(outcome.label(), outcome)
+            Tried::Failed(flight.fail(outcome.label(), outcome))
         }
-        what => flight.fail(what.label(), Outcome::Failure(FailureKind::Malformed)),
+        what => {
+            let outcome = Outcome::Failure(FailureKind::Malformed);
+            Tried::Failed(flight.fail(what.label(), outcome))
+        }
     }
 }
 

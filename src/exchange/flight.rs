@@ -9,12 +9,12 @@ use breakerbox_actors::{
     state::event::{FailureKind, Outcome, ProviderLimits},
 };
 
-use super::attempt::Tried;
 use crate::{dialect::Usage, generation::Site};
 
 /// See the [module](self). Dropped unsettled, it counts as cancelled.
 pub(super) struct Flight {
     lease: Option<Lease>,
+    target: TargetId,
     site: Arc<Site>,
     limits: ProviderLimits,
 }
@@ -63,17 +63,15 @@ impl Flight {
     /// Begins an attempt.
     pub(super) fn new(lease: Lease, site: Arc<Site>) -> Self {
         Self {
+            target: lease.id().clone(),
             lease: Some(lease),
             site,
             limits: ProviderLimits::default(),
         }
     }
 
-    /// Returns the target's name for the log.
-    pub(super) fn name(&self) -> String {
-        self.lease
-            .as_ref()
-            .map_or_else(String::new, |lease| lease.id().to_string())
+    pub(super) fn target(&self) -> &TargetId {
+        &self.target
     }
 
     pub(super) fn site(&self) -> &Arc<Site> {
@@ -99,40 +97,31 @@ impl Flight {
     }
 
     /// Reports a failure, for the request to go on from.
-    pub(super) fn fail(mut self, label: &'static str, outcome: Outcome) -> Tried {
-        let target = self.end(outcome, None);
+    pub(super) fn fail(mut self, label: &'static str, outcome: Outcome) -> Failed {
+        let target = self.target.clone();
+        self.end(outcome, None);
         let blame = match outcome {
             Outcome::Failure(FailureKind::Timeout) => Blame::Slowness,
             Outcome::KeyRejected => Blame::Key,
             Outcome::RateLimited { retry_after, .. } => Blame::RateLimit(retry_after),
             _ => Blame::Failure,
         };
-        if let (Some(target), Blame::Key) = (&target, blame) {
+        if blame == Blame::Key {
             tracing::error!(endpoint = %target, "the provider rejected our key or our credit is spent");
         }
-        match target {
-            Some(target) => Tried::Failed(Failed {
-                target,
-                label,
-                blame,
-            }),
-            None => Tried::OutOfTime,
+        Failed {
+            target,
+            label,
+            blame,
         }
     }
 
-    /// Reports that the request's own time was over first.
-    pub(super) fn run_out(self) -> Tried {
-        self.settle(Outcome::Cancelled, None);
-        Tried::OutOfTime
-    }
-
-    fn end(&mut self, outcome: Outcome, usage: Option<Usage>) -> Option<TargetId> {
-        let lease = self.lease.take()?;
-        let target = lease.id().clone();
-        self.site.metrics.settled(outcome, lease.age(), usage);
-        let used = usage.map(|it| it.total());
-        lease.settle(outcome, used, std::mem::take(&mut self.limits));
-        Some(target)
+    fn end(&mut self, outcome: Outcome, usage: Option<Usage>) {
+        if let Some(lease) = self.lease.take() {
+            self.site.metrics.settled(outcome, lease.age(), usage);
+            let used = usage.map(|it| it.total());
+            lease.settle(outcome, used, std::mem::take(&mut self.limits));
+        }
     }
 }
 

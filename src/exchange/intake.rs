@@ -20,6 +20,7 @@ use crate::{
     },
     error::GatewayError,
     generation::Generation,
+    room::{Held, Room},
 };
 
 /// How long a body may take to arrive.
@@ -27,6 +28,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The first allocation for a body whose length is announced; the rest is
 /// taken as it comes, so that an announcement alone costs nothing.
 const FIRST_RESERVE: usize = 64 * 1024;
+
+/// When to come back while other bodies take all room.
+const FULL_RETRY: Duration = Duration::from_secs(1);
 
 /// A request that may be sent on.
 #[derive(Debug)]
@@ -37,6 +41,9 @@ pub(super) struct Intake {
     pub(super) estimate: Estimate,
     /// The only endpoint that will do, if the client named one.
     pub(super) pin: Option<String>,
+    /// The room its body takes.
+    #[expect(dead_code, reason = "its drop is its use")]
+    pub(super) held: Held,
     /// When the client must have its answer's first byte.
     pub(super) deadline: Instant,
 }
@@ -51,6 +58,7 @@ pub(super) async fn take_in(
     api: Api,
     request: &HttpRequest,
     payload: Payload,
+    room: &Room,
 ) -> Result<Intake, GatewayError> {
     let config = &generation.config;
     let headers = request.headers();
@@ -62,7 +70,8 @@ pub(super) async fn take_in(
     }
     let now = clock::now();
     let deadline = now + timeout(headers, config.server.request_timeout)?;
-    let body = collect(headers, payload, config.server.max_body).await?;
+    let mut held = room.enter();
+    let body = collect(headers, payload, config.server.max_body, &mut held).await?;
     let peek = peek(&body, api)?;
     if client.is_some_and(|client| !client.may_use(&peek.model)) {
         return Err(GatewayError::ModelNotAllowed { model: peek.model });
@@ -85,6 +94,7 @@ pub(super) async fn take_in(
         peek,
         estimate,
         pin,
+        held,
         deadline,
     })
 }
@@ -144,11 +154,19 @@ fn bad_header(name: &str) -> GatewayError {
     })
 }
 
+fn broken_body() -> GatewayError {
+    GatewayError::BadRequest(BadRequest {
+        param: None,
+        message: "The body ended early, or its chunks are malformed.".to_owned(),
+    })
+}
+
 /// Reads the whole body, up to `limit` bytes and [`BODY_TIMEOUT`].
 async fn collect(
     headers: &HeaderMap,
     mut payload: Payload,
     limit: usize,
+    held: &mut Held,
 ) -> Result<Bytes, GatewayError> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
@@ -160,7 +178,12 @@ async fn collect(
         let mut first = None;
         let mut rest = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| GatewayError::BodyTimeout)?;
+            let chunk = chunk.map_err(|_| broken_body())?;
+            if !held.grow(chunk.len()) {
+                return Err(GatewayError::Overloaded {
+                    retry_after: FULL_RETRY,
+                });
+            }
             if rest.is_empty() && first.is_none() {
                 // Most bodies come in one piece and are never copied.
                 first = Some(chunk);

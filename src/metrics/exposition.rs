@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_rt::Arbiter;
+use actix_rt::ArbiterHandle;
 use breakerbox_actors::{clock, engine::Engine, metrics as engine_metrics};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -63,7 +63,7 @@ impl Exposition {
 
     /// Keeps samples from piling up between two scrapes; on an arbiter that
     /// serves no requests.
-    pub fn keep_up(&self, arbiter: &Arbiter) {
+    pub fn keep_up(&self, arbiter: &ArbiterHandle) {
         let handle = self.handle.clone();
         arbiter.spawn(async move {
             loop {

@@ -1,6 +1,9 @@
 //! How a stream ended, and who is told.
 
-use crate::dialect::{Blame, Usage};
+use crate::{
+    dialect::{Blame, Usage},
+    upstream::BodyError,
+};
 
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +53,15 @@ impl StreamEnd {
                 "The upstream sent something unreadable in the middle of the answer."
             }
             Self::Stopped => "The gateway is shutting down.",
+        }
+    }
+}
+
+impl From<BodyError> for StreamEnd {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Idle => Self::IdleTimeout,
+            _ => Self::UpstreamError,
         }
     }
 }

@@ -296,6 +296,7 @@ impl<S, F: Finish> Relay<S, F> {
 impl<S, E, F> Stream for Relay<S, F>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: Into<StreamEnd>,
     F: Finish + Unpin,
 {
     type Item = Result<Bytes, Infallible>;
@@ -316,7 +317,7 @@ where
                     this.silence.upstream_sent();
                     this.take(&read)
                 }
-                Poll::Ready(Some(Err(_))) => this.give_up(StreamEnd::UpstreamError),
+                Poll::Ready(Some(Err(error))) => this.give_up(error.into()),
                 Poll::Ready(None) => this.take_end(),
                 Poll::Pending => ready!(this.poll_silence(cx)),
             };

@@ -93,6 +93,13 @@ pub(super) fn send(text: &str) -> Step {
     Step::Send(Bytes::copy_from_slice(text.as_bytes()))
 }
 
+/// Scripted upstreams break with a word.
+impl From<&'static str> for StreamEnd {
+    fn from(_: &'static str) -> Self {
+        Self::UpstreamError
+    }
+}
+
 pub(super) type Body = Pin<Box<dyn Stream<Item = Result<Bytes, &'static str>>>>;
 
 pub(super) fn upstream(steps: impl IntoIterator<Item = Step>) -> Body {

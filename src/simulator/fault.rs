@@ -9,8 +9,8 @@ use super::script::{duration, optional_duration};
 /// One way in which a provider fails.
 ///
 /// The first five act on every request, the others on answers to POSTs only; [`Timed::only`] chooses
-/// otherwise. `after` counts events of a stream; an answer that is no stream breaks in the middle of its
-/// body instead.
+/// otherwise. `after` counts events of a stream, and one that is shorter is spared; an answer that is no
+/// stream breaks in the middle of its body instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {

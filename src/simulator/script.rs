@@ -10,6 +10,9 @@ mod file;
 
 pub use file::ScriptError;
 
+/// Shorter cycles would keep the provider busy with nothing else.
+const SHORTEST_CYCLE: Duration = Duration::from_millis(1);
+
 /// The behaviour of one simulated provider. The default answers everybody, at once and without limits.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,6 +36,9 @@ pub struct Script {
     pub errors: Vec<ErrorShare>,
     /// What goes wrong, and when. Of several that are active and hit, the first acts.
     pub faults: Vec<Timed>,
+    /// The times of `faults` start over whenever this has passed. None: they pass once.
+    #[serde(with = "optional_duration")]
+    pub cycle: Option<Duration>,
     /// Idle connections are closed after this. None: never.
     #[serde(with = "optional_duration")]
     pub idle_close: Option<Duration>,
@@ -50,6 +56,7 @@ impl Default for Script {
             limits: Limits::default(),
             errors: Vec::new(),
             faults: Vec::new(),
+            cycle: None,
             idle_close: None,
         }
     }
@@ -163,7 +170,16 @@ impl Script {
             for (key, text) in timed.problems() {
                 expect(false, &format!("faults[{index}].{key}"), text);
             }
+            if let Some(cycle) = self.cycle {
+                let path = |key: &str| format!("faults[{index}].{key}");
+                let Window { from, until } = timed.window;
+                expect(from < cycle, &path("from"), "must be before the cycle ends");
+                let good = until.is_none_or(|until| until <= cycle);
+                expect(good, &path("until"), "must not be after the cycle ends");
+            }
         }
+        let good = self.cycle.is_none_or(|cycle| cycle >= SHORTEST_CYCLE);
+        expect(good, "cycle", "must be 1ms or more");
         found
     }
 

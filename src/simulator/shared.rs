@@ -66,9 +66,15 @@ impl Shared {
 }
 
 impl Active {
-    /// Time since the script was set.
+    /// Where the script's times are: since it was set, or since its cycle began.
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.since)
+        let since = now.saturating_duration_since(self.since);
+        let Some(cycle) = self.script.cycle else {
+            return since;
+        };
+        let left = since.as_nanos() % cycle.as_nanos().max(1);
+        // Below the cycle, which is a duration itself.
+        Duration::from_nanos_u128(left)
     }
 
     /// Whether the provider is gone at `now`, and when that changes next.
@@ -79,10 +85,11 @@ impl Active {
             .script
             .outages()
             .flat_map(|window| [Some(window.from), window.until])
+            .chain([self.script.cycle])
             .flatten()
             .filter(|edge| *edge > at)
             .min();
-        (out, next.map(|edge| self.since + edge))
+        (out, next.map(|edge| now + (edge - at)))
     }
 }
 

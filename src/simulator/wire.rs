@@ -4,6 +4,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Instant;
 
+use breakerbox_actors::clock;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -94,6 +95,10 @@ impl Wire {
 
     /// Waits until `at`, or until the client is gone. What the client sends meanwhile is kept.
     pub(super) async fn wait_until(&mut self, at: Instant) -> Result<(), Gone> {
+        if at <= clock::now() {
+            // The timer counts in milliseconds, rounded up.
+            return Ok(());
+        }
         let mut sleep = pin!(tokio::time::sleep_until(at.into()));
         loop {
             tokio::select! {

@@ -26,6 +26,9 @@ use super::{
 /// for nobody. After an error or the end it yields nothing more.
 pub struct Body {
     framing: Framing,
+    /// Read ahead by [`peek`](Self::peek), and how that ended if badly.
+    peeked: Option<Bytes>,
+    failed: Option<BodyError>,
     live: Option<Live>,
 }
 
@@ -102,6 +105,8 @@ impl Body {
         };
         let mut body = Self {
             framing,
+            peeked: None,
+            failed: None,
             live: Some(Live {
                 connection,
                 decoder,
@@ -121,11 +126,42 @@ impl Body {
         self.framing
     }
 
+    /// Returns the beginning of the body: all of it, or at least `limit` bytes,
+    /// or what came before it failed. Nothing is lost: what was peeked at, and
+    /// the failure, are yielded again.
+    pub async fn peek(&mut self, limit: usize) -> Bytes {
+        if self.peeked.is_none() && self.failed.is_none() {
+            let mut start = BytesMut::new();
+            while start.len() < limit {
+                match self.next().await {
+                    Some(Ok(part)) => start.extend_from_slice(&part),
+                    Some(Err(error)) => {
+                        self.failed = Some(error);
+                        break;
+                    }
+                    None => break,
+                }
+            }
+            self.peeked = (!start.is_empty()).then(|| start.freeze());
+        }
+        self.peeked.clone().unwrap_or_default()
+    }
+
+    /// What went wrong while peeking, if anything did. A caller can then try
+    /// elsewhere rather than pass on half an answer.
+    pub fn failure(&self) -> Option<&BodyError> {
+        self.failed.as_ref()
+    }
+
     /// Returns the whole body if it has arrived already and no part of it was
     /// taken yet. A caller can then answer in one write.
     pub fn whole(&mut self) -> Option<Bytes> {
+        if self.live.is_none() && self.failed.is_none() {
+            let empty = || (self.framing == Framing::Empty).then(Bytes::new);
+            return self.peeked.take().or_else(empty);
+        }
         let Framing::Length(length) = self.framing else {
-            return (self.framing == Framing::Empty).then(Bytes::new);
+            return None;
         };
         let live = self.live.as_mut()?;
         let Decoder::Length(left) = &mut live.decoder else {
@@ -230,6 +266,12 @@ impl Stream for Body {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if let Some(start) = this.peeked.take() {
+            return Poll::Ready(Some(Ok(start)));
+        }
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         loop {
             let Some(live) = &mut this.live else {
                 return Poll::Ready(None);

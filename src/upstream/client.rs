@@ -135,7 +135,7 @@ impl Client {
             Ok(head) => head,
             Err(error) => {
                 return Err(Failed {
-                    may_be_stale: reused && exchange.was_stale(&error),
+                    may_be_stale: exchange.was_stale(&error),
                     error,
                 });
             }
@@ -162,6 +162,7 @@ impl std::fmt::Debug for Client {
 
 struct Failed {
     error: SendError,
+    /// If the connection was a kept one, whether that may be all there was to it.
     may_be_stale: bool,
 }
 

@@ -86,3 +86,48 @@ async fn dial(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStre
     }
     Err(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::upstream::testing::{Server, origin};
+
+    #[actix::test]
+    async fn small_writes_go_out_at_once() {
+        let server = Server::saying("").await;
+        let deadline = clock::now() + Duration::from_secs(10);
+        match connect(&server.origin(), deadline).await.unwrap() {
+            Io::Plain(socket) => assert!(socket.nodelay().unwrap()),
+            Io::Tls(_) => panic!("TLS unasked"),
+        }
+    }
+
+    #[actix::test]
+    async fn a_dead_address_leaves_time_for_the_next() {
+        let server = Server::saying("").await;
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let dead = nobody.local_addr().unwrap();
+        drop(nobody);
+        let deadline = clock::now() + Duration::from_secs(10);
+        let socket = dial(&[dead, server.address], deadline).await.unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), server.address);
+        assert!(dial(&[], deadline).await.is_err());
+    }
+
+    #[actix::test]
+    async fn lookups_of_one_origin_are_bounded() {
+        let named = origin("http://localhost:1");
+        let all = named.lookups().available_permits() as u32;
+        let held = named.lookups().acquire_many(all).await.unwrap();
+        tokio::time::pause();
+        let deadline = clock::now() + Duration::from_secs(2);
+        let late = connect(&named, deadline).await;
+        assert!(matches!(
+            late,
+            Err(SendError::ConnectTimeout(ConnectStep::Dns))
+        ));
+        drop(held);
+    }
+}

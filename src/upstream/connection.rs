@@ -145,6 +145,11 @@ impl Connection {
             .is_pending()
     }
 
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.inbound.capacity() + self.head.capacity() + self.upload.len()
+    }
+
     /// Whether both sides are done with the last exchange, to the byte.
     pub(super) fn is_settled(&self) -> bool {
         !self.writing && self.inbound.is_empty()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The longest error body worth reading, in bytes.
+/// How much of an error's body is worth peeking at, in bytes.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// The parts of an error body that tell one cause from another.

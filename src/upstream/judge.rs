@@ -33,14 +33,16 @@ pub struct Evidence<'a> {
     pub headers: &'a AnswerHeaders,
     /// How its body is delimited.
     pub framing: Framing,
-    /// The body of an error, up to [`MAX_ERROR_BODY`](super::MAX_ERROR_BODY)
-    /// bytes; empty for a success, and when it could not be read.
+    /// The beginning of the body where [`wants_body`] says so: see
+    /// [`Body::peek`](super::Body::peek) and
+    /// [`MAX_ERROR_BODY`](super::MAX_ERROR_BODY). Else empty.
     pub body: &'a [u8],
     /// The wall time, to read dates against.
     pub now: SystemTime,
 }
 
-/// Whether [`judge`] wants to see the body of an answer with this status.
+/// Whether the body of an answer with this status may matter: to [`judge`], or
+/// to the client.
 pub fn wants_body(status: StatusCode) -> bool {
     status.is_client_error()
 }
@@ -49,8 +51,9 @@ pub fn wants_body(status: StatusCode) -> bool {
 ///
 /// * 2xx: accepted if a body can follow that shows its own end. 204, 205, 206,
 ///   an empty or close-delimited body, HTML and encoded bodies are malformed.
-/// * 1xx, 3xx, 408, 5xx and unknown statuses: a failure. Redirects are never
+/// * 3xx, 408, 5xx and unknown statuses: a failure. Redirects are never
 ///   followed: a request's key and text go where the configuration says.
+/// * 407 and 421: a failure too; they speak of our way there.
 /// * 401, 402, 403, and a 400 whose error code speaks of credit, billing or
 ///   quota: our key or our account is refused.
 /// * 429: rate limited. But when its error code speaks of credit, billing or
@@ -63,7 +66,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         200..=299 if is_usable(evidence) => Verdict::Accept,
         100..=299 => failure(FailureKind::Malformed),
         401..=403 => Verdict::Elsewhere(Outcome::KeyRejected),
-        408 => failure(FailureKind::Status),
+        407 | 408 | 421 => failure(FailureKind::Status),
         429 => Verdict::Elsewhere(rate_limited(evidence)),
         400 if ErrorBody::parse(evidence.body).wants_money() => {
             Verdict::Elsewhere(Outcome::KeyRejected)
@@ -150,7 +153,7 @@ mod tests {
                 204..=206 | 100..=199 => failure(FailureKind::Malformed),
                 200..=299 => Verdict::Accept,
                 401..=403 => KEY,
-                408 => failure(FailureKind::Status),
+                407 | 408 | 421 => failure(FailureKind::Status),
                 429 => limited(None, false),
                 400..=499 => Verdict::PassThrough,
                 _ => failure(FailureKind::Status),
@@ -244,7 +247,13 @@ mod tests {
     #[test]
     fn the_body_is_wanted_where_it_counts() {
         let wanted = |status| wants_body(StatusCode::from_u16(status).unwrap());
-        assert!(wanted(400) && wanted(404) && wanted(429));
+        for status in 100..=599 {
+            let broke = r#"{"error":{"code":"insufficient_quota"}}"#;
+            let with = verdict(status, &GOOD, Framing::Length(9), broke);
+            let without = verdict(status, &GOOD, Framing::Length(9), "");
+            let matters = with != without || with == Verdict::PassThrough;
+            assert!(wanted(status) || !matters, "{status}");
+        }
         assert!(!wanted(200) && !wanted(302) && !wanted(500));
     }
 }

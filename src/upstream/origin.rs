@@ -189,9 +189,10 @@ fn shared_id(identity: Identity) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::testing::TRUST;
 
     fn origin(url: &str) -> Result<Origin, InvalidOrigin> {
-        Origin::new(url, &Trust::system().unwrap())
+        Origin::new(url, &TRUST)
     }
 
     #[test]
@@ -233,10 +234,10 @@ mod tests {
 
     #[test]
     fn other_trust_is_another_origin() {
-        let trust = Trust::system().unwrap();
+        let trust = &*TRUST;
         let issued = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         let more = trust.with_pem(issued.cert.pem().as_bytes()).unwrap();
-        let plain = Origin::new("https://a.example", &trust).unwrap();
+        let plain = Origin::new("https://a.example", trust).unwrap();
         let other = Origin::new("https://a.example", &more).unwrap();
         assert_ne!(plain.id, other.id);
         assert_eq!(

@@ -112,6 +112,14 @@ impl Pool {
     pub(super) fn len(&self) -> usize {
         self.idle.borrow().values().map(Vec::len).sum()
     }
+
+    /// Bytes that idle connections hold on to.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        let idle = self.idle.borrow();
+        let held = idle.values().flatten().map(|idle| idle.connection.memory());
+        held.sum()
+    }
 }
 
 /// Sweeps `pool` until its client is gone, so that connections to an origin

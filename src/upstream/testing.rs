@@ -1,6 +1,13 @@
 //! A scripted server for the tests of this module: says exactly these bytes.
 
-use std::{cell::Cell, future::Future, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    future::Future,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix_http::{Method, uri::PathAndQuery};
 use bytes::Bytes;
@@ -77,6 +84,9 @@ fn content_length(head: &str) -> usize {
         .map_or(0, |length| length.parse().unwrap())
 }
 
+/// Reading the system's certificates once is slow enough.
+pub(super) static TRUST: LazyLock<Trust> = LazyLock::new(|| Trust::system().unwrap());
+
 /// A server on loopback; its accepting task ends with the test's runtime.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
@@ -123,7 +133,7 @@ impl Server {
 }
 
 pub(super) fn origin(url: &str) -> Arc<Origin> {
-    Origin::new(url, &Trust::system().unwrap()).unwrap().into()
+    Origin::new(url, &TRUST).unwrap().into()
 }
 
 /// Deadlines that no passing test meets.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use breakerbox_actors::clock;
 use bytes::{Bytes, BytesMut};
@@ -78,15 +78,20 @@ impl Event {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = soon("a connection", TcpStream::connect(address)).await;
-        let stream = stream.expect("a connection");
-        stream.set_nodelay(true).expect("no delay");
-        Self {
+        let connected = Self::try_connect(address).await;
+        connected.unwrap_or_else(|error| panic!("no connection to {address}: {error}"))
+    }
+
+    /// A connection, or why there is none. One that is reset on accept may be made first.
+    pub(crate) async fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = soon("a connection", TcpStream::connect(address)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
             stream,
             buffer: BytesMut::new(),
             framing: Framing::Done,
             text: Vec::new(),
-        }
+        })
     }
 
     /// Sends bytes as they are. That the other side has closed is seen at reading.
@@ -175,6 +180,15 @@ impl Client {
         Answer { head, body, ending }
     }
 
+    /// How many bytes of the body are still to come; reads them. The body must come whole.
+    pub(crate) async fn rest(&mut self) -> usize {
+        let mut rest = std::mem::take(&mut self.text).len();
+        while let Some(piece) = self.piece().await.expect("a whole body") {
+            rest += piece.len();
+        }
+        rest
+    }
+
     /// The next event of the body, after [`Client::head`]. None at the end of a whole body; what follows
     /// the last blank line is no event.
     pub(crate) async fn event(&mut self) -> Result<Option<Event>, Ending> {
@@ -210,6 +224,21 @@ impl Client {
             }
             self.buffer.clear();
         }
+    }
+
+    /// Waits for bytes, throws them away and returns how many there were: 0 at the end of the connection,
+    /// or if none came within `time`.
+    pub(crate) async fn some_bytes(&mut self, time: Duration) -> usize {
+        let read = tokio::time::timeout(time, self.stream.read_buf(&mut self.buffer)).await;
+        self.buffer.clear();
+        read.map_or(0, |read| read.unwrap_or_default())
+    }
+
+    /// How many bytes have come that nobody has asked for yet; does not wait.
+    pub(crate) fn waiting(&mut self) -> usize {
+        // That there is nothing, or that the connection has ended, is seen at reading.
+        drop(self.stream.try_read_buf(&mut self.buffer));
+        self.buffer.len() + self.text.len()
     }
 
     /// Resets the connection.

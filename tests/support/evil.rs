@@ -93,7 +93,8 @@ pub(crate) struct Evil {
 }
 
 impl Evil {
-    /// Starts one; `script` gives the acts for (number of the connection, number of the request on it).
+    /// Starts one; `script` gives the acts for (number of the connection, number of the request on it). It is
+    /// asked as the connection opens, and then as the first byte of each further request is there.
     pub(crate) fn start(script: impl Fn(usize, usize) -> Vec<Act> + Send + Sync + 'static) -> Self {
         Self::with_buffer(None, script)
     }

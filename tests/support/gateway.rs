@@ -1,14 +1,22 @@
 //! The gateway itself, run in this process on free ports.
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::thread::{self, JoinHandle};
 
 use breakerbox::app::{Gateway, NotReloaded};
 use breakerbox::config;
+use breakerbox::metrics::Exposition;
 use breakerbox_actors::engine::Engine;
+use breakerbox_actors::id::TargetId;
+use breakerbox_actors::messages::EndpointSeen;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+
+/// One for the whole process: its series are those of all gateways in it, so that only an endpoint's name
+/// that no other test uses tells them apart.
+static EXPOSITION: LazyLock<Exposition> =
+    LazyLock::new(|| Exposition::install().expect("the first recorder"));
 
 /// A running gateway. Dropping it stops it.
 pub(crate) struct House {
@@ -37,7 +45,7 @@ impl House {
         let (orders, mut ordered) = unbounded_channel();
         let thread = thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let gateway = Gateway::start(config, None)
+                let gateway = Gateway::start(config, Some(EXPOSITION.clone()))
                     .await
                     .expect("the gateway starts");
                 let engine = gateway.engine().clone();
@@ -83,6 +91,42 @@ impl House {
         &self.engine
     }
 
+    /// How the actor of `endpoint` for the model `m` is.
+    pub(crate) async fn seen(&self, endpoint: &str) -> EndpointSeen {
+        let seen = self.engine.observe(&target(endpoint)).await;
+        seen.unwrap_or_else(|| panic!("no actor of {endpoint}"))
+    }
+
+    /// How many requests are under way at `endpoint`.
+    pub(crate) fn in_flight(&self, endpoint: &str) -> u32 {
+        let table = self.engine.table();
+        let mut targets = table.targets();
+        let found = targets.find(|it| *it.id() == target(endpoint));
+        found.expect("a target").in_flight()
+    }
+
+    /// The value of a series of `/metrics`: the sum of all that have these labels, written `name="value"`.
+    pub(crate) async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = super::client::get(self.admin, "/metrics").await.text();
+        let lines = text.lines().filter(|line| {
+            let rest = line.strip_prefix(name).unwrap_or_default();
+            rest.starts_with(['{', ' ']) && labels.iter().all(|label| rest.contains(label))
+        });
+        let values: Vec<f64> = lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
+        assert!(!values.is_empty(), "no {name} {labels:?} in:\n{text}");
+        values.iter().sum()
+    }
+
+    /// How many attempts at `endpoint` ended in `outcome`.
+    pub(crate) async fn outcomes(&self, endpoint: &str, outcome: &str) -> f64 {
+        let endpoint = format!("endpoint=\"{endpoint}\"");
+        let outcome = format!("outcome=\"{outcome}\"");
+        let name = "breakerbox_upstream_requests_total";
+        self.metric(name, &[&endpoint, &outcome]).await
+    }
+
     /// Puts another configuration in force.
     pub(crate) async fn reload(&self, yaml: &str) -> Result<Vec<String>, NotReloaded> {
         let (answer, answered) = oneshot::channel();
@@ -113,7 +157,21 @@ impl Drop for House {
     }
 }
 
-fn parse(yaml: &str) -> config::Config {
+/// The target of `endpoint` and the model `m`.
+pub(crate) fn target(endpoint: &str) -> TargetId {
+    TargetId::new(endpoint, "m")
+}
+
+/// One line of `endpoints`, for the model `m` and without pings; `more` are further keys, each with a comma
+/// before it.
+pub(crate) fn endpoint(name: &str, base_url: &str, more: &str) -> String {
+    format!(
+        "  - {{ name: {name}, provider: openai-compatible, base_url: \"{base_url}\", models: [m], \
+         probe: {{ kind: none }}{more} }}\n"
+    )
+}
+
+pub(crate) fn parse(yaml: &str) -> config::Config {
     let text = if yaml.contains("server:") {
         yaml.to_owned()
     } else {

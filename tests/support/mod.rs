@@ -7,6 +7,8 @@ pub(crate) mod evil;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod ports;
+pub(crate) mod process;
+pub(crate) mod still;
 pub(crate) mod wait;
 
 mod selftest;

@@ -150,7 +150,7 @@ pub(super) fn tell(target: &Target, bond: &Bond, around: &Surroundings, incident
         endpoint::tell(target, &saved.machine, changes, now);
     }
     metrics::actor_up(&target.id, false);
-    around.tell(target, target.status());
+    around.tell(target, target.status(), false);
     // Who waits for it hears why there is no use in it.
     around.bell.ring();
 }

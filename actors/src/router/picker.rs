@@ -77,7 +77,9 @@ impl Picker {
         found
     }
 
-    /// Looks tier by tier for a credit, then for a last resort anywhere.
+    /// Looks tier by tier for a credit: first at endpoints this request has not
+    /// asked yet, for any model; then at the others, because one that failed for
+    /// one model is likely to fail for the next; then for a last resort anywhere.
     fn find(
         &mut self,
         plan: &Plan,
@@ -86,11 +88,13 @@ impl Picker {
         now: Instant,
     ) -> Result<Lease, Unavailable> {
         let mut lost: Vec<*const Target> = Vec::new();
-        for last_resort in [false, true] {
+        for sweep in [Sweep::Unasked, Sweep::Asked, Sweep::LastResort] {
+            if sweep == Sweep::Asked && pick.except.is_empty() {
+                continue;
+            }
             for tier in &plan.tiers {
-                while let Some(entry) = self.draw(&tier.entries, pick, strategy, last_resort, &lost)
-                {
-                    match self.take(entry, pick, last_resort, now) {
+                while let Some(entry) = self.draw(&tier.entries, pick, strategy, sweep, &lost) {
+                    match self.take(entry, pick, sweep == Sweep::LastResort, now) {
                         Some(lease) => return Ok(lease),
                         // Another worker was faster, or the tokens do not reach.
                         None => lost.push(Arc::as_ptr(&entry.target)),
@@ -107,17 +111,17 @@ impl Picker {
         entries: &'a [Entry],
         pick: &Pick,
         strategy: choice::Strategy,
-        last_resort: bool,
+        sweep: Sweep,
         lost: &[*const Target],
     ) -> Option<&'a Entry> {
         let open = |entry: &&Entry| {
             let seen = entry.target.cell.look();
-            let credit = if last_resort {
-                seen.last_resort()
-            } else {
-                seen.credits()
+            let credit = match sweep {
+                Sweep::LastResort => seen.last_resort() > 0,
+                Sweep::Unasked => seen.credits() > 0 && !was_asked(entry, pick),
+                Sweep::Asked => seen.credits() > 0 && was_asked(entry, pick),
             };
-            credit > 0 && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target))
+            credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target))
         };
         let candidates: Vec<Candidate> = entries
             .iter()
@@ -178,6 +182,17 @@ impl Picker {
     }
 }
 
+/// Whom one look through the tiers considers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sweep {
+    /// Endpoints the request has not asked yet.
+    Unasked,
+    /// Endpoints it has asked for another model.
+    Asked,
+    /// Whoever lends a last resort.
+    LastResort,
+}
+
 /// Says of each candidate of `plan` why it does not serve `pick`.
 pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
     let exclusions = plan.entries().map(|entry| {
@@ -201,6 +216,12 @@ pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
 /// Returns whether `entry` is one that `pick` asks for.
 fn may_serve(entry: &Entry, pick: &Pick) -> bool {
     is_pinned(entry, pick) && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
+}
+
+/// Returns whether the request has asked the entry's endpoint, for any model.
+fn was_asked(entry: &Entry, pick: &Pick) -> bool {
+    let endpoint = entry.target.id.endpoint();
+    pick.except.iter().any(|it| it.id.endpoint() == endpoint)
 }
 
 /// Tokens to reserve: an estimate above the whole limit waits for an empty window.

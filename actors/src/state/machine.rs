@@ -4,16 +4,15 @@
 //! routers may start ([`Machine::grant`]) and sets one timer
 //! ([`Machine::next_deadline`]).
 
+mod lend;
 mod view;
 
 use std::time::{Duration, Instant};
 
 use super::{
-    breaker::{Breaker, Phase, Transition, TransitionReason, Turn, Verdict},
+    breaker::{Breaker, Phase, Transition, Turn, Verdict},
     cooldown::Cooldown,
     event::{Event, Outcome, Pong, ProviderLimits, Tokens},
-    grant::{Grant, Refusal, RefusalReason},
-    health::{Signs, Status},
     latency::Latency,
     luck::Luck,
     policy::EndpointPolicy,
@@ -21,8 +20,8 @@ use super::{
 };
 pub use view::{Usage, View};
 
-/// The share of failures from which an endpoint is degraded.
-const SOME_FAILURES: f64 = 0.05;
+/// Time between two looks at what is lent within limits.
+const PATROL: Duration = Duration::from_secs(5);
 
 /// All that is known of one endpoint for one model.
 ///
@@ -179,54 +178,31 @@ impl Machine {
         Transitions([timed, told])
     }
 
-    /// Returns what routers may start from `now` on, in place of what they
-    /// were granted before and have not taken.
-    pub fn grant(&self, now: Instant) -> Grant {
-        let limits = &self.policy.limits;
-        let refusal = self.refusal(now);
-        let phase = self.breaker.phase();
-        let left = self.quota.requests_left(limits, now);
-        let credits = match (refusal, phase) {
-            (Some(_), _) => 0,
-            (None, Phase::HalfOpen) => left.min(1),
-            (None, _) => left,
-        };
-        let last_resort =
-            self.lends(now) && self.breaker.lends_last_resort(now) && !self.limited(now);
-        Grant {
-            epoch: self.breaker.epoch(),
-            credits,
-            last_resort: u32::from(last_resort),
-            tokens_limit: self.quota.tokens_limit(limits, now),
-            tokens_max: limits.tpm.map_or(u64::MAX, |limit| u64::from(limit.get())),
-            tokens_free_at: self.quota.tokens_free_at(limits, now),
-            max_in_flight: limits.max_in_flight.map_or(u32::MAX, |limit| limit.get()),
-            weight: self.weight(now),
-            latency: match phase {
-                Phase::HalfOpen => None,
-                Phase::Closed | Phase::Open => self.latency.estimate(now),
-            },
-            status: self.status(now),
-            refusal,
-        }
-    }
-
     /// Returns when to step again ([`Event::Tick`]) if nothing else happens,
     /// and publish the grant anew; `None` if time alone changes nothing.
     /// After `now`, provided the machine was stepped at `now`.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let lends = !self.drained && self.limit(now).is_none();
+        let limits = &self.policy.limits;
+        let bounded = limits.rpm.is_some() || limits.tpm.is_some() || limits.rpd.is_some();
         earliest([
-            self.breaker
-                .next_deadline(&self.policy.breaker, self.lends(now), now),
+            self.breaker.next_deadline(&self.policy.breaker, lends, now),
             self.cooldown.running(now),
-            self.quota.next_change(&self.policy.limits, now),
+            self.quota.next_change(limits, now),
             self.latency.next_change(now),
+            // What is lent may all be taken, and the router's hint be lost.
+            (lends && bounded).then(|| now + PATROL),
         ])
     }
 
     /// Returns the epoch of the grants of now.
     pub fn epoch(&self) -> u32 {
         self.breaker.epoch()
+    }
+
+    /// Returns the circuit's phase as of the last step.
+    pub fn phase(&self) -> Phase {
+        self.breaker.phase()
     }
 
     /// Returns the settings in force.
@@ -275,79 +251,6 @@ impl Machine {
             }
         }
         self.breaker.bad_ping(pong == Pong::KeyRejected, turn)
-    }
-
-    fn refusal(&self, now: Instant) -> Option<Refusal> {
-        if self.drained {
-            return Some(Refusal {
-                reason: RefusalReason::Drained,
-                until: None,
-            });
-        }
-        let cooldown = self.cooldown.running(now).map(|until| Refusal {
-            reason: RefusalReason::Cooldown,
-            until: Some(until),
-        });
-        let quota = self.quota.refusal(&self.policy.limits, now);
-        let mut all = [self.breaker_refusal(), cooldown, quota]
-            .into_iter()
-            .flatten();
-        let first = all.next()?;
-        // The first names the reason; it is over when the last is over.
-        Some(all.fold(first, |refusal, next| Refusal {
-            until: refusal.until.max(next.until),
-            ..refusal
-        }))
-    }
-
-    fn breaker_refusal(&self) -> Option<Refusal> {
-        if let Some((until, why)) = self.breaker.opened() {
-            let reason = match why {
-                TransitionReason::KeyRejected => RefusalReason::KeyRejected,
-                _ => RefusalReason::CircuitOpen,
-            };
-            return Some(Refusal {
-                reason,
-                until: Some(until),
-            });
-        }
-        let waits = self.breaker.phase() == Phase::HalfOpen && !self.breaker.lends_trial();
-        waits.then_some(Refusal {
-            reason: RefusalReason::TrialUnderWay,
-            until: None,
-        })
-    }
-
-    /// Returns whether anything may be lent as far as people and the provider
-    /// are concerned.
-    fn lends(&self, now: Instant) -> bool {
-        !self.drained && self.cooldown.running(now).is_none()
-    }
-
-    fn limited(&self, now: Instant) -> bool {
-        self.cooldown.running(now).is_some()
-            || self.quota.refusal(&self.policy.limits, now).is_some()
-    }
-
-    fn weight(&self, now: Instant) -> f64 {
-        self.policy.weight.get() * self.breaker.ramp(&self.policy.breaker, now)
-    }
-
-    fn status(&self, now: Instant) -> Status {
-        let degraded = self.policy.probe.degraded_latency;
-        let recovering = self.breaker.phase() == Phase::HalfOpen
-            || self.breaker.ramp_end(&self.policy.breaker, now).is_some();
-        let failing = self.breaker.failure_ratio(now);
-        Signs {
-            drained: self.drained,
-            open: self.breaker.phase() == Phase::Open,
-            limited: self.limited(now),
-            recovering,
-            slow: self.slow_ping || self.latency.estimate(now) > Some(degraded),
-            failing: failing.is_some_and(|ratio| ratio >= SOME_FAILURES),
-            seen: self.seen,
-        }
-        .status()
     }
 }
 

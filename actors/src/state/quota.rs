@@ -115,22 +115,15 @@ impl Quota {
 
     /// Returns how many more requests may be granted, `u32::MAX` for any number.
     pub fn requests_left(&self, limits: &Limits, now: Instant) -> u32 {
-        let window = |limit: Option<NonZeroU32>, used: u64| {
-            limit.map_or(u64::MAX, |limit| {
-                u64::from(limit.get()).saturating_sub(used)
-            })
-        };
-        let left = window(limits.rpm, self.minute_used(now))
-            .min(window(limits.rpd, self.day_used(now)))
+        let left = left(limits.rpm, || self.minute_used(now))
+            .min(left(limits.rpd, || self.day_used(now)))
             .min(Correction::at(self.provider_requests, now).map_or(u64::MAX, |own| own.left));
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
     /// Returns how many more tokens may be granted, `u64::MAX` for any number.
     pub fn tokens_left(&self, limits: &Limits, now: Instant) -> u64 {
-        let window = limits.tpm.map_or(u64::MAX, |limit| {
-            u64::from(limit.get()).saturating_sub(self.tokens_used(now))
-        });
+        let window = left(limits.tpm, || self.tokens_used(now));
         let provider = Correction::at(self.provider_tokens, now);
         window.min(provider.map_or(u64::MAX, |own| own.left))
     }
@@ -154,15 +147,15 @@ impl Quota {
 
     /// Returns what holds back longest, if anything does.
     pub fn refusal(&self, limits: &Limits, now: Instant) -> Option<Refusal> {
-        let minute = full(limits.rpm, self.minute_used(now)).map(|need| {
+        let minute = full(limits.rpm, || self.minute_used(now)).map(|need| {
             (
                 RefusalReason::RequestsPerMinute,
                 free(&self.minute, now, need),
             )
         });
-        let day = full(limits.rpd, self.day_used(now))
+        let day = full(limits.rpd, || self.day_used(now))
             .map(|need| (RefusalReason::RequestsPerDay, free(&self.day, now, need)));
-        let tokens = full(limits.tpm, self.tokens_used(now)).map(|need| {
+        let tokens = full(limits.tpm, || self.tokens_used(now)).map(|need| {
             (
                 RefusalReason::TokensPerMinute,
                 self.tokens.leaves(now, need),
@@ -214,9 +207,17 @@ pub(crate) fn earliest<const N: usize>(instants: [Option<Instant>; N]) -> Option
     instants.into_iter().flatten().min()
 }
 
+/// Returns how much of a window is left; `u64::MAX` without a limit.
+fn left(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> u64 {
+    limit.map_or(u64::MAX, |limit| {
+        u64::from(limit.get()).saturating_sub(used())
+    })
+}
+
 /// Returns how much must leave a full window before one more fits.
-fn full(limit: Option<NonZeroU32>, used: u64) -> Option<u64> {
+fn full(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> Option<u64> {
     let limit = u64::from(limit?.get());
+    let used = used();
     (used >= limit).then(|| used - limit + 1)
 }
 

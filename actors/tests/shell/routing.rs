@@ -55,6 +55,24 @@ async fn a_fallback_serves_only_when_the_model_itself_cannot() {
 }
 
 #[actix::test]
+async fn an_endpoint_that_failed_for_one_model_is_the_last_to_be_asked_for_another() {
+    tokio::time::pause();
+    let mut spec = spec(&[
+        Make::new("a"),
+        Make::new("a").model("n"),
+        Make::new("b").model("n").rpm(20),
+    ]);
+    spec.fallbacks = vec![("m".into(), vec!["n".into()])];
+    let house = House::with(spec, Arbiters::current()).await;
+    let mut pick = house.pick();
+    pick.except = vec![pick.plan.tiers[0].entries[0].target.clone()];
+    for _ in 0..20 {
+        assert_eq!(name(house.ask(pick.clone()).await), "b");
+    }
+    assert_eq!(name(house.ask(pick).await), "a", "better than nobody");
+}
+
+#[actix::test]
 async fn nobody_is_tried_twice_by_one_request_and_a_pin_is_kept_to() {
     let house = House::paused(&[Make::new("a"), Make::new("b")]).await;
     let mut pick = house.pick();

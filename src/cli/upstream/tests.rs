@@ -38,6 +38,7 @@ fn every_flag_arrives() {
         "--tpm=1000",
         "--error=0.1=503",
         "--fault=10s..25s=refuse",
+        "--cycle=1m",
     ])
     .expect("good flags");
     let mut expected = Script {
@@ -56,6 +57,7 @@ fn every_flag_arrives() {
             retry_after: None,
         }],
         faults: vec![Timed::between(seconds(10), seconds(25), Fault::Refuse)],
+        cycle: Some(seconds(60)),
         ..Script::default()
     };
     expected.limits.rpm = Some(60);
@@ -142,4 +144,12 @@ fn a_bad_script_is_78_and_a_taken_port_is_1() {
     let taken = error(&[&listen]);
     assert_eq!(taken.exit_code(), 1);
     assert!(taken.to_string().contains(&address.to_string()), "{taken}");
+}
+
+#[tokio::test]
+async fn it_runs_until_it_is_told_to_stop() {
+    let command = Command::try_parse_from(["upstream", "--listen=127.0.0.1:0"]).expect("flags");
+    let stop = Notify::new();
+    stop.notify_one();
+    run(&command.args, &stop).await.expect("a good run");
 }

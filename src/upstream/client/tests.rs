@@ -1,7 +1,9 @@
 //! The client against scripted servers, byte by byte.
 
+mod dns;
 mod faults;
 mod reuse;
+mod stale;
 mod time;
 mod tls;
 
@@ -180,6 +182,42 @@ async fn a_body_is_collected_up_to_its_limit() {
         let refused = answer.body.collect(3).await;
         assert!(matches!(refused, Err(BodyError::TooLarge { limit: 3 })));
     }
+}
+
+#[actix::test]
+async fn peeking_loses_nothing() {
+    let sized = "HTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\nabcd";
+    let chunked =
+        "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n";
+    for whole in [sized, chunked] {
+        let server = Server::saying(whole).await;
+        let ask = async || {
+            post(&client(), &server.origin(), "", PATIENT)
+                .await
+                .unwrap()
+        };
+        for (limit, seen) in [(9, "abcd"), (4, "abcd"), (0, "")] {
+            let mut answer = ask().await;
+            assert_eq!(answer.body.peek(limit).await, seen);
+            assert_eq!(answer.body.peek(limit).await, seen);
+            assert_eq!(text(answer).await.unwrap(), "abcd");
+        }
+        let mut answer = ask().await;
+        answer.body.peek(9).await;
+        assert_eq!(answer.body.whole().unwrap(), "abcd");
+        assert!(answer.body.next().await.is_none());
+        let mut answer = ask().await;
+        assert!(answer.body.peek(1).await.starts_with(b"ab"));
+        assert_eq!(text(answer).await.unwrap(), "abcd");
+    }
+    let cut = Server::saying("HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nabcd").await;
+    let mut answer = post(&client(), &cut.origin(), "", PATIENT).await.unwrap();
+    assert!(answer.body.failure().is_none());
+    assert_eq!(answer.body.peek(9).await, "abcd");
+    assert_eq!(answer.body.failure().unwrap().label(), "truncated_body");
+    assert!(answer.body.whole().is_none());
+    assert_eq!(answer.body.next().await.unwrap().unwrap(), "abcd");
+    assert_eq!(text(answer).await, Err("truncated_body"));
 }
 
 #[test]

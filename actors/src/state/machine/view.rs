@@ -63,13 +63,14 @@ impl Machine {
     /// Returns what there is to see at `now`.
     pub fn view(&self, now: Instant) -> View {
         let limits = &self.policy.limits;
+        let limit = self.limit(now);
         let opened = self.breaker.opened();
         let usage = |used, limit: Option<std::num::NonZeroU32>| Usage {
             used,
             limit: limit.map(|limit| u64::from(limit.get())),
         };
         View {
-            status: self.status(now),
+            status: self.status(limit, now),
             phase: self.breaker.phase(),
             epoch: self.breaker.epoch(),
             open_reason: opened.map(|(_, reason)| reason),
@@ -86,7 +87,7 @@ impl Machine {
             rpm: usage(self.quota.minute_used(now), limits.rpm),
             tpm: usage(self.quota.tokens_used(now), limits.tpm),
             rpd: usage(self.quota.day_used(now), limits.rpd),
-            refusal: self.refusal(now),
+            refusal: self.refusal(limit),
         }
     }
 }

@@ -30,6 +30,7 @@ faults:
   - { fault: missing_usage }
   - { fault: { error_event: { after: 0 } } }
   - { fault: html, only: [models, health, completions, embeddings, other] }
+cycle: 2m
 idle_close: 15s
 "#;
 
@@ -105,6 +106,7 @@ fn every_key_is_read() {
         },
         errors: vec![share(0.1, 503, Some(seconds(2))), share(0.05, 500, None)],
         faults,
+        cycle: Some(seconds(120)),
         idle_close: Some(seconds(15)),
     };
     assert_eq!(script, expected);
@@ -169,6 +171,26 @@ fn errors_say_where_and_what() {
             .to_string()
             .starts_with("/no/such/file: cannot be read")
     );
+}
+
+#[test]
+fn faults_keep_within_their_cycle() {
+    let text = "\
+cycle: 10s
+faults:
+  - { from: 2s, until: 10s, fault: reset }
+  - { from: 9s, fault: reset }
+  - { from: 5s, until: 11s, fault: reset }
+  - { from: 10s, fault: reset }
+";
+    let found = error(text);
+    let lines: Vec<&str> = found.lines().collect();
+    let expected = [
+        "s.yaml:5:24: faults[2].until: must not be after the cycle ends",
+        "s.yaml:6:13: faults[3].from: must be before the cycle ends",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(error("cycle: 0s"), "s.yaml:1:8: cycle: must be 1ms or more");
 }
 
 #[test]

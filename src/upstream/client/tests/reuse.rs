@@ -1,10 +1,12 @@
-//! Which connections serve again, and what happens when one has died.
+//! Which connections serve again, and for how long.
 
 use std::cell::Cell;
 
-use crate::upstream::testing::{Peer, until};
+use crate::upstream::testing::until;
 
 use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 #[actix::test]
 async fn a_finished_body_frees_its_connection() {
@@ -109,128 +111,22 @@ async fn dropping_a_send_closes_its_connection_at_once() {
     assert_eq!(*events.borrow(), ["asked", "closed"]);
 }
 
-/// Serves one request on each connection and ends the connection as soon as
-/// the second arrives.
-async fn closes_on_reuse(end: impl Fn(usize, Peer) + 'static) -> (Server, Rc<Cell<usize>>) {
-    let served = Rc::new(Cell::new(0));
-    let count = Rc::clone(&served);
-    let end = Rc::new(end);
-    let server = Server::start(move |number, mut peer| {
-        let (count, end) = (Rc::clone(&count), Rc::clone(&end));
-        async move {
-            if peer.request().await.is_some() {
-                count.set(count.get() + 1);
-                peer.ok("ok").await;
-                let _ = peer.socket.readable().await;
-                end(number, peer);
-            }
-        }
-    })
-    .await;
-    (server, served)
-}
-
 #[actix::test]
-async fn connections_closed_at_the_moment_of_reuse_cost_nothing() {
-    // Unread bytes turn the close into a RST; reading them first makes it a FIN.
-    let (server, served) = closes_on_reuse(|number, peer| {
-        if number % 2 == 0 {
-            let _ = peer.socket.try_read(&mut [0; 4096]);
-        }
-    })
-    .await;
-    let (client, origin) = (client(), server.origin());
-    for round in 0..200 {
-        let answer = post(&client, &origin, "x", PATIENT).await;
-        let answer = answer.unwrap_or_else(|error| panic!("round {round}: {error}"));
-        assert_eq!(text(answer).await.unwrap(), "ok");
-    }
-    assert_eq!(served.get(), 200);
-    assert_eq!(server.accepted(), 200);
-}
-
-#[actix::test]
-async fn an_upload_cut_on_reuse_is_sent_again() {
-    let (server, served) = closes_on_reuse(|_, _| ()).await;
-    let (client, origin) = (client(), server.origin());
-    for _ in 0..2 {
-        let body = vec![b'x'; 4 << 20];
-        let answer = post(&client, &origin, body, PATIENT).await.unwrap();
-        assert_eq!(text(answer).await.unwrap(), "ok");
-    }
-    assert_eq!(served.get(), 2);
-}
-
-#[actix::test]
-async fn nothing_is_sent_again_after_a_byte_of_an_answer() {
-    for beginning in ["H", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nA"] {
-        let asked = Rc::new(Cell::new(0));
-        let count = Rc::clone(&asked);
-        let server = Server::start(move |_, mut peer| {
-            let count = Rc::clone(&count);
-            async move {
-                peer.request().await;
-                peer.ok("ok").await;
-                peer.request().await;
-                count.set(count.get() + 1);
-                peer.send(beginning).await;
-            }
-        })
-        .await;
-        let (client, origin) = (client(), server.origin());
-        text(post(&client, &origin, "", PATIENT).await.unwrap())
-            .await
-            .unwrap();
-        let failed = post(&client, &origin, "", PATIENT).await;
-        assert!(failed.is_err(), "{beginning}");
-        assert_eq!((asked.get(), server.accepted()), (1, 1), "{beginning}");
-    }
-}
-
-#[actix::test]
-async fn a_second_loss_is_not_retried() {
-    let server = Server::start(|number, mut peer| async move {
+async fn memory_of_a_long_body_is_given_back() {
+    let server = Server::start(|_, mut peer| async move {
         peer.request().await;
-        if number == 0 {
-            peer.ok("ok").await;
-            peer.request().await;
-        }
+        peer.ok(&"x".repeat(1 << 20)).await;
+        peer.closed().await;
     })
     .await;
-    let (client, origin) = (client(), server.origin());
-    text(post(&client, &origin, "", PATIENT).await.unwrap())
+    let client = client();
+    let body = vec![b'x'; 1 << 20];
+    let answer = post(&client, &server.origin(), body, PATIENT)
         .await
         .unwrap();
-    let failed = post(&client, &origin, "", PATIENT).await;
-    assert_eq!(failed.unwrap_err().label(), "closed");
-    assert_eq!(server.accepted(), 2);
-}
-
-#[actix::test]
-async fn a_connection_that_spoke_unasked_is_not_used_again() {
-    let told = Rc::new(Cell::new(false));
-    let tell = Rc::clone(&told);
-    let server = Server::start(move |_, mut peer| {
-        let tell = Rc::clone(&tell);
-        async move {
-            peer.request().await;
-            peer.ok("ok").await;
-            let farewell = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
-            peer.send(farewell).await;
-            tell.set(true);
-            peer.closed().await;
-        }
-    })
-    .await;
-    let (client, origin) = (client(), server.origin());
-    text(post(&client, &origin, "", PATIENT).await.unwrap())
-        .await
-        .unwrap();
-    until(|| told.get()).await;
-    // One turn of the driver, to see the bytes that are there.
-    tokio::task::yield_now().await;
-    let answer = post(&client, &origin, "", PATIENT).await.unwrap();
-    assert_eq!((answer.status, answer.reused), (StatusCode::OK, false));
+    text(answer).await.unwrap();
+    assert_eq!(client.pool.len(), 1);
+    assert!(client.pool.memory() < 16 << 10);
 }
 
 #[actix::test]
@@ -263,4 +159,66 @@ async fn no_more_connections_are_kept_than_allowed() {
         text(answer).await.unwrap();
     }
     assert_eq!(client.pool.len(), 2);
+}
+
+#[actix::test]
+async fn idle_connections_are_not_used_again_and_closed() {
+    tokio::time::pause();
+    let closed = Rc::new(std::cell::Cell::new(0));
+    let count = Rc::clone(&closed);
+    let server = Server::start(move |_, mut peer| {
+        let count = Rc::clone(&count);
+        async move {
+            while peer.request().await.is_some() {
+                peer.ok("ok").await;
+            }
+            count.set(count.get() + 1);
+        }
+    })
+    .await;
+    let (client, origin) = (client(), server.origin());
+    let ask = async || {
+        let answer = post(&client, &origin, "", PATIENT).await.unwrap();
+        let reused = answer.reused;
+        text(answer).await.unwrap();
+        reused
+    };
+    assert!(!ask().await);
+    tokio::time::sleep(9 * SECOND).await;
+    assert!(ask().await);
+    tokio::time::sleep(10 * SECOND).await;
+    assert!(!ask().await);
+    tokio::time::sleep(15 * SECOND).await;
+    assert_eq!(client.pool.len(), 0);
+    until(|| closed.get() == 2).await;
+}
+
+#[actix::test]
+async fn old_connections_are_closed_however_busy() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        while peer.request().await.is_some() {
+            peer.ok("ok").await;
+        }
+    })
+    .await;
+    let client = Client::new(KeepAlive {
+        lifetime: 20 * SECOND,
+        ..KeepAlive::default()
+    });
+    let origin = server.origin();
+    let mut reused = Vec::new();
+    for _ in 0..5 {
+        let answer = post(&client, &origin, "", PATIENT).await.unwrap();
+        reused.push(answer.reused);
+        text(answer).await.unwrap();
+        tokio::time::sleep(9 * SECOND).await;
+    }
+    assert_eq!(reused, [false, true, true, false, true]);
+
+    // Too old when its answer ends: not kept at all.
+    let answer = post(&client, &origin, "", PATIENT).await.unwrap();
+    tokio::time::sleep(20 * SECOND).await;
+    text(answer).await.unwrap();
+    assert_eq!(client.pool.len(), 0);
 }

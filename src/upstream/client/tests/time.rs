@@ -2,8 +2,6 @@
 
 use breakerbox_actors::clock;
 
-use crate::upstream::testing::until;
-
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -129,6 +127,66 @@ async fn the_total_deadline_ends_everything() {
 }
 
 #[actix::test]
+async fn the_total_deadline_ends_a_body_that_never_pauses() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 33554432\r\n\r\n")
+            .await;
+        peer.send(&"x".repeat(32 << 20)).await;
+    })
+    .await;
+    let deadlines = Deadlines {
+        total: Some(clock::now() + 5 * SECOND),
+        ..HASTY
+    };
+    let mut answer = post(&client(), &server.origin(), "", deadlines)
+        .await
+        .unwrap();
+    let started = clock::now();
+    let ended = loop {
+        match answer.body.next().await.unwrap() {
+            Ok(_) => tokio::time::sleep(SECOND).await,
+            Err(error) => break error.label(),
+        }
+    };
+    assert_eq!((ended, (clock::now() - started).as_secs()), ("deadline", 5));
+}
+
+#[actix::test]
+async fn a_kept_connection_keeps_no_old_deadline_and_no_second_chance() {
+    tokio::time::pause();
+    let server = Server::start(|_, mut peer| async move {
+        peer.request().await;
+        // Long enough that the client waits and arms its timer.
+        tokio::time::sleep(SECOND).await;
+        peer.ok("ok").await;
+        peer.closed().await;
+    })
+    .await;
+    let total = |seconds| Deadlines {
+        total: Some(clock::now() + seconds * SECOND),
+        ..HASTY
+    };
+    let soon = |_| Deadlines {
+        first_byte: SECOND,
+        ..HASTY
+    };
+    let late: [(&str, &dyn Fn(u32) -> Deadlines); 2] =
+        [("deadline", &total), ("first_byte_timeout", &soon)];
+    for (round, (label, deadlines)) in late.into_iter().enumerate() {
+        let (client, origin) = (client(), server.origin());
+        let answer = post(&client, &origin, "", HASTY).await.unwrap();
+        text(answer).await.unwrap();
+        let started = clock::now();
+        let failed = post(&client, &origin, "", deadlines(1)).await;
+        assert_eq!(failed.unwrap_err().label(), label);
+        assert_eq!((clock::now() - started).as_secs(), 1, "{label}");
+        assert_eq!(server.accepted(), round + 1, "{label}");
+    }
+}
+
+#[actix::test]
 async fn a_slow_reader_does_not_make_its_endpoint_idle() {
     tokio::time::pause();
     let server = Server::start(|_, mut peer| async move {
@@ -183,87 +241,4 @@ async fn a_connection_that_is_never_accepted_is_a_connect_timeout() {
         ["connect", "connect_timeout"].contains(&late.label()),
         "{late}"
     );
-}
-
-#[actix::test]
-async fn a_kept_connection_lost_late_was_not_stale() {
-    tokio::time::pause();
-    for (wait, accepted) in [(SECOND, 2), (3 * SECOND, 1)] {
-        let server = Server::start(move |number, mut peer| async move {
-            peer.request().await;
-            peer.ok("ok").await;
-            peer.request().await;
-            if number == 0 {
-                tokio::time::sleep(wait).await;
-            }
-        })
-        .await;
-        let (client, origin) = (client(), server.origin());
-        for round in 0..2 {
-            let answer = post(&client, &origin, "", HASTY).await;
-            match (round, accepted, answer) {
-                (1, 1, lost) => assert_eq!(lost.unwrap_err().label(), "closed"),
-                (_, _, answer) => drop(text(answer.unwrap()).await.unwrap()),
-            }
-        }
-        assert_eq!(server.accepted(), accepted, "{wait:?}");
-    }
-}
-
-#[actix::test]
-async fn idle_connections_are_not_used_again_and_closed() {
-    tokio::time::pause();
-    let closed = Rc::new(std::cell::Cell::new(0));
-    let count = Rc::clone(&closed);
-    let server = Server::start(move |_, mut peer| {
-        let count = Rc::clone(&count);
-        async move {
-            while peer.request().await.is_some() {
-                peer.ok("ok").await;
-            }
-            count.set(count.get() + 1);
-        }
-    })
-    .await;
-    let (client, origin) = (client(), server.origin());
-    let ask = async || {
-        let answer = post(&client, &origin, "", HASTY).await.unwrap();
-        let reused = answer.reused;
-        text(answer).await.unwrap();
-        reused
-    };
-    assert!(!ask().await);
-    tokio::time::sleep(9 * SECOND).await;
-    assert!(ask().await);
-    tokio::time::sleep(10 * SECOND).await;
-    assert!(!ask().await);
-    tokio::time::sleep(15 * SECOND).await;
-    assert_eq!(client.pool.len(), 0);
-    until(|| closed.get() == 2).await;
-}
-
-#[actix::test]
-async fn old_connections_are_closed_however_busy() {
-    tokio::time::pause();
-    let server = Server::start(|_, mut peer| async move {
-        while peer.request().await.is_some() {
-            peer.ok("ok").await;
-        }
-    })
-    .await;
-    let (client, origin) = (client(), server.origin());
-    let mut reused = Vec::new();
-    for _ in 0..14 {
-        let answer = post(&client, &origin, "", HASTY).await.unwrap();
-        reused.push(answer.reused);
-        text(answer).await.unwrap();
-        tokio::time::sleep(9 * SECOND).await;
-    }
-    assert_eq!(reused.iter().filter(|reused| !**reused).count(), 1);
-    for _ in 0..60 {
-        let answer = post(&client, &origin, "", HASTY).await.unwrap();
-        text(answer).await.unwrap();
-        tokio::time::sleep(9 * SECOND).await;
-    }
-    assert_eq!(server.accepted(), 2);
 }

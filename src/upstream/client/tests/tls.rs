@@ -7,7 +7,7 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::upstream::{Trust, testing::Peer};
+use crate::upstream::testing::{Peer, TRUST};
 
 use super::*;
 
@@ -42,7 +42,7 @@ where
 }
 
 fn trusting(server: &Server, name: &str, pem: &str) -> Arc<Origin> {
-    let trust = Trust::system().unwrap().with_pem(pem.as_bytes()).unwrap();
+    let trust = TRUST.with_pem(pem.as_bytes()).unwrap();
     let url = format!("https://{name}:{}", server.address.port());
     Origin::new(&url, &trust).unwrap().into()
 }

@@ -1,0 +1,120 @@
+//! What a machine lends, and why it does not.
+
+use std::time::Instant;
+
+use super::Machine;
+use crate::state::{
+    breaker::{Phase, TransitionReason},
+    grant::{Grant, Refusal, RefusalReason},
+    health::{Signs, Status},
+};
+
+/// The share of failures from which an endpoint is degraded.
+const SOME_FAILURES: f64 = 0.05;
+
+impl Machine {
+    /// Returns what routers may start from `now` on, in place of what they
+    /// were granted before and have not taken.
+    pub fn grant(&self, now: Instant) -> Grant {
+        let limits = &self.policy.limits;
+        let limit = self.limit(now);
+        let refusal = self.refusal(limit);
+        let phase = self.breaker.phase();
+        let left = self.quota.requests_left(limits, now);
+        let credits = match (refusal, phase) {
+            (Some(_), _) => 0,
+            (None, Phase::HalfOpen) => left.min(1),
+            (None, _) => left,
+        };
+        let lends = !self.drained && limit.is_none();
+        let last_resort = lends && self.breaker.lends_last_resort(now);
+        Grant {
+            epoch: self.breaker.epoch(),
+            credits,
+            last_resort: u32::from(last_resort),
+            tokens_limit: self.quota.tokens_limit(limits, now),
+            tokens_max: limits.tpm.map_or(u64::MAX, |limit| u64::from(limit.get())),
+            tokens_free_at: self.quota.tokens_free_at(limits, now),
+            max_in_flight: limits.max_in_flight.map_or(u32::MAX, |limit| limit.get()),
+            weight: self.weight(now),
+            latency: match phase {
+                Phase::HalfOpen => None,
+                Phase::Closed | Phase::Open => self.latency.estimate(now),
+            },
+            status: self.status(limit, now),
+            refusal,
+        }
+    }
+
+    /// Returns why nothing is lent, if nothing is; `limit` is [`Self::limit`].
+    pub(super) fn refusal(&self, limit: Option<Refusal>) -> Option<Refusal> {
+        if self.drained {
+            return Some(Refusal {
+                reason: RefusalReason::Drained,
+                until: None,
+            });
+        }
+        both(self.breaker_refusal(), limit)
+    }
+
+    /// Returns which rate holds back, if any does: a cooldown or a quota.
+    pub(super) fn limit(&self, now: Instant) -> Option<Refusal> {
+        let cooldown = self.cooldown.running(now).map(|until| Refusal {
+            reason: RefusalReason::Cooldown,
+            until: Some(until),
+        });
+        both(cooldown, self.quota.refusal(&self.policy.limits, now))
+    }
+
+    fn breaker_refusal(&self) -> Option<Refusal> {
+        if let Some((until, why)) = self.breaker.opened() {
+            let reason = match why {
+                TransitionReason::KeyRejected => RefusalReason::KeyRejected,
+                _ => RefusalReason::CircuitOpen,
+            };
+            return Some(Refusal {
+                reason,
+                until: Some(until),
+            });
+        }
+        let waits = self.breaker.phase() == Phase::HalfOpen && !self.breaker.lends_trial();
+        waits.then_some(Refusal {
+            reason: RefusalReason::TrialUnderWay,
+            until: None,
+        })
+    }
+
+    pub(super) fn weight(&self, now: Instant) -> f64 {
+        self.policy.weight.get() * self.breaker.ramp(&self.policy.breaker, now)
+    }
+
+    /// Returns the status; `limit` is [`Self::limit`].
+    pub(super) fn status(&self, limit: Option<Refusal>, now: Instant) -> Status {
+        let degraded = self.policy.probe.degraded_latency;
+        let recovering = self.breaker.phase() == Phase::HalfOpen
+            || self.breaker.ramp_end(&self.policy.breaker, now).is_some();
+        let failing = self.breaker.failure_ratio(now);
+        Signs {
+            drained: self.drained,
+            open: self.breaker.phase() == Phase::Open,
+            limited: limit.is_some(),
+            recovering,
+            slow: self.slow_ping || self.latency.estimate(now) > Some(degraded),
+            failing: failing.is_some_and(|ratio| ratio >= SOME_FAILURES),
+            seen: self.seen,
+        }
+        .status()
+    }
+}
+
+/// Returns the refusal that two reasons make together: the first names it, and
+/// it is over when both are.
+fn both(first: Option<Refusal>, second: Option<Refusal>) -> Option<Refusal> {
+    let until = second.and_then(|refusal| refusal.until);
+    first
+        .map(|refusal| Refusal {
+            until: refusal.until.max(until),
+            ..refusal
+        })
+        .or(second)
+}

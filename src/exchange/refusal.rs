@@ -1,0 +1,112 @@
+//! Why there is no answer: what a request that went without one is told.
+
+use std::time::{Duration, Instant};
+
+use breakerbox_actors::{
+    clock,
+    error::{Exclusion, Unavailable, UnavailableKind, Why},
+    state::health::Status,
+    table::Plan,
+};
+
+use super::flight::{Blame, Failed};
+use crate::error::{GatewayError, Reasons};
+
+/// Says why there is no answer: the last failure, or why nobody could be
+/// asked any more.
+pub(super) fn give_up(
+    plan: &Plan,
+    failures: &[Failed],
+    refusal: Option<&Unavailable>,
+) -> GatewayError {
+    let model = || plan.model.to_string();
+    let nobody = refusal.filter(|it| {
+        failures.is_empty()
+            || matches!(it.kind, UnavailableKind::Out | UnavailableKind::RateLimited)
+    });
+    if let Some(refusal) = nobody
+        && !(failures.iter().any(|it| it.blame == Blame::Key) && all_keys(refusal))
+    {
+        let retry_after = wait(refusal, clock::now());
+        let reasons = excluded(refusal, failures);
+        return match refusal.kind {
+            UnavailableKind::RateLimited => GatewayError::RateLimited {
+                model: model(),
+                retry_after,
+                reasons,
+            },
+            UnavailableKind::QueueFull => GatewayError::Overloaded { retry_after },
+            _ => GatewayError::NoEndpoint {
+                model: model(),
+                retry_after,
+                reasons,
+            },
+        };
+    }
+    let attempts = reasons(failures);
+    match failures.last().map(|it| it.blame) {
+        Some(Blame::Key) => GatewayError::UpstreamAuth { attempts },
+        Some(Blame::Slowness) => GatewayError::UpstreamTimeout { attempts },
+        Some(Blame::RateLimit(until)) => GatewayError::RateLimited {
+            model: model(),
+            retry_after: until.unwrap_or(crate::error::MAX_RETRY_AFTER),
+            reasons: attempts,
+        },
+        Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
+    }
+}
+
+/// Why nobody can serve, if every circuit of the plan is open: whoever has
+/// spent a request on last resorts then is told when to come back, and at once.
+pub(super) fn all_out(plan: &Plan) -> Option<Unavailable> {
+    let targets = || plan.entries().map(|entry| &entry.target);
+    if targets().any(|target| target.status() != Status::Unhealthy) {
+        return None;
+    }
+    let exclusions = targets().map(|target| {
+        let (why, until) = target.refusal();
+        Exclusion {
+            target: target.id().clone(),
+            why,
+            until,
+        }
+    });
+    Some(Unavailable {
+        kind: UnavailableKind::Out,
+        exclusions: exclusions.collect(),
+    })
+}
+
+/// Whether a refusal is only about keys that upstreams rejected.
+fn all_keys(refusal: &Unavailable) -> bool {
+    let mut reasons = refusal.exclusions.iter().map(|it| it.why);
+    reasons.all(|why| matches!(why, Why::KeyRejected | Why::Tried | Why::NotPinned))
+}
+
+/// How long until somebody may be back, as far as anyone knows: 1 s if nobody does.
+fn wait(refusal: &Unavailable, now: Instant) -> Duration {
+    let until = refusal.until();
+    until.map_or(Duration::from_secs(1), |at| {
+        at.saturating_duration_since(now)
+    })
+}
+
+pub(super) fn reasons(failures: &[Failed]) -> Reasons {
+    let failures = failures.iter();
+    failures
+        .map(|it| (it.target.endpoint().clone(), it.label))
+        .collect()
+}
+
+/// Each endpoint with why it is out; one that was tried, with how it failed.
+fn excluded(refusal: &Unavailable, failures: &[Failed]) -> Reasons {
+    let reason = |it: &Exclusion| {
+        let failed = failures
+            .iter()
+            .rev()
+            .find(|failed| failed.target == it.target);
+        let label = failed.map_or(it.why.label(), |failed| failed.label);
+        (it.target.endpoint().clone(), label)
+    };
+    refusal.exclusions.iter().map(reason).collect()
+}

@@ -1,0 +1,122 @@
+//! Rate windows have no seams: never above the limit in any slice of 60 s, whoever asks, crashes and when.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use actix::Addr;
+use breakerbox::generation::Generation;
+use breakerbox_actors::clock;
+use breakerbox_actors::engine::{Arbiters, Engine};
+use breakerbox_actors::messages::{Chaos, Pick};
+use breakerbox_actors::router::Router;
+use breakerbox_actors::state::estimate::Estimate;
+use breakerbox_actors::state::event::{Outcome, ProviderLimits};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::quiet_panics;
+use crate::support::gateway::{endpoint, parse, target};
+use crate::support::still::no_pings;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const MINUTES: u32 = 6;
+const REQUESTS: usize = 60;
+const TOKENS: u64 = 20_000;
+
+/// What went out: when, and how many tokens it used in the end.
+type Sent = Rc<RefCell<Vec<(Instant, u64)>>>;
+
+/// Asks for one lease; uses some of what it reserved, a while later.
+async fn ask(engine: &Engine, router: &Addr<Router>, luck: &mut StdRng, sent: &Sent) {
+    let reserved = luck.random_range(50..400);
+    let pick = Pick {
+        plan: engine.table().plan("m").expect("a plan").clone(),
+        except: Vec::new(),
+        pin: None,
+        estimate: Estimate {
+            input: reserved,
+            output: 0,
+        },
+        extra: false,
+    };
+    let Ok(Ok(lease)) = router.send(pick).await else {
+        return;
+    };
+    let used = luck.random_range(0..=reserved);
+    sent.borrow_mut().push((clock::now(), used));
+    let after = Duration::from_millis(luck.random_range(0..5_000));
+    actix_rt::spawn(async move {
+        tokio::time::sleep(after).await;
+        lease.settle(Outcome::Success, Some(used), ProviderLimits::default());
+    });
+}
+
+/// Six minutes of more demand than may be served, much of it at the seams of seconds and minutes.
+async fn six_minutes(seed: u64) -> Vec<(Instant, u64)> {
+    let evil = "http://127.0.0.1:1/v1";
+    let limits = format!(", limits: {{ rpm: {REQUESTS}, tpm: {TOKENS} }}");
+    let yaml = format!("endpoints:\n{}", endpoint("seams", evil, &limits));
+    let generation = Generation::new(1, parse(&yaml).into()).expect("a configuration");
+    let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings).await;
+    let routers = [engine.router(), engine.router(), engine.router()];
+    let mut luck = StdRng::seed_from_u64(seed);
+    let sent = Sent::default();
+    let start = clock::now();
+    while clock::now() - start < MINUTES * MINUTE {
+        let now = clock::now() - start;
+        let seam = now.as_secs() + 1;
+        let next = match luck.random_range(0..4) {
+            // Just before a seam, on it, just behind it.
+            0 => Duration::from_secs(seam) - Duration::from_micros(1),
+            1 => Duration::from_secs(seam),
+            2 => Duration::from_secs(seam) + Duration::from_micros(1),
+            _ => now + Duration::from_millis(luck.random_range(1..1_500)),
+        };
+        tokio::time::sleep_until((start + next).into()).await;
+        for _ in 0..luck.random_range(0..6) {
+            let router = &routers[luck.random_range(0..routers.len())];
+            ask(&engine, router, &mut luck, &sent).await;
+        }
+        if luck.random_range(0..40) == 0 {
+            engine.chaos(&target("seams"), Chaos::Panic);
+        }
+    }
+    sent.take()
+}
+
+#[test]
+fn no_slice_of_60_seconds_is_above_the_limit() {
+    quiet_panics();
+    for seed in 0..8 {
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder
+                .enable_all()
+                .start_paused(true)
+                .build()
+                .expect("a runtime")
+        };
+        let sent = actix_rt::System::with_tokio_rt(runtime).block_on(six_minutes(seed));
+        for (at, (start, _)) in sent.iter().enumerate() {
+            let slice = sent[at..]
+                .iter()
+                .take_while(|(it, _)| *it - *start < MINUTE);
+            let (requests, tokens) = slice.fold((0, 0), |(requests, tokens), (_, used)| {
+                (requests + 1, tokens + used)
+            });
+            assert!(requests <= REQUESTS, "seed {seed}: {requests} from {at} on");
+            assert!(
+                tokens <= TOKENS,
+                "seed {seed}: {tokens} tokens from {at} on"
+            );
+        }
+        // Kept by serving, not by refusing.
+        let most = REQUESTS * MINUTES as usize;
+        assert!(
+            sent.len() * 10 >= most * 8,
+            "seed {seed}: {} of {most}",
+            sent.len()
+        );
+    }
+}

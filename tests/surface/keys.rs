@@ -1,0 +1,142 @@
+//! Keys of clients: four places for them, what they may use, and when they end.
+
+use std::time::Duration;
+
+use breakerbox_actors::clock;
+
+use super::{call, chat_with, error_of, house, steady};
+use crate::support::chat::CHAT;
+use crate::support::gateway::endpoint;
+
+/// A hash instead of the key: that of `second`.
+const CLIENTS: &str = "clients:\n  \
+    - { name: all, key: first }\n  \
+    - { name: hashed, key_sha256: 16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4 }\n  \
+    - { name: some, key: third, models: [\"gpt-*\", x?z] }\n";
+
+#[tokio::test]
+async fn a_key_may_come_in_any_of_four_headers() {
+    let evil = steady();
+    let house = house("key-forms", &evil, CLIENTS);
+    let mut good = 0;
+    for key in ["first", "second"] {
+        let bearer = format!("Bearer {key}");
+        let small = format!("bearer {key}");
+        let forms = [
+            ("authorization", &*bearer),
+            ("authorization", &*small),
+            ("x-api-key", key),
+            ("api-key", key),
+            ("x-goog-api-key", key),
+        ];
+        for form in forms {
+            assert_eq!(chat_with(&house, &[form]).await.status(), 200, "{form:?}");
+            good += 1;
+        }
+    }
+    for headers in [
+        &[][..],
+        &[("authorization", "Bearer wrong")],
+        &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer")],
+        &[("authorization", "first")],
+        &[("authorization", "Basic first")],
+        &[("authorization", "Bearer first, first")],
+        &[("x-api-key", "firs")],
+        &[("api-key", "first2")],
+        &[("x-goog-api-key", "FIRST")],
+        &[("cookie", "first"), ("x-key", "first")],
+        // A wrong key is not made good by another header.
+        &[("authorization", "Bearer wrong"), ("x-api-key", "first")],
+    ] {
+        let answer = chat_with(&house, headers).await;
+        assert_eq!(
+            error_of(&answer, 401)["code"],
+            "invalid_api_key",
+            "{headers:?}"
+        );
+        for secret in ["first", "second", "third", "wrong"] {
+            assert!(!answer.text().contains(secret), "{}", answer.text());
+        }
+        let models = call(&house, "GET", "/v1/models", headers, "").await;
+        assert_eq!(models.status(), 401, "{headers:?}");
+    }
+    assert_eq!(evil.count(), good);
+}
+
+#[tokio::test]
+async fn a_key_opens_the_models_of_its_globs_and_shows_no_others() {
+    let evil = steady();
+    let base = evil.base_url();
+    let yaml = format!(
+        "endpoints:\n  - {{ name: globs, provider: openai-compatible, base_url: \"{base}\", \
+         models: [gpt-4, gpt-4-mini, xyz, xyyz, secret], probe: {{ kind: none }} }}\n{CLIENTS}"
+    );
+    let house = crate::support::gateway::House::start(&yaml);
+    let key = [("x-api-key", "third")];
+    let ask = async |model: &str| {
+        let body = crate::support::chat::ask(model, "hello").to_string();
+        call(&house, "POST", CHAT, &key, &body).await
+    };
+    for model in ["gpt-4", "gpt-4-mini", "xyz"] {
+        assert_eq!(ask(model).await.status(), 200, "{model}");
+    }
+    for model in ["xyyz", "secret"] {
+        assert_eq!(
+            error_of(&ask(model).await, 403)["code"],
+            "model_not_allowed"
+        );
+    }
+    let unknown = ask("gpt-5").await;
+    let error = error_of(&unknown, 404);
+    assert_eq!(error["code"], "model_not_found");
+    assert!(unknown.text().contains("gpt-4"), "near names are listed");
+    assert!(
+        !error_of(&ask("xyzz").await, 403)
+            .to_string()
+            .contains("xyyz")
+    );
+    let list = call(&house, "GET", "/v1/models", &key, "").await.json();
+    let ids: Vec<&str> = list["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["id"].as_str())
+        .collect();
+    assert_eq!(ids, ["gpt-4", "gpt-4-mini", "xyz"]);
+    assert_eq!(
+        call(&house, "GET", "/v1/models/secret", &key, "")
+            .await
+            .status(),
+        404
+    );
+    assert_eq!(evil.count(), 3);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_within_100_ms_on_every_worker() {
+    let evil = steady();
+    let yaml = |clients: &str| {
+        let endpoint = endpoint("revoked", &evil.base_url(), "");
+        format!("endpoints:\n{endpoint}clients: [{clients}]\n")
+    };
+    let both = "{ name: a, key: first }, { name: b, key: second }";
+    let house = crate::support::gateway::House::start(&yaml(both));
+    let first = [("x-api-key", "first")];
+    assert_eq!(chat_with(&house, &first).await.status(), 200);
+    let start = clock::now();
+    house
+        .reload(&yaml("{ name: b, key: second }"))
+        .await
+        .expect("reloaded");
+    let took = clock::now() - start;
+    // Refused from this moment on; reading the configuration is in the time.
+    for _ in 0..10 {
+        error_of(&chat_with(&house, &first).await, 401);
+        assert_eq!(
+            chat_with(&house, &[("x-api-key", "second")]).await.status(),
+            200
+        );
+    }
+    assert!(took < Duration::from_millis(1_000), "{took:?}");
+}

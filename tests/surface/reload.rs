@@ -1,0 +1,202 @@
+//! Reloading under load: no request is cut or fails, unchanged endpoints keep what they know.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use breakerbox_actors::clock;
+use breakerbox_actors::state::breaker::Phase;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::{error_of, steady};
+use crate::support::chat::{
+    CHAT, ask, ask_stream, chunk, delta, ending, good, is_done, last_chunk, response, stream_head,
+};
+use crate::support::client::{Client, Ending, post};
+use crate::support::evil::{Act, Evil};
+use crate::support::gateway::{House, endpoint};
+use crate::support::wait::DEADLINE;
+
+#[tokio::test]
+async fn two_hundred_reloads_at_500_requests_a_second_fail_none() {
+    const RELOADS: usize = 200;
+    let evil = steady();
+    let other = steady();
+    // The second endpoint comes and goes, changes its address, its weight, its limits.
+    let yaml = |number: usize| {
+        let stays = endpoint("reloads", &evil.base_url(), "");
+        let comes = match number % 4 {
+            0 => String::new(),
+            1 => endpoint("reloads-b", &other.base_url(), ""),
+            2 => endpoint("reloads-b", &evil.base_url(), ", weight: 3"),
+            _ => endpoint("reloads-b", &evil.base_url(), ", limits: { rpm: 100000 }"),
+        };
+        format!("endpoints:\n{stays}{comes}")
+    };
+    let house = Arc::new(House::start(&yaml(0)));
+    let done = Arc::new(AtomicUsize::new(0));
+    let mut clients = JoinSet::new();
+    for _ in 0..10 {
+        let (addr, done) = (house.addr(), Arc::clone(&done));
+        clients.spawn(async move {
+            let mut client = Client::connect(addr).await;
+            let mut statuses = Vec::new();
+            let start = clock::now();
+            while done.load(Ordering::SeqCst) == 0 {
+                let due = start + std::time::Duration::from_millis(20) * statuses.len() as u32;
+                tokio::time::sleep_until(due.into()).await;
+                client.post(CHAT, &ask("m", "hello")).await;
+                statuses.push(client.answer().await.status());
+            }
+            statuses
+        });
+    }
+    for number in 1..=RELOADS {
+        house.reload(&yaml(number)).await.expect("reloaded");
+        // Some requests in between, so that each configuration is used.
+        let seen = evil.count() + other.count();
+        let start = clock::now();
+        while evil.count() + other.count() < seen + 2 {
+            assert!(clock::now() - start < DEADLINE);
+            tokio::task::yield_now().await;
+        }
+    }
+    done.store(1, Ordering::SeqCst);
+    let statuses = clients.join_all().await.concat();
+    assert!(statuses.len() > RELOADS, "{}", statuses.len());
+    let failed = statuses.iter().filter(|it| **it != 200).count();
+    assert_eq!(failed, 0, "of {}", statuses.len());
+    assert!(other.count() > 0, "the new endpoint was used");
+}
+
+#[tokio::test]
+async fn an_unchanged_endpoint_keeps_breaker_windows_and_estimate_and_new_thresholds_act_on_them() {
+    let number = AtomicUsize::new(0);
+    let evil = Evil::start(move |_, _| {
+        // The number of the connection's next request, which may never come.
+        match number.fetch_add(1, Ordering::SeqCst) {
+            0..3 => vec![Act::Send(response(500, &[("connection", "close")], "{}"))],
+            _ => vec![Act::Send(good("hello")), Act::KeepAlive],
+        }
+    });
+    let yaml = |breaker: &str, limits: &str| {
+        let limits = format!(", limits: {{ {limits} }}");
+        format!(
+            "endpoints:\n{}breaker: {{ {breaker} }}\n\
+             routing: {{ max_attempts: 1, queue: {{ max_wait: 0s }} }}\n",
+            endpoint("keeps", &evil.base_url(), &limits)
+        )
+    };
+    let house = House::start(&yaml("failure_threshold: 10", "rpm: 100, tpm: 100000"));
+    let mut client = Client::connect(house.addr()).await;
+    for _ in 0..3 {
+        client.post(CHAT, &ask("m", "hello")).await;
+        assert_eq!(client.answer().await.status(), 502);
+    }
+    let start = clock::now();
+    while house.seen("keeps").await.view.failures_in_a_row < 3 {
+        assert!(clock::now() - start < DEADLINE);
+    }
+    let before = house.seen("keeps").await.view;
+    house
+        .reload(&yaml("failure_threshold: 9", "rpm: 50, tpm: 100000"))
+        .await
+        .expect("reloaded");
+    let after = house.seen("keeps").await.view;
+    assert_eq!((after.failures_in_a_row, after.failure_threshold), (3, 9));
+    assert_eq!((after.rpm.used, after.rpm.limit), (3, Some(50)));
+    assert_eq!(after.tpm.used, before.tpm.used);
+    assert_eq!(after.epoch, before.epoch);
+    assert!(after.latency.is_some(), "the estimate is kept");
+    assert_eq!(after.phase, Phase::Closed);
+
+    // A limit below what is used acts at once.
+    house
+        .reload(&yaml("failure_threshold: 9", "rpm: 2, tpm: 100000"))
+        .await
+        .expect("reloaded");
+    let start = clock::now();
+    house.seen("keeps").await;
+    error_of(&post(house.addr(), CHAT, &ask("m", "hello")).await, 429);
+    assert_eq!(evil.count(), 3);
+    assert!(clock::now() - start < DEADLINE);
+
+    // A threshold below what was counted opens the circuit without another failure.
+    house
+        .reload(&yaml("failure_threshold: 3", "rpm: 100, tpm: 100000"))
+        .await
+        .expect("reloaded");
+    let open = house.seen("keeps").await.view;
+    assert_eq!(open.phase, Phase::Open);
+    // And an open circuit stays as open as it was.
+    house
+        .reload(&yaml("failure_threshold: 9", "rpm: 99, tpm: 100000"))
+        .await
+        .expect("reloaded");
+    let kept = house.seen("keeps").await.view;
+    assert_eq!(
+        (kept.phase, kept.open_until),
+        (Phase::Open, open.open_until)
+    );
+}
+
+#[tokio::test]
+async fn streams_of_a_removed_endpoint_finish() {
+    const STREAMS: usize = 100;
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let evil = Evil::start(move |_, _| {
+        vec![
+            Act::Send(stream_head()),
+            Act::Send(chunk(&delta("hel"))),
+            Act::WaitFor(Arc::clone(&held)),
+            Act::Send(chunk(&(delta("lo") + &ending()))),
+            Act::Send(last_chunk()),
+        ]
+    });
+    let next = steady();
+    let house = House::start(&format!(
+        "endpoints:\n{}",
+        endpoint("removed", &evil.base_url(), "")
+    ));
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        let mut client = Client::connect(house.addr()).await;
+        client.post(CHAT, &ask_stream("m", "hello")).await;
+        assert_eq!(client.head().await.status(), 200);
+        client.event().await.expect("a stream").expect("an event");
+        streams.push(client);
+    }
+    let yaml = format!("endpoints:\n{}", endpoint("stayed", &next.base_url(), ""));
+    house.reload(&yaml).await.expect("reloaded");
+    let answer = post(house.addr(), CHAT, &ask("m", "hello")).await;
+    assert_eq!(answer.head.header("x-breakerbox-endpoint"), Some("stayed"));
+    go.notify_waiters();
+    for mut stream in streams {
+        let (events, ending) = stream.events().await;
+        assert!(is_done(&events), "{events:?}");
+        assert_eq!(ending, Ending::Whole);
+    }
+    assert_eq!(evil.count(), STREAMS);
+}
+
+#[tokio::test]
+async fn what_only_a_restart_can_change_is_refused_by_name_and_changes_nothing() {
+    let evil = steady();
+    let endpoint = endpoint("start-only", &evil.base_url(), "");
+    let house = House::start(&format!("endpoints:\n{endpoint}"));
+    let yaml = format!(
+        "server: {{ listen: \"127.0.0.1:0\", workers: 3 }}\nendpoints:\n{}",
+        endpoint.replace("[m]", "[n]")
+    );
+    let refused = house.reload(&yaml).await.expect_err("refused").to_string();
+    assert!(refused.contains("server.workers"), "{refused}");
+    assert_eq!(
+        post(house.addr(), CHAT, &ask("m", "hello")).await.status(),
+        200
+    );
+    assert_eq!(
+        post(house.addr(), CHAT, &ask("n", "hello")).await.status(),
+        404
+    );
+}

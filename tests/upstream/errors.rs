@@ -1,0 +1,164 @@
+//! Endpoints that answer 500: always, and half of the time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use breakerbox_actors::state::breaker::Phase;
+
+use super::scene::{
+    Crowd, NO_BREAKER, NO_PINGS, News, Shot, alone, always, assert_all_ok, healthy, house, view,
+    well,
+};
+use crate::support::chat::response;
+use crate::support::evil::{Act, Evil};
+
+const GAP: Duration = Duration::from_millis(5);
+
+fn broken() -> Evil {
+    always(response(500, &[], r#"{"error":{"message":"broken"}}"#))
+}
+
+/// Upstream calls of the requests that began after `warm`, and how many requests those were.
+fn calls(shots: &[Shot], warm: Duration) -> (usize, usize) {
+    let start = shots[0].began;
+    let late = shots.iter().filter(|shot| shot.began - start >= warm);
+    late.fold((0, 0), |(calls, requests), shot| {
+        (calls + shot.attempts(), requests + 1)
+    })
+}
+
+/// Everything answers 500. The promise's 60 s and 10 s are 6 s and 1 s here, and the breaker's recovery
+/// timeout shrinks with them.
+#[tokio::test]
+async fn everything_500_costs_at_most_a_tenth_more() {
+    let _alone = alone().await;
+    let evils = [broken(), broken(), broken()];
+    let urls = ["a", "b", "c"].into_iter().zip(&evils);
+    let house = house(
+        urls.map(|(name, evil)| (name, evil.base_url())),
+        &[
+            NO_PINGS,
+            "breaker: { recovery_timeout: 6s, max_recovery_timeout: 30s }",
+        ],
+    );
+    let shots = Crowd::new(&house).fire(GAP, Duration::from_secs(6)).await;
+    let (calls, requests) = calls(&shots, Duration::from_secs(1));
+    assert!(calls * 100 <= requests * 110, "{calls} for {requests}");
+    assert!(shots.iter().all(|shot| shot.attempts() <= 3));
+    assert!(shots.iter().all(|shot| !shot.ok()));
+}
+
+/// The same while no breaker helps: the retry budget alone keeps to a tenth, and one more a second, once its
+/// first hundred are gone.
+#[tokio::test]
+async fn without_a_breaker_the_retry_budget_holds() {
+    let _alone = alone().await;
+    let evils = [broken(), broken(), broken()];
+    let urls = ["a", "b", "c"].into_iter().zip(&evils);
+    let house = house(
+        urls.map(|(name, evil)| (name, evil.base_url())),
+        &[NO_PINGS, NO_BREAKER],
+    );
+    let shots = Crowd::new(&house).fire(GAP, Duration::from_secs(6)).await;
+    let (late, requests) = calls(&shots, Duration::from_secs(2));
+    let seconds = 4 + 1;
+    assert!(
+        late * 100 <= requests * 110 + seconds * 100,
+        "{late} for {requests}"
+    );
+    assert!(late > requests, "some are tried again");
+    assert!(shots.iter().all(|shot| shot.attempts() <= 3));
+    // What clients were told is what upstreams saw.
+    let told: usize = shots.iter().map(Shot::attempts).sum();
+    let seen: usize = evils.iter().map(Evil::count).sum();
+    assert_eq!(told, seen);
+}
+
+/// Half of the answers a 500, in an order without a pattern.
+fn half_broken() -> Evil {
+    let count = AtomicUsize::new(0);
+    Evil::start(move |_, _| {
+        let number = count.fetch_add(1, Ordering::Relaxed) as u64;
+        // A multiplicative hash; its upper bits look like coin tosses.
+        let toss = number.wrapping_add(7).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        if (toss ^ toss >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 63 == 0 {
+            return well(Duration::ZERO);
+        }
+        vec![
+            Act::Send(response(500, &[], r#"{"error":{"message":"tails"}}"#)),
+            Act::KeepAlive,
+        ]
+    })
+}
+
+/// All requests are for it, so that the breaker alone decides.
+async fn is_out_in_time(bad: &Evil) {
+    let good = healthy(Duration::ZERO);
+    let house = house(
+        [("bad", bad.base_url()), ("good", good.base_url())],
+        &[NO_PINGS, "routing: { max_attempts: 1 }"],
+    );
+    let crowd = Crowd::new(&house);
+    let mut first = None;
+    let mut samples = 0;
+    while view(&house, "bad").await.phase == Phase::Closed {
+        let shot = crowd.shoot_at("bad").await;
+        let first = *first.get_or_insert(shot.began);
+        samples += 1;
+        let time = shot.began - first;
+        assert!(
+            samples <= 20 || time <= Duration::from_secs(2),
+            "{samples} samples in {time:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn half_500_is_out_within_20_samples_or_2_seconds() {
+    let _alone = alone().await;
+    is_out_in_time(&half_broken()).await;
+}
+
+/// Never two failures in a row: only their share can tell.
+#[tokio::test]
+async fn every_other_500_is_out_within_20_samples_or_2_seconds() {
+    let _alone = alone().await;
+    let count = AtomicUsize::new(0);
+    let bad = Evil::start(
+        move |_, _| match count.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => well(Duration::ZERO),
+            _ => vec![Act::Send(response(500, &[], "{}")), Act::KeepAlive],
+        },
+    );
+    is_out_in_time(&bad).await;
+}
+
+/// Beside two good ones, it costs nobody an answer, and its share falls before it is out.
+#[tokio::test]
+async fn half_500_on_one_of_three_costs_no_answer() {
+    let _alone = alone().await;
+    let (bad, b, c) = (
+        half_broken(),
+        healthy(Duration::ZERO),
+        healthy(Duration::ZERO),
+    );
+    let house = house(
+        [
+            ("bad", bad.base_url()),
+            ("b", b.base_url()),
+            ("c", c.base_url()),
+        ],
+        &[NO_PINGS],
+    );
+    let shots = Crowd::new(&house).fire(GAP, Duration::from_secs(5)).await;
+    assert_all_ok(&shots);
+    let seen = bad.requests();
+    let late = seen
+        .iter()
+        .filter(|it| it.at > seen[0].at + Duration::from_secs(2));
+    assert!(
+        seen.len() <= 20 || late.count() == 0,
+        "{} samples",
+        seen.len()
+    );
+}

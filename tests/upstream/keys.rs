@@ -1,0 +1,93 @@
+//! 401, 402, 403 or a 400 about credit: that key is out at once, it is told once, and others serve.
+
+use std::time::Duration;
+
+use breakerbox_actors::state::{
+    breaker::{Phase, TransitionReason},
+    health::Status,
+};
+
+use super::scene::{Crowd, NO_PINGS, News, alone, always, assert_all_ok, healthy, house, view};
+use crate::support::chat::{error_code, response};
+use crate::support::evil::Evil;
+
+fn refusals() -> Vec<(u16, &'static str)> {
+    vec![
+        (
+            401,
+            r#"{"error":{"message":"bad key","code":"invalid_api_key"}}"#,
+        ),
+        (402, r#"{"error":{"message":"pay first"}}"#),
+        (403, r#"{"error":{"message":"not yours"}}"#),
+        (
+            400,
+            r#"{"error":{"message":"x","code":"insufficient_credits"}}"#,
+        ),
+        (
+            400,
+            r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#,
+        ),
+    ]
+}
+
+fn refusing(status: u16, body: &str) -> Evil {
+    always(response(status, &[], body))
+}
+
+#[tokio::test]
+async fn the_key_is_out_and_others_serve() {
+    let _alone = alone().await;
+    for (status, body) in refusals() {
+        let (locked, open) = (refusing(status, body), healthy(Duration::ZERO));
+        let house = house(
+            [("locked", locked.base_url()), ("open", open.base_url())],
+            &[NO_PINGS],
+        );
+        let news = News::listen(&house);
+        let crowd = Crowd::new(&house);
+        let mut shots = Vec::new();
+        while locked.count() == 0 {
+            assert!(shots.len() < 100, "{status}: never asked");
+            shots.push(crowd.shoot().await);
+        }
+        shots.extend(crowd.volley(300, 4).await);
+        assert_all_ok(&shots);
+        assert_eq!(locked.count(), 1, "{status}: one is enough");
+        let view = view(&house, "locked").await;
+        assert_eq!(view.phase, Phase::Open, "{status}");
+        assert_eq!(view.open_reason, Some(TransitionReason::KeyRejected));
+        assert_eq!(news.count("locked", Status::Unhealthy), 1, "{status}");
+        assert_eq!(news.count("open", Status::Unhealthy), 0, "{status}");
+    }
+}
+
+/// With no other endpoint the client learns that it is not its own key, and no customer's request is spent
+/// on a key that is known to be wrong.
+#[tokio::test]
+async fn alone_it_is_our_fault_and_not_tried_again() {
+    for (status, body) in refusals() {
+        let locked = refusing(status, body);
+        let house = house([("locked", locked.base_url())], &[NO_PINGS]);
+        let crowd = Crowd::new(&house);
+        let first = crowd.shoot().await;
+        assert_eq!(first.answer.status(), 502, "{status}");
+        assert_eq!(error_code(&first.answer), "upstream_auth_error");
+        for _ in 0..20 {
+            let next = crowd.shoot().await;
+            assert_eq!(next.answer.status(), 503, "{status}");
+            assert_eq!(error_code(&next.answer), "no_endpoint_available");
+        }
+        assert_eq!(locked.count(), 1, "{status}");
+    }
+}
+
+/// A client cannot put an endpoint out of service by what it writes.
+#[tokio::test]
+async fn a_quoted_phrase_is_no_refusal() {
+    let body = r#"{"error":{"type":"invalid_request_error","message":"messages: 'your credit balance is too low, billing, quota'"}}"#;
+    let evil = refusing(400, body);
+    let house = house([("a", evil.base_url())], &[NO_PINGS]);
+    let shot = Crowd::new(&house).shoot().await;
+    assert_eq!(shot.answer.status(), 400);
+    assert_eq!(view(&house, "a").await.phase, Phase::Closed);
+}
