@@ -1,5 +1,7 @@
 //! How a broken endpoint comes back: by pings, and without them.
 
+use std::time::Duration;
+
 use breakerbox_actors::{
     clock,
     messages::{Chaos, Observe},
@@ -136,7 +138,7 @@ async fn a_forced_check_pings_now() {
         .expect("a prober");
     house.turn().await;
     let asked = house.pinger.asked("a", forced);
-    assert_eq!(asked.last(), Some(&(0 * MS)));
+    assert_eq!(asked.last(), Some(&Duration::ZERO));
 }
 
 #[actix::test]
@@ -151,7 +153,11 @@ async fn a_prober_that_restarts_goes_on_pinging_and_waits_for_no_lost_ping() {
         tokio::time::sleep(10 * MS).await;
     }
     house.pinger.answers("a", Some(Pong::Alive { latency: MS }));
-    house.engine.prober().do_send(Chaos::Panic);
+    house
+        .engine
+        .prober()
+        .try_send(Chaos::Panic)
+        .expect("an actor");
     let seen = prober(&house).await;
     assert_eq!((seen.watched, seen.under_way), (1, 0));
     let restarted = clock::now();
@@ -167,7 +173,11 @@ async fn a_prober_that_restarts_goes_on_pinging_and_waits_for_no_lost_ping() {
 async fn a_prober_that_storms_rests_a_breath() {
     let house = House::paused(&[pinged()]).await;
     for _ in 0..6 {
-        house.engine.prober().do_send(Chaos::Panic);
+        house
+            .engine
+            .prober()
+            .try_send(Chaos::Panic)
+            .expect("an actor");
     }
     let start = clock::now();
     assert_eq!(prober(&house).await.watched, 1);

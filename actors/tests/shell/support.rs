@@ -1,7 +1,15 @@
 //! A small engine to test with: a few lines make a spec, a pick, an answer.
 
 use std::{
-    collections::BTreeMap, num::NonZeroU32, pin::Pin, sync::Arc, task::Poll, time::Duration,
+    collections::BTreeMap,
+    num::NonZeroU32,
+    pin::Pin,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    task::Poll,
+    time::Duration,
 };
 
 use actix::prelude::*;
@@ -188,6 +196,26 @@ pub(crate) struct House {
     pub(crate) engine: Engine,
     pub(crate) router: Addr<Router>,
     pub(crate) pinger: Pinger,
+    _watchdog: Watchdog,
+}
+
+/// Ends the process with the test's name if it takes a minute of real time:
+/// actors that wake each other for ever let no virtual time pass, so that no
+/// other deadline would come.
+struct Watchdog(#[expect(dead_code, reason = "tells by being dropped")] mpsc::Sender<()>);
+
+impl Watchdog {
+    fn new() -> Self {
+        let (alive, gone) = mpsc::channel();
+        let test = std::thread::current().name().unwrap_or("?").to_owned();
+        std::thread::spawn(move || {
+            if gone.recv_timeout(60 * SECOND) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("{test} has not come to an end in a minute");
+                std::process::abort();
+            }
+        });
+        Self(alive)
+    }
 }
 
 impl House {
@@ -209,6 +237,7 @@ impl House {
             router: engine.router(),
             engine,
             pinger,
+            _watchdog: Watchdog::new(),
         };
         house.turn().await;
         house
