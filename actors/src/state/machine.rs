@@ -239,9 +239,9 @@ impl Machine {
             Outcome::Cancelled => {
                 // Who left without an answer says nothing of the endpoint but
                 // that it took longer than that.
-                if let Some(waited) = latency
-                    && self.latency.estimate(now).is_none_or(|it| waited > it)
-                {
+                let expected = self.latency.estimate(now);
+                let expected = expected.unwrap_or(self.policy.probe.degraded_latency);
+                if let Some(waited) = latency.filter(|it| *it > expected) {
                     self.latency.sample(waited, now);
                 }
                 return;

@@ -120,7 +120,8 @@ async fn closed_every_interval_open_at_once_and_then_ever_less() {
     let waits: Vec<_> = since.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for pair in waits[1..].windows(2) {
         let ratio = pair[1].as_secs_f64() / pair[0].as_secs_f64();
-        assert!((1.6..2.5).contains(&ratio), "jittered twice: {waits:?}");
+        // The last wait is cut to the interval.
+        assert!((1.5..2.5).contains(&ratio), "jittered twice: {waits:?}");
     }
     assert!(waits.len() >= 4);
 }

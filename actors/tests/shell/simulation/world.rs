@@ -390,7 +390,8 @@ impl World {
             self.seen.note("removed");
         }
         self.targets = next;
-        self.house.engine.apply(spec(&self.targets)).await;
+        let applied = self.house.engine.apply(spec(&self.targets)).await;
+        applied.expect("a guardian");
         self.seen.note("reloaded");
     }
 
@@ -487,7 +488,8 @@ impl World {
             self.tell_drain(name, false).await;
         }
         self.targets = NAMES.map(make).into();
-        self.house.engine.apply(spec(&self.targets)).await;
+        let applied = self.house.engine.apply(spec(&self.targets)).await;
+        applied.expect("a guardian");
         tokio::time::sleep(QUARANTINE + SECOND).await;
         let end = clock::now() + 10 * MINUTE;
         while clock::now() < end {
