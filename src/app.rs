@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use crate::{
     admin::{self, Admin},
     config::{self, Config},
+    exchange::MAX_ANSWER,
     generation::{Generation, NotReady},
     metrics::{self, Exposition},
     pinger::Pinger,
@@ -134,6 +135,7 @@ impl Gateway {
             engine,
             generation,
             room: Room::new(config.server.max_body),
+            answers: Room::new(MAX_ANSWER),
             closing: watched,
         };
         if let Some(exposition) = &exposition {

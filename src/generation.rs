@@ -15,6 +15,8 @@ use breakerbox_actors::{
     spec::{Spec, TargetSpec},
     state::estimate::Price,
 };
+use bytes::Bytes;
+use memchr::memmem;
 
 use crate::{
     config::{Config, Endpoint, Model, Provider, Secret},
@@ -44,6 +46,8 @@ pub struct Site {
     pub upstream_model: Arc<str>,
     /// The provider's dialect and habits.
     pub provider: Provider,
+    /// Our key there, to be kept out of what clients see.
+    key: Option<Secret>,
     /// The target's metric handles.
     pub metrics: SiteMetrics,
     paths: [PathAndQuery; Api::ALL.len()],
@@ -166,6 +170,7 @@ impl Site {
             lines,
             upstream_model: model.upstream.clone(),
             provider: endpoint.provider,
+            key: endpoint.api_key.clone(),
             metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
             paths: [chat?, completions?, embeddings?, responses?],
             models_path: parse(models)?,
@@ -182,6 +187,27 @@ impl Site {
             Api::Embeddings => embeddings,
             Api::Responses => responses,
         }
+    }
+
+    /// Returns a provider's own words without our key, which some quote in
+    /// their errors.
+    pub fn redacted(&self, words: Bytes) -> Bytes {
+        let Some(key) = self.key.as_ref().map(Secret::expose) else {
+            return words;
+        };
+        let key = key.as_bytes();
+        if key.is_empty() || memmem::find(&words, key).is_none() {
+            return words;
+        }
+        let mut clean = Vec::with_capacity(words.len());
+        let mut from = 0;
+        for at in memmem::find_iter(&words, key) {
+            clean.extend_from_slice(&words[from..at]);
+            clean.extend_from_slice(b"***");
+            from = at + key.len();
+        }
+        clean.extend_from_slice(&words[from..]);
+        clean.into()
     }
 
     /// Returns the path that lists the target's models.

@@ -78,6 +78,7 @@ impl Still {
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
             room: breakerbox::room::Room::new(32 << 20),
+            answers: breakerbox::room::Room::new(32 << 20),
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
             closing: watched,
