@@ -149,6 +149,20 @@ async fn a_dead_thread_is_replaced_by_another() {
     .await;
 }
 
+/// actix polls an actor once more as its runtime is dropped; at rest, that
+/// would begin a life without a runtime.
+#[actix::test]
+async fn a_thread_that_ends_with_an_actor_at_rest_ends_well() {
+    let mortal = Arbiter::new();
+    let house = House::with(spec(&[Make::new("a")]), arbiters(&mortal)).await;
+    for _ in 0..=INTENSITY {
+        assert!(house.engine.chaos(&id("a"), Chaos::Panic));
+    }
+    eventually("at rest", async || !house.actor("a").await.up).await;
+    mortal.stop();
+    mortal.join().expect("no panic");
+}
+
 #[actix::test]
 async fn of_a_thousand_at_the_moment_of_half_open_exactly_one_goes() {
     let target = Make::new("a").breaker(|it| {
