@@ -288,7 +288,7 @@ impl Model for Space {
                     state
                         .places
                         .iter()
-                        .all(|place| started(place) <= space.rpm as usize)
+                        .all(|place| space.rpm == 0 || started(place) <= space.rpm as usize)
                 },
             ),
             Property::always("a straggler changes no phase", |_, state: &State| {
