@@ -31,7 +31,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One failure opens for 2 s, doubling to 4 s; so many trials of 2 s close;
-/// one ping decides; so many requests a minute.
+/// one ping decides; `rpm` requests a minute, 0 for any number.
 fn policy(half_open_requests: u32, rpm: u32) -> EndpointPolicy {
     let breaker = BreakerSettings {
         failure_threshold: 1,
@@ -108,6 +108,17 @@ fn time_and_every_outcome() {
             LastResort,
         ],
     );
+}
+
+#[test]
+fn without_a_limit_to_patrol() {
+    let bounds = Bounds {
+        starts: 3,
+        passes: 2,
+        losses: 1,
+        ..NOTHING
+    };
+    check(1, 0, bounds, &[RecoveryTimeout, TrialTimeout, LastResort]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::cell::{Endpoint, Lease};
 
 /// Longer than a stream whose end is lost holds the trial's place.
 const PATIENCE: Duration = Duration::from_secs(900);
+const MORE_THAN_ANY_LIMIT: usize = 10;
 
 /// Finds out whether endpoints come back, and remembers those that do.
 #[derive(Default)]
@@ -37,10 +38,14 @@ impl Patience {
 }
 
 fn comes_back(mut endpoint: Endpoint, mut now: Instant) -> bool {
-    while take(&mut endpoint).is_some() {}
+    // Without a limit there is always more to take.
+    let taken = (0..MORE_THAN_ANY_LIMIT).take_while(|_| take(&mut endpoint).is_some());
+    if taken.count() == MORE_THAN_ANY_LIMIT {
+        return true;
+    }
     let limit = now + PATIENCE;
     while now < limit {
-        let Some(next) = endpoint.machine.next_deadline(now) else {
+        let Some(next) = endpoint.machine.next_deadline(now).filter(|at| *at > now) else {
             return false;
         };
         now = next;

@@ -81,6 +81,7 @@ pub(crate) enum Action {
 pub(crate) struct Space {
     start: Instant,
     endpoints: usize,
+    /// Requests a minute; 0 means no limit.
     rpm: u32,
     bounds: Bounds,
     patience: Patience,
@@ -248,7 +249,7 @@ impl Model for Space {
                 events.extend([Pong::Alive { latency }, Pong::Failed].map(Event::Pong));
             }
             if left.patches > 0 {
-                events.push(Event::Patch(policy(1, self.rpm - 1)));
+                events.push(Event::Patch(policy(1, self.rpm.saturating_sub(1))));
             }
             if left.restarts > 0 {
                 events.push(Event::Restarted);
@@ -287,7 +288,7 @@ impl Model for Space {
                     state
                         .places
                         .iter()
-                        .all(|place| started(place) <= space.rpm as usize)
+                        .all(|place| space.rpm == 0 || started(place) <= space.rpm as usize)
                 },
             ),
             Property::always("a straggler changes no phase", |_, state: &State| {

@@ -82,7 +82,7 @@ fn an_hour(seed: u64) -> u64 {
     let mut endpoint = Endpoint::new(policy(), t0);
     let (mut requests, mut tokens) = (Slice::new(), Slice::new());
     let mut open: Vec<(u64, Lease)> = Vec::new();
-    let (mut eagerness, mut estimate) = (1.0, 1..=2);
+    let (mut eagerness, mut estimate, mut ending) = (1.0, 1..=2, 0.01);
     let mut look = 0;
     let mut taken = 0;
     for ms in 0..HOUR {
@@ -91,6 +91,7 @@ fn an_hour(seed: u64) -> u64 {
         tokens.next_ms();
         if ms % 20_000 == 0 {
             eagerness = [0.0005, 0.005, 0.05, 1.0][rng.random_range(0..4)];
+            ending = [0.01, 0.000_3][rng.random_range(0..2)]; // seconds, minutes
             estimate = [1..=2, 1..=200, 500..=1000][rng.random_range(0..3)].clone();
         }
         let mut burst = eagerness == 1.0;
@@ -106,7 +107,7 @@ fn an_hour(seed: u64) -> u64 {
             burst = burst && rng.random_bool(0.999);
         }
         let mut event = Event::Tick;
-        if !open.is_empty() && rng.random_bool(0.01) {
+        if !open.is_empty() && rng.random_bool(ending) {
             let (at, lease) = open.swap_remove(rng.random_range(0..open.len()));
             let used = rng.random_range(0..=lease.reserved);
             tokens.refund((ms - at) as usize, lease.reserved - used);
