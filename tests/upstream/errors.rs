@@ -6,8 +6,7 @@ use std::time::Duration;
 use breakerbox_actors::state::breaker::Phase;
 
 use super::scene::{
-    Crowd, NO_BREAKER, NO_PINGS, News, Shot, alone, always, assert_all_ok, healthy, house, view,
-    well,
+    Crowd, NO_BREAKER, NO_PINGS, Shot, alone, always, assert_all_ok, healthy, house, view, well,
 };
 use crate::support::chat::response;
 use crate::support::evil::{Act, Evil};
