@@ -138,6 +138,7 @@ fn router(bench: &mut Criterion) {
     let target = |name: &str| TargetSpec {
         id: TargetId::new(name, model.clone()),
         identity: name.into(),
+        credentials: 0,
         policy: policy(),
         price: None,
     };
@@ -149,7 +150,9 @@ fn router(bench: &mut Criterion) {
         max_waiting: 100,
     };
     let (engine, router) = system.block_on(async {
-        let engine = Engine::start(spec, Arbiters::threads(3), || Pinger.start().recipient()).await;
+        let engine = Engine::start(spec, Arbiters::threads(3), || Pinger.start().recipient())
+            .await
+            .expect("a guardian");
         let router = engine.router();
         (engine, router)
     });

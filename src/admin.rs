@@ -8,14 +8,13 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 
-use crate::{config::Secret, metrics::Exposition, worker::Shared};
+use crate::{metrics::Exposition, worker::Shared};
 
 /// What the admin address answers from.
 pub(crate) struct Admin {
     pub(crate) shared: Shared,
     /// `None` where another recorder was installed before ours, as in tests.
     pub(crate) exposition: Option<Exposition>,
-    pub(crate) token: Option<Secret>,
 }
 
 /// Adds every path of the admin address.
@@ -59,7 +58,8 @@ async fn readyz(admin: Data<Arc<Admin>>) -> HttpResponse {
 
 impl Admin {
     fn lets_in(&self, request: &HttpRequest) -> bool {
-        let Some(token) = &self.token else {
+        let generation = self.shared.generation.load();
+        let Some(token) = &generation.config.admin.token else {
             return true;
         };
         request

@@ -3,9 +3,16 @@
 
 mod tls;
 
-use std::{io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
-use actix::Actor;
+use actix::Recipient;
 use actix_rt::Arbiter;
 use actix_web::{
     App, HttpServer,
@@ -13,12 +20,18 @@ use actix_web::{
     web::{Data, ServiceConfig},
 };
 use arc_swap::ArcSwap;
-use breakerbox_actors::engine::{Arbiters, Engine};
+use breakerbox_actors::messages::Ping;
+use breakerbox_actors::{
+    engine::{Arbiters, Engine, GuardianLost},
+    supervise,
+};
+use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 
 use crate::{
     admin::{self, Admin},
     config::{self, Config},
+    exchange::MAX_ANSWER,
     generation::{Generation, NotReady},
     metrics::{self, Exposition},
     pinger::Pinger,
@@ -35,8 +48,15 @@ pub fn data_plane(config: &mut ServiceConfig) {
 
 /// How long a connection may stay idle between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+/// How long a client may leave unacknowledged what was sent to it, as one does
+/// that stops reading.
+const STUCK: Duration = Duration::from_secs(120);
 /// How long a request's head may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than any grace.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long after the grace the last bytes may take to leave.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
@@ -59,6 +79,9 @@ pub enum NotStarted {
     /// The certificate or its key is unusable.
     #[error("server.tls: {0}")]
     Tls(#[from] tls::InvalidTls),
+    /// The engine failed as it started.
+    #[error(transparent)]
+    Lost(#[from] GuardianLost),
 }
 
 /// Why a reload was refused; the configuration in force stays.
@@ -70,6 +93,9 @@ pub enum NotReloaded {
     /// It changes what only a restart can change.
     #[error("only a restart can change {}", .0.join(", "))]
     StartOnly(Vec<&'static str>),
+    /// The engine failed while it took the configuration over.
+    #[error(transparent)]
+    Lost(#[from] GuardianLost),
 }
 
 /// A running gateway.
@@ -100,15 +126,16 @@ impl Gateway {
         let arbiters = Arbiters::threads(spec.targets.len());
         let pinger = {
             let generation = generation.clone();
-            move || Pinger::new(generation).start().recipient()
+            move || pinger(generation)
         };
-        let engine = Engine::start(spec, arbiters, pinger).await;
+        let engine = Engine::start(spec, arbiters, pinger).await?;
         metrics::expect(engine.table().models().map(|plan| &plan.model));
         let (closing, watched) = watch::channel(Closing::No);
         let shared = Shared {
             engine,
             generation,
             room: Room::new(config.server.max_body),
+            answers: Room::new(MAX_ANSWER),
             closing: watched,
         };
         if let Some(exposition) = &exposition {
@@ -166,10 +193,12 @@ impl Gateway {
         }
         let generation = Generation::new(before.number + 1, Arc::new(config))?;
         let spec = generation.spec();
+        let max_body = generation.config.server.max_body;
         // First who can be reached, then who may be picked: a target in the
         // table always has a site.
         self.shared.generation.store(Arc::new(generation));
-        self.shared.engine.apply(spec).await;
+        self.shared.room.resize(max_body);
+        self.shared.engine.apply(spec).await?;
         metrics::expect(self.shared.engine.table().models().map(|plan| &plan.model));
         Ok(diff.changes)
     }
@@ -200,6 +229,30 @@ impl Gateway {
     }
 }
 
+/// Starts the pinger on the current arbiter; it survives its own panics.
+fn pinger(generation: Arc<ArcSwap<Generation>>) -> Recipient<Ping> {
+    let told = |incident: supervise::Incident| {
+        tracing::error!(reason = incident.ended.label(), "the pinger restarted");
+    };
+    let bond = supervise::Bond::new(supervise::BREATH);
+    supervise::start(&Arbiter::current(), bond, told, move |_| {
+        Pinger::new(generation)
+    })
+    .recipient()
+}
+
+/// Listens on `addr`. What a client that stops reading leaves unacknowledged
+/// ends its connection; accepted sockets inherit that.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_user_timeout(Some(STUCK))?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
 fn serve_data(
     config: &Config,
     shared: &Shared,
@@ -211,7 +264,6 @@ fn serve_data(
         0 => cores,
         workers => workers,
     };
-    let grace = config.server.shutdown_grace + LAST_BYTES;
     let counter = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let server = {
         let shared = shared.clone();
@@ -229,19 +281,20 @@ fn serve_data(
         .h1_allow_half_closed(false)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
-        .backlog(4096)
-        .shutdown_timeout(grace.as_secs().saturating_add(1))
+        // `Gateway::drain` keeps the time, by the grace then in force.
+        .shutdown_timeout(NEVER.as_secs())
         .disable_signals();
-    let listen = |source| NotStarted::Listen {
+    let refused = |source| NotStarted::Listen {
         key: "server.listen",
         addr,
         source,
     };
+    let listener = listen(addr).map_err(refused)?;
     let server = match tls {
-        None => server.bind(addr),
-        Some(tls) => server.bind_rustls_0_23(addr, tls),
+        None => server.listen(listener),
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
     };
-    let server = server.map_err(listen)?;
+    let server = server.map_err(refused)?;
     let bound = server.addrs().first().copied().unwrap_or(addr);
     let running = server.run();
     let handle = running.handle();
@@ -258,7 +311,6 @@ fn serve_admin(
     let admin = Data::new(Arc::new(Admin {
         shared: shared.clone(),
         exposition,
-        token: config.admin.token.clone(),
     }));
     let server =
         HttpServer::new(move || App::new().app_data(admin.clone()).configure(admin::table));

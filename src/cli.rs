@@ -56,7 +56,7 @@ impl Cli {
         let level = match self.command {
             // Its screen tells what goes on; that providers fail is its point.
             Command::Demo(_) => "error",
-            _ => "info,actix_server=warn",
+            _ => "info,actix_server=warn,actix_http=off",
         };
         let format = log::install(self.log_format, level);
         let mut out = io::stdout().lock();

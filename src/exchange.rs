@@ -13,6 +13,7 @@
 mod answer;
 mod attempt;
 mod flight;
+mod held;
 pub(crate) mod intake;
 mod refusal;
 
@@ -38,6 +39,7 @@ use crate::{
     worker::Worker,
 };
 use answer::Story;
+pub(crate) use attempt::MAX_ANSWER;
 use attempt::Tried;
 use flight::Failed;
 use intake::Intake;
@@ -53,7 +55,10 @@ pub(crate) async fn serve(
     let mut story = Story::begin(request, metrics.arrived());
     let response = match accept(&worker, api, request, payload, &mut story).await {
         Ok(response) => response,
-        Err(error) => story.tell_error(&error),
+        Err(error) => {
+            story.log(&error);
+            story.tell_error(&error)
+        }
     };
     metrics.answered(story.asked.as_ref(), response.status(), story.overhead());
     story.end();
@@ -120,6 +125,11 @@ impl Exchange<'_> {
         let mut failures: Vec<Failed> = Vec::new();
         let mut rounds = 0;
         loop {
+            if clock::now() >= self.intake.deadline {
+                return Err(GatewayError::UpstreamTimeout {
+                    attempts: refusal::reasons(&failures),
+                });
+            }
             let lease = match self.lease(&tried, story.attempts > 0).await? {
                 Ok(lease) => lease,
                 Err(refusal) => {
@@ -146,6 +156,11 @@ impl Exchange<'_> {
             match self.attempt(lease, story).await {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
+                Tried::NoRoom => {
+                    return Err(GatewayError::Overloaded {
+                        retry_after: intake::FULL_RETRY,
+                    });
+                }
                 Tried::OutOfTime => {
                     return Err(GatewayError::UpstreamTimeout {
                         attempts: refusal::reasons(&failures),
@@ -153,6 +168,7 @@ impl Exchange<'_> {
                 }
                 Tried::Failed(failed) => {
                     tracing::debug!(
+                        request_id = story.id(),
                         endpoint = %failed.target,
                         reason = failed.label,
                         attempt = story.attempts,

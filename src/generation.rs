@@ -2,7 +2,12 @@
 //!
 //! A reload replaces the whole; a request keeps the generation it began with.
 
-use std::{collections::HashMap, fs, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, LazyLock},
+};
 
 use actix_web::http::uri::PathAndQuery;
 use breakerbox_actors::{
@@ -10,9 +15,11 @@ use breakerbox_actors::{
     spec::{Spec, TargetSpec},
     state::estimate::Price,
 };
+use bytes::Bytes;
+use memchr::memmem;
 
 use crate::{
-    config::{Config, Endpoint, Model, Provider},
+    config::{Config, Endpoint, Model, Provider, Secret},
     dialect::openai::Api,
     metrics::SiteMetrics,
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
@@ -39,6 +46,8 @@ pub struct Site {
     pub upstream_model: Arc<str>,
     /// The provider's dialect and habits.
     pub provider: Provider,
+    /// Our key there, to be kept out of what clients see.
+    key: Option<Secret>,
     /// The target's metric handles.
     pub metrics: SiteMetrics,
     paths: [PathAndQuery; Api::ALL.len()],
@@ -122,6 +131,7 @@ impl Generation {
             endpoint.models.iter().map(move |model| TargetSpec {
                 id: TargetId::new(endpoint.name.clone(), model.name.clone()),
                 identity: identity(endpoint, model),
+                credentials: credentials(endpoint),
                 policy: endpoint.policy,
                 price: price(config, model),
             })
@@ -160,6 +170,7 @@ impl Site {
             lines,
             upstream_model: model.upstream.clone(),
             provider: endpoint.provider,
+            key: endpoint.api_key.clone(),
             metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
             paths: [chat?, completions?, embeddings?, responses?],
             models_path: parse(models)?,
@@ -178,6 +189,27 @@ impl Site {
         }
     }
 
+    /// Returns a provider's own words without our key, which some quote in
+    /// their errors.
+    pub fn redacted(&self, words: Bytes) -> Bytes {
+        let Some(key) = self.key.as_ref().map(Secret::expose) else {
+            return words;
+        };
+        let key = key.as_bytes();
+        if key.is_empty() || memmem::find(&words, key).is_none() {
+            return words;
+        }
+        let mut clean = Vec::with_capacity(words.len());
+        let mut from = 0;
+        for at in memmem::find_iter(&words, key) {
+            clean.extend_from_slice(&words[from..at]);
+            clean.extend_from_slice(b"***");
+            from = at + key.len();
+        }
+        clean.extend_from_slice(&words[from..]);
+        clean.into()
+    }
+
     /// Returns the path that lists the target's models.
     pub fn models_path(&self) -> &PathAndQuery {
         &self.models_path
@@ -187,6 +219,14 @@ impl Site {
     pub fn health_path(&self) -> &PathAndQuery {
         &self.health_path
     }
+}
+
+/// A number that another key has another of; tells nothing of the key, being
+/// seeded anew in each process.
+fn credentials(endpoint: &Endpoint) -> u64 {
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let key = endpoint.api_key.as_ref().map(Secret::expose);
+    SEED.hash_one((key, &endpoint.api_version))
 }
 
 /// What makes a target the same one after a reload.

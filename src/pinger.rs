@@ -39,6 +39,8 @@ impl Actor for Pinger {
     type Context = Context<Self>;
 }
 
+impl Supervised for Pinger {}
+
 impl Handler<Ping> for Pinger {
     type Result = ResponseFuture<Pong>;
 
@@ -67,7 +69,7 @@ impl Handler<Ping> for Pinger {
 /// it is alive: many have no `/models`, and a 429 is no failure.
 fn judge(status: StatusCode, latency: std::time::Duration) -> Pong {
     match status.as_u16() {
-        401 | 403 => Pong::KeyRejected,
+        401..=403 => Pong::KeyRejected,
         200..=299 | 400..=499 => Pong::Alive { latency },
         _ => Pong::Failed,
     }

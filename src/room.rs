@@ -16,7 +16,7 @@ const LARGEST_BODIES: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Room {
     taken: Arc<AtomicUsize>,
-    most: usize,
+    most: Arc<AtomicUsize>,
 }
 
 /// Bytes that one body has taken; given back on drop.
@@ -31,8 +31,14 @@ impl Room {
     pub fn new(max_body: usize) -> Self {
         Self {
             taken: Arc::default(),
-            most: max_body.saturating_mul(LARGEST_BODIES),
+            most: Arc::new(AtomicUsize::new(max_body.saturating_mul(LARGEST_BODIES))),
         }
+    }
+
+    /// Makes room for bodies of another size; those under way stay.
+    pub fn resize(&self, max_body: usize) {
+        let most = max_body.saturating_mul(LARGEST_BODIES);
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Returns a place that holds nothing yet.
@@ -47,7 +53,7 @@ impl Room {
 impl Held {
     /// Takes `bytes` more; `false`, and nothing taken, if they do not fit.
     pub fn grow(&mut self, bytes: usize) -> bool {
-        let most = self.room.most;
+        let most = self.room.most.load(Ordering::Relaxed);
         let fits = self
             .room
             .taken

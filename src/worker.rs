@@ -35,6 +35,8 @@ pub struct Shared {
     pub generation: Arc<ArcSwap<Generation>>,
     /// Room for request bodies.
     pub room: Room,
+    /// Room for whole answers on their way.
+    pub answers: Room,
     /// How far the gateway is with going down.
     pub closing: watch::Receiver<Closing>,
 }

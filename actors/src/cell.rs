@@ -325,15 +325,18 @@ impl Cell {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Returns whether the actor should look again: a second has passed, or
-    /// the credits are gone. Says so once per look.
-    pub(crate) fn wants_a_look(&self, now: Instant) -> bool {
+    /// Returns whether the actor should look again: a second has passed, or we
+    /// `took` the last credit. Says so once per look.
+    ///
+    /// That there is none is no reason for those who took none: looking, the
+    /// actor would wake who waits, who would ask for a look, and so for ever.
+    pub(crate) fn wants_a_look(&self, took: bool, now: Instant) -> bool {
         let looked_at = self.looked_at.load(Ordering::Relaxed);
         if looked_at == NONE {
             return false;
         }
         let stale = self.micros(now).saturating_sub(looked_at) > 1_000_000;
-        (stale || self.credits() == 0)
+        (stale || took && self.credits() == 0)
             && self
                 .looked_at
                 .compare_exchange(looked_at, NONE, Ordering::Relaxed, Ordering::Relaxed)

@@ -63,6 +63,11 @@ impl Arbiters {
     }
 }
 
+/// The guardian was lost while it applied a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the guardian was lost while it applied a configuration")]
+pub struct GuardianLost;
+
 /// A running engine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -76,11 +81,15 @@ impl Engine {
     /// Starts the engine on `arbiters` and applies `spec`.
     ///
     /// `pinger` is called on the prober's arbiter and returns who sends pings.
+    ///
+    /// # Errors
+    ///
+    /// [`GuardianLost`] if the guardian failed over `spec`.
     pub async fn start(
         spec: Spec,
         arbiters: Arbiters,
         pinger: impl FnOnce() -> Recipient<Ping> + Send + 'static,
-    ) -> Self {
+    ) -> Result<Self, GuardianLost> {
         let bell = Arc::new(Bell::default());
         let (news, mut heard) = broadcast::channel(NEWS);
         let around = Surroundings {
@@ -141,15 +150,20 @@ impl Engine {
             guardian,
             prober,
         };
-        engine.apply(spec).await;
-        engine
+        engine.apply(spec).await?;
+        Ok(engine)
     }
 
     /// Applies `spec` as a diff; returns when every router sees it.
-    pub async fn apply(&self, spec: Spec) {
-        if self.guardian.send(Apply(spec)).await.is_err() {
-            tracing::error!("the guardian was lost while it applied a configuration");
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`GuardianLost`] if the guardian failed over it: what was in force stays.
+    pub async fn apply(&self, spec: Spec) -> Result<(), GuardianLost> {
+        self.guardian
+            .send(Apply(spec))
+            .await
+            .map_err(|_| GuardianLost)
     }
 
     /// Starts a router on the current thread.

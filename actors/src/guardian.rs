@@ -123,7 +123,7 @@ impl Guardian {
                 continue;
             }
             let kept = match self.kept.get(&it.id) {
-                Some(kept) if kept.identity == it.identity => kept.patched(it.policy),
+                Some(kept) if kept.identity == it.identity => kept.patched(it),
                 _ => self.hire(it, place),
             };
             next.insert(it.id.clone(), kept);
@@ -163,6 +163,7 @@ impl Guardian {
         let kept = Kept {
             target,
             identity: spec.identity.clone(),
+            credentials: spec.credentials,
             policy: spec.policy,
             drained,
             arbiter: place % self.arbiters.len().max(1),

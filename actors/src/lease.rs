@@ -29,6 +29,8 @@ pub struct Lease {
     outbox: Arc<Outbox>,
     bell: Arc<Bell>,
     first_byte: bool,
+    /// How long the head of a whole answer took.
+    head: Option<Duration>,
     settled: bool,
 }
 
@@ -46,6 +48,7 @@ impl Lease {
             outbox,
             bell,
             first_byte: false,
+            head: None,
             settled: false,
         }
     }
@@ -84,6 +87,17 @@ impl Lease {
         self.outbox.push(&self.target, event, self.is_trial());
     }
 
+    /// Notes that the head of an answer came that is settled when it is whole:
+    /// its latency is the head's. A trial is reported at once, to be silent no
+    /// longer.
+    pub fn head_came(&mut self) {
+        if self.is_trial() {
+            self.first_byte(ProviderLimits::default());
+        } else {
+            self.head = Some(self.age());
+        }
+    }
+
     /// Reports what became of the request, the tokens it used if the provider
     /// said so, and what its headers said.
     pub fn settle(mut self, outcome: Outcome, used: Option<u64>, limits: ProviderLimits) {
@@ -100,7 +114,7 @@ impl Lease {
         let event = Event::Settled {
             epoch: self.taken.epoch,
             outcome,
-            latency: (!self.first_byte).then(|| self.age()),
+            latency: (!self.first_byte).then(|| self.head.unwrap_or_else(|| self.age())),
             limits,
             tokens: Tokens {
                 mark: self.taken.mark,

@@ -36,6 +36,8 @@ pub struct TargetSpec {
     /// model): with the same identity it keeps its state, with another it
     /// starts anew.
     pub identity: Arc<str>,
+    /// Changes when its credentials do: a rejected key may then be a good one.
+    pub credentials: u64,
     /// Its settings.
     pub policy: EndpointPolicy,
     /// What its tokens cost, if that is known.

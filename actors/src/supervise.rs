@@ -23,7 +23,7 @@ use std::{
 };
 
 use actix::{
-    Actor, Addr, ArbiterHandle, Context, Supervised,
+    Actor, ActorContext, Addr, ArbiterHandle, Context, Supervised,
     dev::{ContextFut, channel::channel},
 };
 use tokio::time::Sleep;
@@ -167,6 +167,15 @@ impl<A: Actor<Context = Context<A>>> Nursed<A> {
             self.restarts.clear();
             now + self.bond.rest
         })
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Nursed<A> {
+    /// Only a runtime that ends drops a life that is not over. actix would
+    /// poll it once more then, without a runtime; what panics in that, while
+    /// another panic is under way, ends the process.
+    fn drop(&mut self) {
+        self.life.ctx().terminate();
     }
 }
 

@@ -84,6 +84,23 @@ impl Story {
         self.upstream += clock::now().saturating_duration_since(since);
     }
 
+    /// Returns the id that client and log know the request by.
+    pub(super) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    /// Says in the log why the request got no answer: aloud where an upstream
+    /// failed it, at debug level where it was refused.
+    pub(super) fn log(&self, error: &GatewayError) {
+        let (request_id, attempts) = (self.id(), self.attempts);
+        let (code, why) = (error.label(), error.to_string());
+        if matches!(error.status().as_u16(), 500 | 502 | 504) {
+            tracing::warn!(request_id, code, attempts, why, "request failed");
+        } else {
+            tracing::debug!(request_id, code, attempts, why, "request refused");
+        }
+    }
+
     /// Returns how long the request has been here.
     fn age(&self) -> Duration {
         clock::now().saturating_duration_since(self.began)

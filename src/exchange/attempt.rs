@@ -11,6 +11,7 @@ use super::{
     Exchange,
     answer::Story,
     flight::{Failed, Flight},
+    held,
 };
 use crate::{
     dialect::{
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// The longest whole answer that is held for judging, in bytes.
-const MAX_ANSWER: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// What came of an attempt.
 pub(super) enum Tried {
@@ -40,14 +41,18 @@ pub(super) enum Tried {
     Failed(Failed),
     /// The request's own time is over.
     OutOfTime,
+    /// The answers of other requests take all memory there is for answers.
+    NoRoom,
 }
 
 impl Exchange<'_> {
     /// Sends the request to the lease's target and settles the lease.
     pub(super) async fn attempt(&self, lease: Lease, story: &mut Story) -> Tried {
-        let Some(site) = self.generation.site(lease.id()) else {
-            // Picked by a table newer than this request's configuration: as
-            // good as not picked.
+        // Of the generation in force: it is put there before the table a lease
+        // comes from.
+        let generation = self.worker.generation();
+        let Some(site) = generation.site(lease.id()) else {
+            // Gone between pick and here: as good as not picked.
             let target = lease.id().clone();
             return Tried::Failed(Failed::reloaded(target));
         };
@@ -76,7 +81,10 @@ impl Exchange<'_> {
         match verdict {
             Verdict::Elsewhere(outcome) => Tried::Failed(flight.fail("malformed", outcome)),
             _ if self.intake.peek.stream => self.stream(flight, answer, story).await,
-            _ => self.whole(flight, answer, story).await,
+            _ => {
+                flight.head_came();
+                self.whole(flight, answer, story).await
+            }
         }
     }
 
@@ -145,11 +153,13 @@ impl Exchange<'_> {
                 let (label, outcome) = (error.label(), error.outcome());
                 return Tried::Failed(flight.fail(label, outcome));
             }
-            None => flight.settle(Outcome::ClientFault, None),
+            None => {}
         }
+        let site = flight.site().clone();
+        flight.settle(Outcome::ClientFault, None);
         let mut response = story.tell(status, &headers);
         Tried::Answered(match body.whole() {
-            Some(whole) => response.body(whole),
+            Some(whole) => response.body(site.redacted(whole)),
             // A long one, such as a 422 that repeats the prompt.
             None => response.streaming(body),
         })
@@ -164,17 +174,19 @@ impl Exchange<'_> {
             ..
         } = answer;
         let began = clock::now();
-        let collected = body.collect(MAX_ANSWER).await;
+        let mut held = self.worker.shared.answers.enter();
+        let collected = body.collect_within(MAX_ANSWER, |n| held.grow(n)).await;
         story.waited(began);
         let body = match collected {
             Ok(body) => body,
             Err(BodyError::Deadline) => return out_of_time(flight),
+            Err(BodyError::NoRoom) => return Tried::NoRoom,
             Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         match response::judge(self.intake.peek.api, &body) {
             Ok(usage) => {
                 flight.settle(Outcome::Success, usage);
-                Tried::Answered(story.tell(status, &headers).body(body))
+                Tried::Answered(story.tell(status, &headers).body(held::body(body, held)))
             }
             Err(what) => no_answer(flight, what),
         }
@@ -218,9 +230,10 @@ impl Exchange<'_> {
             idle_timeout: None,
         };
         let in_flight = story.hand_over();
+        let request_id = story.id().to_owned();
         let finish = move |end: StreamEnd, usage: Option<dialect::Usage>| {
             if end != StreamEnd::Complete {
-                tracing::warn!(endpoint = %flight.target(), reason = end.label(), "stream broke");
+                tracing::warn!(request_id, endpoint = %flight.target(), reason = end.label(), "stream broke");
             }
             flight.settle(end_of(end), usage);
             in_flight.into_iter().for_each(|it| it.finish());

@@ -91,6 +91,14 @@ impl Flight {
         }
     }
 
+    /// Notes that the head of a whole answer has come: the endpoint's first byte.
+    pub(super) fn head_came(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.head_came();
+            self.site.metrics.first_byte(lease.age());
+        }
+    }
+
     /// Reports what became of the attempt.
     pub(super) fn settle(mut self, outcome: Outcome, usage: Option<Usage>) {
         self.end(outcome, usage);
@@ -119,7 +127,16 @@ impl Flight {
     fn end(&mut self, outcome: Outcome, usage: Option<Usage>) {
         if let Some(lease) = self.lease.take() {
             self.site.metrics.settled(outcome, lease.age(), usage);
-            let used = usage.map(|it| it.total());
+            // Who refused has used nothing; of others that did not say, the
+            // reservation stands.
+            let refused = matches!(
+                outcome,
+                Outcome::ClientFault
+                    | Outcome::KeyRejected
+                    | Outcome::RateLimited { .. }
+                    | Outcome::Failure(FailureKind::Connect | FailureKind::Status)
+            );
+            let used = usage.map(|it| it.total()).or(refused.then_some(0));
             lease.settle(outcome, used, std::mem::take(&mut self.limits));
         }
     }

@@ -30,7 +30,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_RESERVE: usize = 64 * 1024;
 
 /// When to come back while other bodies take all room.
-const FULL_RETRY: Duration = Duration::from_secs(1);
+pub(super) const FULL_RETRY: Duration = Duration::from_secs(1);
 
 /// A request that may be sent on.
 #[derive(Debug)]

@@ -19,6 +19,10 @@ use super::{
     pool::Pool,
 };
 
+/// The first allocation for a body whose length is announced: an announcement
+/// alone costs no more.
+const FIRST_RESERVE: usize = 64 * 1024;
+
 /// The body of an answer.
 ///
 /// Reading it to its end returns the connection to the pool; dropping it
@@ -183,7 +187,21 @@ impl Body {
     ///
     /// What the stream yields; [`BodyError::TooLarge`] as soon as the body is
     /// known to exceed `limit` bytes.
-    pub async fn collect(mut self, limit: usize) -> Result<Bytes, BodyError> {
+    pub async fn collect(self, limit: usize) -> Result<Bytes, BodyError> {
+        self.collect_within(limit, |_| true).await
+    }
+
+    /// Reads to the end, and asks `room` for every bit of memory first.
+    ///
+    /// # Errors
+    ///
+    /// As [`collect`](Self::collect), and [`BodyError::NoRoom`] when `room`
+    /// says no.
+    pub async fn collect_within(
+        mut self,
+        limit: usize,
+        mut room: impl FnMut(usize) -> bool,
+    ) -> Result<Bytes, BodyError> {
         let announced = match self.framing {
             Framing::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
             _ => 0,
@@ -192,13 +210,20 @@ impl Body {
             return Err(BodyError::TooLarge { limit });
         }
         if let Some(body) = self.whole() {
-            return Ok(body);
+            return if room(body.len()) {
+                Ok(body)
+            } else {
+                Err(BodyError::NoRoom)
+            };
         }
-        let mut body = BytesMut::with_capacity(announced);
+        let mut body = BytesMut::with_capacity(announced.min(FIRST_RESERVE));
         while let Some(part) = self.next().await {
             let part = part?;
             if part.len() > limit - body.len() {
                 return Err(BodyError::TooLarge { limit });
+            }
+            if !room(part.len()) {
+                return Err(BodyError::NoRoom);
             }
             body.extend_from_slice(&part);
         }

@@ -108,6 +108,9 @@ pub enum BodyError {
     /// The request's own time ran out; says nothing about the endpoint.
     #[error("out of time")]
     Deadline,
+    /// The gateway has no memory to spare; says nothing about the endpoint.
+    #[error("no room for the answer")]
+    NoRoom,
     /// The body is longer than the caller was ready to hold.
     #[error("the answer is longer than {limit} bytes")]
     TooLarge {
@@ -125,6 +128,7 @@ impl BodyError {
             Self::Malformed(_) => "malformed_body",
             Self::Idle => "idle_timeout",
             Self::Deadline => "deadline",
+            Self::NoRoom => "no_room",
             Self::TooLarge { .. } => "body_too_large",
         }
     }

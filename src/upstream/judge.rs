@@ -54,8 +54,9 @@ pub fn wants_body(status: StatusCode) -> bool {
 /// * 3xx, 408, 5xx and unknown statuses: a failure. Redirects are never
 ///   followed: a request's key and text go where the configuration says.
 /// * 407 and 421: a failure too; they speak of our way there.
-/// * 401, 402, 403, and a 400 whose error code speaks of credit, billing or
-///   quota: our key or our account is refused.
+/// * 401, 402, a 403 in the form of an API's error, and a 400 whose error code
+///   speaks of credit, billing or quota: our key or our account is refused. Any
+///   other 403 is a failure: that of a filter on the way.
 /// * 429: rate limited. But when its error code speaks of credit, billing or
 ///   quota and nothing says when to come back (OpenAI's `insufficient_quota`),
 ///   waiting cannot help, and it counts as a refused key.
@@ -65,7 +66,12 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     match evidence.status.as_u16() {
         200..=299 if is_usable(evidence) => Verdict::Accept,
         100..=299 => failure(FailureKind::Malformed),
-        401..=403 => Verdict::Elsewhere(Outcome::KeyRejected),
+        401 | 402 => Verdict::Elsewhere(Outcome::KeyRejected),
+        403 if ErrorBody::parse(evidence.body) != ErrorBody::default() => {
+            Verdict::Elsewhere(Outcome::KeyRejected)
+        }
+        // Not the provider's words: a filter on the way that a prompt has set off.
+        403 => failure(FailureKind::Status),
         407 | 408 | 421 => failure(FailureKind::Status),
         429 => Verdict::Elsewhere(rate_limited(evidence)),
         400 if ErrorBody::parse(evidence.body).wants_money() => {

@@ -8,8 +8,12 @@ impl SendError {
     /// Returns what to settle the lease with.
     ///
     /// A [`Deadline`](Self::Deadline) is the request's own time running out,
-    /// not the endpoint's fault: it counts as cancelled.
+    /// not the endpoint's fault: it counts as cancelled, and so does a gateway
+    /// that is out of descriptors or ports itself.
     pub fn outcome(&self) -> Outcome {
+        if self.is_local() {
+            return Outcome::Cancelled;
+        }
         Outcome::Failure(match self {
             Self::Dns(_) | Self::Connect(_) | Self::ConnectTimeout(_) | Self::Tls(_) => {
                 FailureKind::Connect
@@ -24,6 +28,19 @@ impl SendError {
     }
 }
 
+impl SendError {
+    /// Whether the gateway's own machine is what has failed: EMFILE, ENFILE,
+    /// ENOBUFS, ENOMEM or EADDRNOTAVAIL of Linux.
+    fn is_local(&self) -> bool {
+        match self {
+            Self::Dns(error) | Self::Connect(error) => {
+                matches!(error.raw_os_error(), Some(12 | 23 | 24 | 99 | 105))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl BodyError {
     /// Returns what to settle the lease with; see [`SendError::outcome`].
     pub fn outcome(&self) -> Outcome {
@@ -31,7 +48,7 @@ impl BodyError {
             Self::Truncated | Self::Reset(_) => FailureKind::Truncated,
             Self::Malformed(_) | Self::TooLarge { .. } => FailureKind::Malformed,
             Self::Idle => FailureKind::Timeout,
-            Self::Deadline => return Outcome::Cancelled,
+            Self::Deadline | Self::NoRoom => return Outcome::Cancelled,
         })
     }
 }

@@ -58,7 +58,9 @@ async fn six_minutes(seed: u64) -> Vec<(Instant, u64)> {
     let limits = format!(", limits: {{ rpm: {REQUESTS}, tpm: {TOKENS} }}");
     let yaml = format!("endpoints:\n{}", endpoint("seams", evil, &limits));
     let generation = Generation::new(1, parse(&yaml).into()).expect("a configuration");
-    let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings).await;
+    let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings)
+        .await
+        .expect("a guardian");
     let routers = [engine.router(), engine.router(), engine.router()];
     let mut luck = StdRng::seed_from_u64(seed);
     let sent = Sent::default();

@@ -72,10 +72,13 @@ impl Still {
     /// Starts one; for [`still`] only.
     pub(crate) async fn start(yaml: &str) -> Self {
         let generation = Generation::new(1, Arc::new(parse(yaml))).expect("a configuration");
-        let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings).await;
+        let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings)
+            .await
+            .expect("a guardian");
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
             room: breakerbox::room::Room::new(32 << 20),
+            answers: breakerbox::room::Room::new(32 << 20),
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
             closing: watched,

@@ -9,6 +9,7 @@ use crate::{
     endpoint::{self, Surroundings},
     messages::{Drain, Patch, Retire},
     metrics,
+    spec::TargetSpec,
     state::policy::EndpointPolicy,
     supervise::{self, Bond, Incident},
     target::Target,
@@ -19,6 +20,7 @@ use crate::{
 pub(super) struct Kept {
     pub(super) target: Arc<Target>,
     pub(super) identity: Arc<str>,
+    pub(super) credentials: u64,
     pub(super) policy: EndpointPolicy,
     pub(super) drained: bool,
     pub(super) arbiter: usize,
@@ -84,13 +86,15 @@ impl Kept {
         }
     }
 
-    /// Gives the actor new settings; its state stays.
-    pub(super) fn patched(&self, policy: EndpointPolicy) -> Self {
-        if self.policy != policy {
-            self.target.post(Patch(policy));
+    /// Gives the actor new settings; its state stays. New credentials are told
+    /// by a patch that changes nothing: a rejected key is then tried again.
+    pub(super) fn patched(&self, spec: &TargetSpec) -> Self {
+        if (self.policy, self.credentials) != (spec.policy, spec.credentials) {
+            self.target.post(Patch(spec.policy));
         }
         Self {
-            policy,
+            policy: spec.policy,
+            credentials: spec.credentials,
             ..self.clone()
         }
     }

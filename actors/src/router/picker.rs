@@ -140,28 +140,19 @@ impl Picker {
 
     fn take(&self, entry: &Entry, pick: &Pick, last_resort: bool, now: Instant) -> Option<Lease> {
         let target = &entry.target;
-        match target.cell.take(tokens(entry, pick), last_resort) {
-            Ok(taken) => {
-                if target.cell.wants_a_look(now) {
-                    target.replenish();
-                }
-                Some(self.lease(target, taken))
-            }
-            Err(denied) => {
-                match denied {
-                    Denied::Clean => {}
-                    Denied::Late => self.commons.bell.ring(),
-                    Denied::Refund(taken) => {
-                        self.refund(target, taken);
-                        self.commons.bell.ring();
-                    }
-                }
-                if target.cell.wants_a_look(now) {
-                    target.replenish();
-                }
-                None
+        let taken = target.cell.take(tokens(entry, pick), last_resort);
+        match taken {
+            Ok(_) | Err(Denied::Clean) => {}
+            Err(Denied::Late) => self.commons.bell.ring(),
+            Err(Denied::Refund(taken)) => {
+                self.refund(target, taken);
+                self.commons.bell.ring();
             }
         }
+        if target.cell.wants_a_look(taken.is_ok(), now) {
+            target.replenish();
+        }
+        taken.ok().map(|taken| self.lease(target, taken))
     }
 
     fn lease(&self, target: &Arc<Target>, taken: Taken) -> Lease {

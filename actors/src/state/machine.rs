@@ -236,7 +236,16 @@ impl Machine {
                 self.cooldown.start(retry_after, daily, now);
             }
             Outcome::KeyRejected | Outcome::ClientFault => {}
-            Outcome::Cancelled => return,
+            Outcome::Cancelled => {
+                // Who left without an answer says nothing of the endpoint but
+                // that it took longer than that.
+                let expected = self.latency.estimate(now);
+                let expected = expected.unwrap_or(self.policy.probe.degraded_latency);
+                if let Some(waited) = latency.filter(|it| *it > expected) {
+                    self.latency.sample(waited, now);
+                }
+                return;
+            }
         }
         self.seen = true;
     }

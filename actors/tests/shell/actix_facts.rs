@@ -194,9 +194,9 @@ async fn a_cancellation_left_over_by_a_panic_hits_the_next_life() {
     tokio::time::pause();
     let counts = Counts::default();
     let addr = restarted(&counts);
-    addr.do_send(Do::Panic);
-    addr.do_send(Do::Arm);
-    addr.do_send(Do::Panic);
+    addr.try_send(Do::Panic).expect("an actor");
+    addr.try_send(Do::Arm).expect("an actor");
+    addr.try_send(Do::Panic).expect("an actor");
     assert_eq!(addr.send(Do::Count).await, Ok(4));
     assert_eq!(get(&counts.started), 3);
     tokio::time::sleep(10 * SECOND).await;

@@ -180,7 +180,11 @@ async fn whatever_happens_no_place_in_flight_is_lost() {
         }
         match step % 400 {
             100 => assert!(house.engine.chaos(&id("a"), Chaos::Panic)),
-            200 => house.engine.apply(spec(&targets)).await,
+            200 => house
+                .engine
+                .apply(spec(&targets))
+                .await
+                .expect("a guardian"),
             300 => tokio::time::sleep(90 * SECOND).await,
             _ => {}
         }

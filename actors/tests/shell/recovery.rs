@@ -1,5 +1,7 @@
 //! How a broken endpoint comes back: by pings, and without them.
 
+use std::time::Duration;
+
 use breakerbox_actors::{
     clock,
     messages::{Chaos, Observe},
@@ -118,7 +120,8 @@ async fn closed_every_interval_open_at_once_and_then_ever_less() {
     let waits: Vec<_> = since.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for pair in waits[1..].windows(2) {
         let ratio = pair[1].as_secs_f64() / pair[0].as_secs_f64();
-        assert!((1.6..2.5).contains(&ratio), "jittered twice: {waits:?}");
+        // The last wait is cut to the interval.
+        assert!((1.5..2.5).contains(&ratio), "jittered twice: {waits:?}");
     }
     assert!(waits.len() >= 4);
 }
@@ -136,7 +139,7 @@ async fn a_forced_check_pings_now() {
         .expect("a prober");
     house.turn().await;
     let asked = house.pinger.asked("a", forced);
-    assert_eq!(asked.last(), Some(&(0 * MS)));
+    assert_eq!(asked.last(), Some(&Duration::ZERO));
 }
 
 #[actix::test]
@@ -151,7 +154,11 @@ async fn a_prober_that_restarts_goes_on_pinging_and_waits_for_no_lost_ping() {
         tokio::time::sleep(10 * MS).await;
     }
     house.pinger.answers("a", Some(Pong::Alive { latency: MS }));
-    house.engine.prober().do_send(Chaos::Panic);
+    house
+        .engine
+        .prober()
+        .try_send(Chaos::Panic)
+        .expect("an actor");
     let seen = prober(&house).await;
     assert_eq!((seen.watched, seen.under_way), (1, 0));
     let restarted = clock::now();
@@ -167,7 +174,11 @@ async fn a_prober_that_restarts_goes_on_pinging_and_waits_for_no_lost_ping() {
 async fn a_prober_that_storms_rests_a_breath() {
     let house = House::paused(&[pinged()]).await;
     for _ in 0..6 {
-        house.engine.prober().do_send(Chaos::Panic);
+        house
+            .engine
+            .prober()
+            .try_send(Chaos::Panic)
+            .expect("an actor");
     }
     let start = clock::now();
     assert_eq!(prober(&house).await.watched, 1);
@@ -190,7 +201,11 @@ async fn a_pong_for_a_target_that_was_replaced_is_not_its_successor_s() {
         short(it);
         it.interval_open = 10 * SECOND;
     });
-    house.engine.apply(spec(&[other])).await;
+    house
+        .engine
+        .apply(spec(&[other]))
+        .await
+        .expect("a guardian");
     tokio::time::sleep(20 * MS).await;
     assert_eq!(house.phase("a").await, Phase::Closed);
     assert_eq!(

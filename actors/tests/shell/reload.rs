@@ -29,7 +29,8 @@ async fn new_settings_keep_the_state_and_act_at_once() {
     house
         .engine
         .apply(spec(&[Make::new("a").rpm(200), Make::new("b")]))
-        .await;
+        .await
+        .expect("a guardian");
     assert!(Arc::ptr_eq(&house.target("a"), &before));
     let after = house.view("a").await;
     assert_eq!((after.rpm.used, after.rpm.limit), (4, Some(200)));
@@ -45,7 +46,11 @@ async fn new_settings_keep_the_state_and_act_at_once() {
     let strict = Make::new("a")
         .rpm(200)
         .breaker(|it| it.failure_threshold = 3);
-    house.engine.apply(spec(&[strict, Make::new("b")])).await;
+    house
+        .engine
+        .apply(spec(&[strict, Make::new("b")]))
+        .await
+        .expect("a guardian");
     assert_eq!(house.phase("a").await, Phase::Open);
 }
 
@@ -57,7 +62,11 @@ async fn a_limit_lowered_below_its_use_acts_at_once() {
     }
     let held = house.take().await.expect("a lease");
     let lower = Make::new("a").rpm(5).in_flight(1);
-    house.engine.apply(spec(&[lower])).await;
+    house
+        .engine
+        .apply(spec(&[lower]))
+        .await
+        .expect("a guardian");
     house.view("a").await;
     assert_eq!(
         house.whys().await,
@@ -80,7 +89,7 @@ async fn a_thousand_reloads_refuse_nobody_and_change_nothing() {
         let mut next = spec(&targets);
         next.max_waiting = reload;
         next.retry_budget = Ratio::new(0.2).expect("a ratio");
-        house.engine.apply(next).await;
+        house.engine.apply(next).await.expect("a guardian");
         let lease = house.take().await.expect("no request is refused");
         settle(lease, Outcome::ClientFault);
     }
@@ -105,10 +114,15 @@ async fn an_old_plan_does_not_lead_to_a_refusal() {
     house
         .engine
         .apply(spec(&[Make::new("a").identity("other")]))
-        .await;
+        .await
+        .expect("a guardian");
     let lease = house.ask(old.clone()).await.expect("a lease");
     assert!(Arc::ptr_eq(lease.target(), &house.target("a")));
-    house.engine.apply(spec(&[Make::new("b")])).await;
+    house
+        .engine
+        .apply(spec(&[Make::new("b")]))
+        .await
+        .expect("a guardian");
     assert_eq!(endpoint(&house.ask(old).await.expect("a lease")), "b");
     drop(lease);
 }
@@ -121,7 +135,8 @@ async fn another_identity_starts_anew() {
     house
         .engine
         .apply(spec(&[Make::new("a").rpm(10).identity("other")]))
-        .await;
+        .await
+        .expect("a guardian");
     let view = house.view("a").await;
     assert_eq!(
         (view.phase, view.status, view.rpm.used),
@@ -146,7 +161,11 @@ async fn a_removed_endpoint_gets_nothing_more_finishes_and_ends() {
         streams.push(house.ask(old.clone()).await.expect("a lease"));
     }
     let target = house.target("a");
-    house.engine.apply(spec(&[Make::new("b")])).await;
+    house
+        .engine
+        .apply(spec(&[Make::new("b")]))
+        .await
+        .expect("a guardian");
     // At once, and for those too who still hold the old plan.
     let refusal = house.ask(old).await.expect_err("no lease");
     assert_eq!(refusal.kind, UnavailableKind::Out);
@@ -174,7 +193,7 @@ async fn one_that_rests_is_removed_all_the_same() {
     }
     house.turn().await;
     let gone = Arc::downgrade(&house.target("a"));
-    house.engine.apply(spec(&[])).await;
+    house.engine.apply(spec(&[])).await.expect("a guardian");
     tokio::time::sleep(61 * SECOND).await;
     assert!(gone.upgrade().is_none());
 }
@@ -187,7 +206,7 @@ async fn who_waits_goes_to_an_endpoint_that_a_reload_brings() {
     house.turn().await;
     let start = clock::now();
     let both = [Make::new("a").in_flight(1), Make::new("b")];
-    house.engine.apply(spec(&both)).await;
+    house.engine.apply(spec(&both)).await.expect("a guardian");
     let lease = waiting.await.expect("a task").expect("a lease");
     assert_eq!(endpoint(&lease), "b");
     assert!(clock::now() - start < SECOND);
@@ -200,7 +219,7 @@ async fn who_waits_for_an_endpoint_that_a_reload_takes_is_told_so() {
     let waiting = house.queue(house.pick(), 60 * SECOND);
     house.turn().await;
     let start = clock::now();
-    house.engine.apply(spec(&[])).await;
+    house.engine.apply(spec(&[])).await.expect("a guardian");
     waiting.await.expect("a task").expect_err("no lease");
     assert!(clock::now() - start < SECOND);
 }
@@ -223,7 +242,7 @@ async fn an_operator_s_drain_holds_through_reloads_restarts_and_new_models() {
         Make::new("a").model("n"),
         Make::new("b"),
     ];
-    house.engine.apply(spec(&more)).await;
+    house.engine.apply(spec(&more)).await.expect("a guardian");
     assert_eq!(
         house.target("a").status(),
         Status::Disabled,
@@ -258,7 +277,11 @@ async fn a_setting_that_was_lost_is_said_again() {
         assert!(house.engine.chaos(&id("a"), Chaos::Panic));
     }
     house.turn().await;
-    house.engine.apply(spec(&[Make::new("a").rpm(3)])).await;
+    house
+        .engine
+        .apply(spec(&[Make::new("a").rpm(3)]))
+        .await
+        .expect("a guardian");
     tokio::time::sleep(10 * SECOND).await;
     assert_eq!(
         house.actor("a").await.mailbox_depth,
@@ -274,7 +297,7 @@ async fn the_same_name_twice_is_one_target() {
     let house = House::paused(&[Make::new("a"), Make::new("a").rpm(1)]).await;
     assert_eq!(house.guardian().await.actors.len(), 1);
     let gone = Arc::downgrade(&house.target("a"));
-    house.engine.apply(spec(&[])).await;
+    house.engine.apply(spec(&[])).await.expect("a guardian");
     house.turn().await;
     assert!(gone.upgrade().is_none());
 }

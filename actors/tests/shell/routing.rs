@@ -103,7 +103,7 @@ async fn the_strategy_is_the_table_s() {
     let house = House::with(first.clone(), Arbiters::current()).await;
     assert_eq!(picked(&house, 50).await, ["a"]);
     first.strategy = Strategy::LatencyWeighted;
-    house.engine.apply(first).await;
+    house.engine.apply(first).await.expect("a guardian");
     assert_eq!(picked(&house, 50).await, ["a", "b"]);
 }
 
@@ -391,6 +391,32 @@ async fn who_waits_for_tokens_sleeps() {
     assert!(!first.is_finished(), "70 are left");
     drop(first.await.expect("a task").expect("a lease, later"));
     drop(second);
+}
+
+/// Found by the simulation: whoever is denied for want of tokens must not ask
+/// the actor to look because of credits that are gone.
+#[actix::test]
+async fn who_waits_beside_a_last_resort_without_tokens_sleeps() {
+    let house = House::paused(&[Make::new("a").tpm(100), Make::new("b").in_flight(1)]).await;
+    let at = |name: &str| {
+        let mut pick = house.pick();
+        pick.pin = Some(name.into());
+        pick
+    };
+    let _full = house.ask(at("b")).await.expect("a lease");
+    let mut big = at("a");
+    big.estimate.input = 80;
+    let _held = house.ask(big).await.expect("a lease");
+    for _ in 0..5 {
+        settle(house.ask(at("a")).await.expect("a lease"), FAILED);
+        house.turn().await;
+    }
+    assert_eq!(house.phase("a").await, Phase::Open);
+    let mut big = house.pick();
+    big.estimate.input = 80;
+    let waiting = house.queue(big, 10 * SECOND);
+    house.turn().await;
+    waiting.await.expect("a task").expect_err("no lease");
 }
 
 fn with_budget(ratio: f64, targets: &[Make]) -> breakerbox_actors::spec::Spec {

@@ -198,13 +198,18 @@ async fn the_guardian_comes_back_with_all_it_keeps() {
             .await
             .expect("a guardian")
     );
-    house.engine.guardian().do_send(Chaos::Panic);
+    house
+        .engine
+        .guardian()
+        .try_send(Chaos::Panic)
+        .expect("an actor");
     assert_eq!(house.guardian().await.actors.len(), 2);
     house.fail(1).await;
     house
         .engine
         .apply(spec(&[Make::new("a"), Make::new("b")]))
-        .await;
+        .await
+        .expect("a guardian");
     assert_eq!(house.view("a").await.failures_in_a_row, 1, "not hired anew");
     assert!(house.view("b").await.drained);
 }
@@ -215,7 +220,7 @@ async fn a_router_keeps_who_waits_through_a_restart() {
     let lease = house.take().await.expect("a lease");
     let waiting = house.queue(house.pick(), 10 * SECOND);
     house.turn().await;
-    house.router.do_send(Chaos::Panic);
+    house.router.try_send(Chaos::Panic).expect("an actor");
     house.turn().await;
     assert_eq!(house.router().await.waiting, 1);
     assert_eq!(house.engine.waiting(), 1);
@@ -228,7 +233,7 @@ async fn a_router_keeps_who_waits_through_a_restart() {
     let lease = house.take().await.expect("a lease");
     let waiting = house.queue(house.pick(), 10 * SECOND);
     house.turn().await;
-    house.router.do_send(Chaos::PanicIn(MS));
+    house.router.try_send(Chaos::PanicIn(MS)).expect("an actor");
     let start = clock::now();
     waiting.await.expect("a task").expect_err("a refusal");
     assert!(clock::now() - start < 11 * SECOND);
@@ -240,7 +245,7 @@ async fn a_router_keeps_who_waits_through_a_restart() {
 async fn a_router_that_storms_rests_a_breath_not_a_minute() {
     let house = House::paused(&[Make::new("a")]).await;
     for _ in 0..=INTENSITY {
-        house.router.do_send(Chaos::Panic);
+        house.router.try_send(Chaos::Panic).expect("an actor");
     }
     let start = clock::now();
     drop(house.take().await.expect("a lease"));

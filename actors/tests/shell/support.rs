@@ -1,7 +1,15 @@
 //! A small engine to test with: a few lines make a spec, a pick, an answer.
 
 use std::{
-    collections::BTreeMap, num::NonZeroU32, pin::Pin, sync::Arc, task::Poll, time::Duration,
+    collections::BTreeMap,
+    num::NonZeroU32,
+    pin::Pin,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    task::Poll,
+    time::Duration,
 };
 
 use actix::prelude::*;
@@ -115,6 +123,7 @@ impl Make {
         TargetSpec {
             id: self.id(),
             identity: self.identity.into(),
+            credentials: 0,
             policy: self.policy(),
             price: None,
         }
@@ -187,6 +196,26 @@ pub(crate) struct House {
     pub(crate) engine: Engine,
     pub(crate) router: Addr<Router>,
     pub(crate) pinger: Pinger,
+    _watchdog: Watchdog,
+}
+
+/// Ends the process with the test's name if it takes a minute of real time:
+/// actors that wake each other for ever let no virtual time pass, so that no
+/// other deadline would come.
+struct Watchdog(#[expect(dead_code, reason = "tells by being dropped")] mpsc::Sender<()>);
+
+impl Watchdog {
+    fn new() -> Self {
+        let (alive, gone) = mpsc::channel();
+        let test = std::thread::current().name().unwrap_or("?").to_owned();
+        std::thread::spawn(move || {
+            if gone.recv_timeout(60 * SECOND) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("{test} has not come to an end in a minute");
+                std::process::abort();
+            }
+        });
+        Self(alive)
+    }
 }
 
 impl House {
@@ -200,12 +229,15 @@ impl House {
         let pinger = Pinger::default();
         let engine = {
             let pinger = pinger.clone();
-            Engine::start(spec, arbiters, move || pinger.start().recipient()).await
+            Engine::start(spec, arbiters, move || pinger.start().recipient())
+                .await
+                .expect("a guardian")
         };
         let house = Self {
             router: engine.router(),
             engine,
             pinger,
+            _watchdog: Watchdog::new(),
         };
         house.turn().await;
         house

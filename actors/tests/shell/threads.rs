@@ -83,7 +83,11 @@ async fn actors_of_a_stuck_thread_move_to_another() {
     let patched = targets
         .clone()
         .map(|it| it.breaker(|it| it.failure_threshold = 4));
-    house.engine.apply(spec(&patched)).await;
+    house
+        .engine
+        .apply(spec(&patched))
+        .await
+        .expect("a guardian");
     eventually("replaced", async || house.guardian().await.replaced == 2).await;
     // The thread still sleeps; b had no mail and moved all the same.
     house.view("b").await;
@@ -143,6 +147,20 @@ async fn a_dead_thread_is_replaced_by_another() {
         house.view("a").await.failures_in_a_row == 4
     })
     .await;
+}
+
+/// actix polls an actor once more as its runtime is dropped; at rest, that
+/// would begin a life without a runtime.
+#[actix::test]
+async fn a_thread_that_ends_with_an_actor_at_rest_ends_well() {
+    let mortal = Arbiter::new();
+    let house = House::with(spec(&[Make::new("a")]), arbiters(&mortal)).await;
+    for _ in 0..=INTENSITY {
+        assert!(house.engine.chaos(&id("a"), Chaos::Panic));
+    }
+    eventually("at rest", async || !house.actor("a").await.up).await;
+    mortal.stop();
+    mortal.join().expect("no panic");
 }
 
 #[actix::test]
