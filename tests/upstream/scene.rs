@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use breakerbox_actors::clock;
-use breakerbox_actors::messages::StatusChanged;
-use breakerbox_actors::state::health::Status;
 use breakerbox_actors::state::machine::View;
 use breakerbox_actors::target::Target;
 use parking_lot::Mutex;
@@ -19,6 +17,10 @@ use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
+
+pub(super) use measure::{News, assert_all_ok, median, quantile};
+
+mod measure;
 
 /// The model that scenes serve.
 pub(super) const MODEL: &str = "m";
@@ -168,11 +170,24 @@ impl Crowd {
 
     /// Sends requests one every `gap` for `time`, whether or not earlier ones have been answered.
     pub(super) async fn fire(&self, gap: Duration, time: Duration) -> Vec<Shot> {
-        let start = clock::now();
+        self.fire_until(gap, tokio::time::sleep(time)).await
+    }
+
+    /// The same until `end` is over.
+    pub(super) async fn fire_until(
+        &self,
+        gap: Duration,
+        end: impl Future<Output = ()>,
+    ) -> Vec<Shot> {
+        let mut end = std::pin::pin!(end);
         let mut flying = Vec::new();
-        let mut at = start;
-        while at < start + time {
-            tokio::time::sleep_until(at.into()).await;
+        let mut at = clock::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut end => break,
+                () = tokio::time::sleep_until(at.into()) => {}
+            }
             let crowd = self.clone();
             flying.push(tokio::spawn(async move { crowd.shoot().await }));
             at += gap;
@@ -203,75 +218,5 @@ impl Crowd {
             shots.extend(lane.await.expect("a lane of requests"));
         }
         shots
-    }
-}
-
-/// Fails unless every one is ok.
-#[track_caller]
-pub(super) fn assert_all_ok(shots: &[Shot]) {
-    let bad: Vec<&Shot> = shots.iter().filter(|shot| !shot.ok()).collect();
-    let first = bad
-        .first()
-        .map(|shot| (&shot.answer.head.start, shot.answer.text()));
-    assert!(
-        bad.is_empty(),
-        "{} of {} failed, the first: {first:?}",
-        bad.len(),
-        shots.len()
-    );
-}
-
-/// The time within which so large a part of `shots` was answered.
-pub(super) fn quantile<'a>(shots: impl IntoIterator<Item = &'a Shot>, part: f64) -> Duration {
-    let mut times: Vec<Duration> = shots.into_iter().map(|shot| shot.took).collect();
-    assert!(!times.is_empty(), "no request to measure");
-    times.sort();
-    let last = times.len() - 1;
-    times[(last as f64 * part).ceil() as usize]
-}
-
-/// The middle one.
-pub(super) fn median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -> T {
-    let mut values: Vec<T> = values.into_iter().collect();
-    values.sort();
-    values[values.len() / 2]
-}
-
-/// Every change of an endpoint's status, with its time.
-pub(super) struct News {
-    heard: Arc<Mutex<Vec<(Instant, StatusChanged)>>>,
-}
-
-impl News {
-    pub(super) fn listen(house: &House) -> Self {
-        let heard: Arc<Mutex<Vec<_>>> = Arc::default();
-        let mut source = house.engine().subscribe();
-        let sink = Arc::clone(&heard);
-        tokio::spawn(async move {
-            while let Ok(news) = source.recv().await {
-                sink.lock().push((clock::now(), news));
-            }
-        });
-        Self { heard }
-    }
-
-    /// When the endpoint was first seen in this status.
-    pub(super) fn first(&self, endpoint: &str, status: Status) -> Option<Instant> {
-        let heard = self.heard.lock();
-        let mut found = heard
-            .iter()
-            .filter(|(_, news)| **news.target.endpoint() == *endpoint && news.status == status);
-        found.next().map(|(at, _)| *at)
-    }
-
-    /// How often the endpoint got into this status.
-    pub(super) fn count(&self, endpoint: &str, status: Status) -> usize {
-        let heard = self.heard.lock();
-        let mine = heard
-            .iter()
-            .filter(|(_, news)| **news.target.endpoint() == *endpoint);
-        let mut statuses: Vec<Status> = mine.map(|(_, news)| news.status).collect();
-        statuses.dedup();
-        statuses.into_iter().filter(|it| *it == status).count()
     }
 }
