@@ -1,4 +1,4 @@
-//! The only place that reads a wall clock, for dates that people and servers write.
+//! The gateway's only reader of the wall clock, for dates that servers write.
 
 use std::time::SystemTime;
 

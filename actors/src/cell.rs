@@ -343,3 +343,6 @@ impl Cell {
                 .is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

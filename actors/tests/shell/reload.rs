@@ -296,6 +296,7 @@ async fn a_setting_that_was_lost_is_said_again() {
 async fn the_same_name_twice_is_one_target() {
     let house = House::paused(&[Make::new("a"), Make::new("a").rpm(1)]).await;
     assert_eq!(house.guardian().await.actors.len(), 1);
+    assert_eq!(house.view("a").await.rpm.limit, None, "the first one");
     let gone = Arc::downgrade(&house.target("a"));
     house.engine.apply(spec(&[])).await.expect("a guardian");
     house.turn().await;

@@ -80,9 +80,8 @@ async fn actors_of_a_stuck_thread_move_to_another() {
     assert!(house.engine.chaos(&id("a"), Chaos::Block(3 * SECOND)));
     // The old actor never handles these in time: a report and a setting.
     settle(lost, FAILED);
-    let patched = targets
-        .clone()
-        .map(|it| it.breaker(|it| it.failure_threshold = 4));
+    let [a, b] = targets.clone();
+    let patched = [a.breaker(|it| it.failure_threshold = 4), b];
     house
         .engine
         .apply(spec(&patched))
@@ -100,13 +99,9 @@ async fn actors_of_a_stuck_thread_move_to_another() {
     .await;
 
     // Should the old actor come to itself, it publishes nothing and ends.
-    tokio::task::spawn_blocking(move || {
-        stuck.stop();
-        stuck.join()
-    })
-    .await
-    .expect("a thread to wait in")
-    .expect("the old thread ends");
+    let end = tokio::task::spawn_blocking(move || stuck.join()).await;
+    end.expect("a thread to wait in")
+        .expect("the old thread ends");
     let view = house.view("a").await;
     assert_eq!(view.failures_in_a_row, 3);
     settle(kept, Outcome::Success);
@@ -147,20 +142,6 @@ async fn a_dead_thread_is_replaced_by_another() {
         house.view("a").await.failures_in_a_row == 4
     })
     .await;
-}
-
-/// actix polls an actor once more as its runtime is dropped; at rest, that
-/// would begin a life without a runtime.
-#[actix::test]
-async fn a_thread_that_ends_with_an_actor_at_rest_ends_well() {
-    let mortal = Arbiter::new();
-    let house = House::with(spec(&[Make::new("a")]), arbiters(&mortal)).await;
-    for _ in 0..=INTENSITY {
-        assert!(house.engine.chaos(&id("a"), Chaos::Panic));
-    }
-    eventually("at rest", async || !house.actor("a").await.up).await;
-    mortal.stop();
-    mortal.join().expect("no panic");
 }
 
 #[actix::test]
