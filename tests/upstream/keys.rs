@@ -50,6 +50,8 @@ async fn the_key_is_out_and_others_serve() {
             assert!(shots.len() < 100, "{status}: never asked");
             shots.push(crowd.shoot().await);
         }
+        // Looking at it is to know that the report has come home.
+        assert_eq!(view(&house, "locked").await.phase, Phase::Open, "{status}");
         shots.extend(crowd.volley(300, 4).await);
         assert_all_ok(&shots);
         assert_eq!(locked.count(), 1, "{status}: one is enough");
@@ -72,6 +74,8 @@ async fn alone_it_is_our_fault_and_not_tried_again() {
         let first = crowd.shoot().await;
         assert_eq!(first.answer.status(), 502, "{status}");
         assert_eq!(error_code(&first.answer), "upstream_auth_error");
+        // Looking at it is to know that the report of the first has come home.
+        assert_eq!(view(&house, "locked").await.phase, Phase::Open, "{status}");
         for _ in 0..20 {
             let next = crowd.shoot().await;
             assert_eq!(next.answer.status(), 503, "{status}");
