@@ -57,4 +57,10 @@ pub struct Reported {
 impl Reported {
     /// The most of a provider's words that is kept, in bytes.
     pub const MAX_MESSAGE: usize = 512;
+
+    /// Tells whether the words may have been cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        // A cut falls between two characters, of up to four bytes each.
+        self.message.len() + 3 >= Self::MAX_MESSAGE
+    }
 }

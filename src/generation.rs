@@ -15,13 +15,12 @@ use breakerbox_actors::{
     spec::{Spec, TargetSpec},
     state::estimate::Price,
 };
-use bytes::Bytes;
-use memchr::memmem;
 
 use crate::{
     config::{Config, Endpoint, Model, Provider, Secret},
     dialect::openai::Api,
     metrics::SiteMetrics,
+    redaction::Redaction,
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
 };
 
@@ -46,8 +45,8 @@ pub struct Site {
     pub upstream_model: Arc<str>,
     /// The provider's dialect and habits.
     pub provider: Provider,
-    /// Our key there, to be kept out of what clients see.
-    key: Option<Secret>,
+    /// Keeps our key there out of what clients see.
+    pub redaction: Redaction,
     /// The target's metric handles.
     pub metrics: SiteMetrics,
     paths: [PathAndQuery; Api::ALL.len()],
@@ -170,7 +169,7 @@ impl Site {
             lines,
             upstream_model: model.upstream.clone(),
             provider: endpoint.provider,
-            key: endpoint.api_key.clone(),
+            redaction: Redaction::of(endpoint.api_key.as_ref()),
             metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
             paths: [chat?, completions?, embeddings?, responses?],
             models_path: parse(models)?,
@@ -187,27 +186,6 @@ impl Site {
             Api::Embeddings => embeddings,
             Api::Responses => responses,
         }
-    }
-
-    /// Returns a provider's own words without our key, which some quote in
-    /// their errors.
-    pub fn redacted(&self, words: Bytes) -> Bytes {
-        let Some(key) = self.key.as_ref().map(Secret::expose) else {
-            return words;
-        };
-        let key = key.as_bytes();
-        if key.is_empty() || memmem::find(&words, key).is_none() {
-            return words;
-        }
-        let mut clean = Vec::with_capacity(words.len());
-        let mut from = 0;
-        for at in memmem::find_iter(&words, key) {
-            clean.extend_from_slice(&words[from..at]);
-            clean.extend_from_slice(b"***");
-            from = at + key.len();
-        }
-        clean.extend_from_slice(&words[from..]);
-        clean.into()
     }
 
     /// Returns the path that lists the target's models.

@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod error;
 pub mod generation;
 pub mod metrics;
+pub mod redaction;
 pub mod relay;
 pub mod room;
 pub mod simulator;

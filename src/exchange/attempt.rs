@@ -159,9 +159,9 @@ impl Exchange<'_> {
         flight.settle(Outcome::ClientFault, None);
         let mut response = story.tell(status, &headers);
         Tried::Answered(match body.whole() {
-            Some(whole) => response.body(site.redacted(whole)),
+            Some(whole) => response.body(site.redaction.bytes(whole)),
             // A long one, such as a 422 that repeats the prompt.
-            None => response.streaming(body),
+            None => response.streaming(site.redaction.stream(body)),
         })
     }
 
@@ -230,6 +230,7 @@ impl Exchange<'_> {
             idle_timeout: None,
         };
         let in_flight = story.hand_over();
+        let redaction = flight.site().redaction.clone();
         let request_id = story.id().to_owned();
         let finish = move |end: StreamEnd, usage: Option<dialect::Usage>| {
             if end != StreamEnd::Complete {
@@ -239,7 +240,8 @@ impl Exchange<'_> {
             in_flight.into_iter().for_each(|it| it.finish());
         };
         let mut closing = self.worker.shared.closing.clone();
-        let relay = Relay::new(primed, settings, finish).until(async move {
+        let relay = Relay::new(primed, settings, finish).without(redaction);
+        let relay = relay.until(async move {
             // A sender that is gone cannot say that the grace is over.
             if closing.wait_for(|it| *it == Closing::Now).await.is_err() {
                 std::future::pending::<()>().await;
@@ -259,6 +261,7 @@ fn out_of_time(flight: Flight) -> Tried {
 fn no_answer(flight: Flight, what: NotAnAnswer) -> Tried {
     match what {
         NotAnAnswer::Error(reported) if reported.blame == dialect::Blame::Client => {
+            let reported = flight.site().redaction.reported(reported);
             flight.settle(Outcome::ClientFault, None);
             Tried::Reported(reported)
         }

@@ -26,6 +26,7 @@ use crate::{
         },
     },
     error::GatewayError,
+    redaction::Redaction,
 };
 
 /// How long a client is left in silence before it gets a sign of life: well
@@ -79,6 +80,8 @@ pub struct Relay<S, F> {
     sequence: Option<u64>,
     /// The last event was left out and ended with a CR.
     left_out_cr: bool,
+    /// What a provider's errors must not show.
+    redaction: Redaction,
     stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
     silence: Silence,
 }
@@ -98,9 +101,17 @@ impl<S, F> Relay<S, F> {
             response: None,
             sequence: None,
             left_out_cr: false,
+            redaction: Redaction::default(),
             stop: None,
             silence: Silence::default(),
         }
+    }
+
+    /// Keeps out of the provider's errors what `redaction` takes out of them.
+    #[must_use]
+    pub fn without(mut self, redaction: Redaction) -> Self {
+        self.redaction = redaction;
+        self
     }
 
     /// Ends the stream with an error event once `stop` is ready, should it
@@ -150,7 +161,8 @@ impl<S, F: Finish> Relay<S, F> {
                     in_form: true,
                 } => {
                     self.end(StreamEnd::ErrorEvent(reported.blame));
-                    return edit.cut(end);
+                    let error = Bytes::copy_from_slice(edit.bytes(start, end));
+                    return edit.cut_with(start, &self.redaction.bytes(error));
                 }
                 Kind::Error { reported, .. } => {
                     let error = self.pass_on(reported);
@@ -186,7 +198,7 @@ impl<S, F: Finish> Relay<S, F> {
                 in_form: true,
             } => {
                 self.end(StreamEnd::ErrorEvent(reported.blame));
-                finished(rest)
+                finished(self.redaction.bytes(rest))
             }
             Kind::Error { reported, .. } => self.pass_on(reported),
             Kind::Silent | Kind::Content | Kind::UsageOnly | Kind::Unfinished | Kind::Malformed => {
@@ -238,6 +250,7 @@ impl<S, F: Finish> Relay<S, F> {
     /// tells the client in a form it knows.
     fn pass_on(&mut self, reported: Reported) -> Bytes {
         self.end(StreamEnd::ErrorEvent(reported.blame));
+        let reported = self.redaction.reported(reported);
         self.error_event(&GatewayError::Reported(reported))
     }
 
