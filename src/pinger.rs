@@ -16,7 +16,7 @@ use crate::{
     config::ProbeKind,
     dialect::openai::Api,
     generation::{Generation, Site},
-    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY},
+    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError},
 };
 
 /// The actor that pings. Lives on the prober's arbiter.
@@ -58,8 +58,9 @@ impl Handler<Ping> for Pinger {
             let began = clock::now();
             let asking = ask(&client, site, endpoint.probe_kind, ping.timeout);
             match tokio::time::timeout(ping.timeout, asking).await {
-                Ok(Some(status)) => judge(status, clock::now().saturating_duration_since(began)),
-                Ok(None) | Err(_) => Pong::Failed,
+                Ok(Ok(status)) => judge(status, clock::now().saturating_duration_since(began)),
+                Ok(Err(error)) if error.is_local() => Pong::Unasked,
+                Ok(Err(_)) | Err(_) => Pong::Failed,
             }
         })
     }
@@ -80,11 +81,11 @@ async fn ask(
     site: &Site,
     kind: ProbeKind,
     timeout: std::time::Duration,
-) -> Option<StatusCode> {
+) -> Result<StatusCode, SendError> {
     let mut json = Lines::new();
     let (method, path, body) = match kind {
-        ProbeKind::None => return None,
-        ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
+        // Never asked for: without pings there is no schedule.
+        ProbeKind::None | ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
         ProbeKind::Health => (Method::GET, site.health_path(), Bytes::new()),
         ProbeKind::Chat => {
             json.push(
@@ -116,9 +117,9 @@ async fn ask(
             total: Some(clock::now() + timeout),
         },
     };
-    let answer = client.send(call).await.ok()?;
+    let answer = client.send(call).await?;
     // Read to its end, so that the connection can serve the next ping; what
     // it says does not matter.
     let _ = answer.body.collect(MAX_ERROR_BODY).await;
-    Some(answer.status)
+    Ok(answer.status)
 }

@@ -153,6 +153,7 @@ impl Prober {
                 *left -= 1;
                 self.schedule.hurry(&target.id, clock::now() + QUICK);
             }
+            (Pong::Unasked, _) => {}
             _ => drop(self.doubts.remove(&target.id)),
         }
         target.post(Heard(pong));

@@ -31,7 +31,7 @@ impl SendError {
 impl SendError {
     /// Whether the gateway's own machine is what has failed: EMFILE, ENFILE,
     /// ENOBUFS, ENOMEM or EADDRNOTAVAIL of Linux.
-    fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Dns(error) | Self::Connect(error) => {
                 matches!(error.raw_os_error(), Some(12 | 23 | 24 | 99 | 105))

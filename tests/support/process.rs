@@ -26,6 +26,8 @@ const FOREIGN: [&str; 9] = [
     "RUST_BACKTRACE",
 ];
 
+const BINARY: &str = env!("CARGO_BIN_EXE_breakerbox");
+
 /// A run of the binary. Dropping it kills it.
 pub(crate) struct Process {
     child: Child,
@@ -56,13 +58,21 @@ impl Process {
 
     /// Starts the binary with these variables.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_breakerbox"));
-        for name in FOREIGN {
-            command.env_remove(name);
-        }
+        let mut command = command(BINARY);
+        command.args(args).envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts the binary with so many file descriptors and no more.
+    pub(crate) fn start_with_files(args: &[&str], files: u32) -> Self {
+        let mut command = command("sh");
+        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        command.args(["-c", &limited, BINARY]).args(args);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command
-            .args(args)
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -71,6 +81,12 @@ impl Process {
         let out = Stream::of(child.stdout.take().expect("a pipe"));
         let err = Stream::of(child.stderr.take().expect("a pipe"));
         Self { child, out, err }
+    }
+
+    /// How many file descriptors it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
     }
 
     /// What it has written to standard output so far, line by line.
@@ -135,6 +151,15 @@ impl Process {
             err: self.err.rest(),
         }
     }
+}
+
+/// A command without any variable that matters to the binary.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    command
 }
 
 impl Drop for Process {

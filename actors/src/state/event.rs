@@ -178,6 +178,8 @@ pub enum Pong {
     Failed,
     /// Our key was not accepted.
     KeyRejected,
+    /// It could not be asked, for a reason of our own: says nothing about it.
+    Unasked,
 }
 
 impl Pong {
@@ -187,6 +189,7 @@ impl Pong {
             Self::Alive { .. } => "alive",
             Self::Failed => "failed",
             Self::KeyRejected => "key_rejected",
+            Self::Unasked => "unasked",
         }
     }
 }

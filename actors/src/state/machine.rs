@@ -251,6 +251,9 @@ impl Machine {
     }
 
     fn pong(&mut self, pong: Pong, turn: Turn<'_>) -> Option<Transition> {
+        if pong == Pong::Unasked {
+            return None;
+        }
         self.seen = true;
         let probe = &turn.policy.probe;
         if let Pong::Alive { latency } = pong {

@@ -370,6 +370,22 @@ fn slow_endpoints_and_slow_pings_are_degraded_and_very_slow_pings_fail() {
 }
 
 #[test]
+fn a_ping_that_could_not_be_sent_says_nothing() {
+    let (mut machine, now) = machine(policy());
+    for _ in 0..10 {
+        machine.told(Event::Pong(Pong::Unasked), now);
+    }
+    let (fresh, _) = self::machine(policy());
+    assert_eq!(machine.grant(now).status, fresh.grant(now).status);
+    assert_eq!(machine.phase(), Phase::Closed);
+    // Nor does it end a row of failed ones.
+    for pong in [Pong::Failed, Pong::Failed, Pong::Unasked, Pong::Failed] {
+        machine.told(Event::Pong(pong), now);
+    }
+    assert_eq!(machine.phase(), Phase::Open);
+}
+
+#[test]
 fn some_failures_degrade_until_they_are_old() {
     let (mut machine, now) = machine(policy());
     machine.asked(Outcome::Success, now);

@@ -61,6 +61,7 @@ fn any_event() -> impl proptest::strategy::Strategy<Value = (Event, u64)> {
         any::<Duration>().prop_map(|latency| Event::Pong(Pong::Alive { latency })),
         Just(Event::Pong(Pong::Failed)),
         Just(Event::Pong(Pong::KeyRejected)),
+        Just(Event::Pong(Pong::Unasked)),
         any::<bool>().prop_map(Event::Drain),
         Just(Event::Patch(policy())),
         Just(Event::Restarted),
