@@ -25,12 +25,13 @@ use breakerbox_actors::{
     error::{Unavailable, UnavailableKind},
     lease::Lease,
     messages::{Pick, Queue},
-    table::Plan,
+    table::{Plan, Table},
     target::Target,
 };
 use rand::RngExt;
 
 use crate::{
+    config::Client,
     dialect::openai::{Api, request::BadRequest},
     error::{GatewayError, near_names},
     generation::Generation,
@@ -73,10 +74,13 @@ async fn accept(
     story: &mut Story,
 ) -> Result<HttpResponse, GatewayError> {
     let generation = worker.generation();
-    let intake = intake::take_in(&generation, api, request, payload, &worker.shared.room).await?;
+    let client = intake::authenticate(&generation.config.clients, request.headers())?;
+    story.client = client.map(|client| client.name.clone());
+    let room = &worker.shared.room;
+    let intake = intake::take_in(&generation, client, api, request, payload, room).await?;
     let table = worker.shared.engine.table();
     let Some(plan) = table.plan(&intake.peek.model) else {
-        return Err(not_found(&generation, &table, request, &intake.peek.model));
+        return Err(not_found(client, &table, &intake.peek.model));
     };
     story.asked = Some(plan.model.clone());
     let exchange = Exchange {
@@ -90,14 +94,7 @@ async fn accept(
 }
 
 /// Names only models that this client may use.
-fn not_found(
-    generation: &Generation,
-    table: &breakerbox_actors::table::Table,
-    request: &HttpRequest,
-    model: &str,
-) -> GatewayError {
-    let clients = &generation.config.clients;
-    let client = intake::authenticate(clients, request.headers()).unwrap_or_default();
+fn not_found(client: Option<&Client>, table: &Table, model: &str) -> GatewayError {
     let visible = |name: &&str| client.is_none_or(|client| client.may_use(name));
     let known = table.models().map(|plan| &*plan.model).filter(visible);
     GatewayError::ModelNotFound {

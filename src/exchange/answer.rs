@@ -35,6 +35,8 @@ const MAX_ID: usize = 128;
 pub(crate) struct Story {
     /// The public model asked for, once it is known to be one.
     pub(crate) asked: Option<Arc<str>>,
+    /// Who asks, by the name in the configuration.
+    pub(super) client: Option<Arc<str>>,
     /// Attempts made.
     pub(super) attempts: u32,
     id: HeaderValue,
@@ -55,6 +57,7 @@ impl Story {
         };
         Self {
             asked: None,
+            client: None,
             attempts: 0,
             id: own.filter(fair).cloned().unwrap_or_else(fresh_id),
             began: clock::now(),
@@ -93,11 +96,12 @@ impl Story {
     /// failed it, at debug level where it was refused.
     pub(super) fn log(&self, error: &GatewayError) {
         let (request_id, attempts) = (self.id(), self.attempts);
+        let client = self.client.as_deref();
         let (code, why) = (error.label(), error.to_string());
         if matches!(error.status().as_u16(), 500 | 502 | 504) {
-            tracing::warn!(request_id, code, attempts, why, "request failed");
+            tracing::warn!(request_id, client, code, attempts, why, "request failed");
         } else {
-            tracing::debug!(request_id, code, attempts, why, "request refused");
+            tracing::debug!(request_id, client, code, attempts, why, "request refused");
         }
     }
 

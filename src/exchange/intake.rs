@@ -48,13 +48,14 @@ pub(super) struct Intake {
     pub(super) deadline: Instant,
 }
 
-/// Reads and checks a request.
+/// Reads and checks a request of `client`.
 ///
 /// # Errors
 ///
 /// The [`GatewayError`] the client is to be told; no endpoint was involved.
 pub(super) async fn take_in(
     generation: &Generation,
+    client: Option<&Client>,
     api: Api,
     request: &HttpRequest,
     payload: Payload,
@@ -62,7 +63,6 @@ pub(super) async fn take_in(
 ) -> Result<Intake, GatewayError> {
     let config = &generation.config;
     let headers = request.headers();
-    let client = authenticate(&config.clients, headers)?;
     let encoding = headers.get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         // Never unpacked here: a small bomb would take all memory.
