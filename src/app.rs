@@ -1,6 +1,8 @@
 //! Builds a running gateway from a [`Config`]; used by `serve`, the demo,
 //! tests and benches alike.
 
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::{
@@ -168,6 +170,11 @@ impl Gateway {
         &self.shared.engine
     }
 
+    /// Returns the configuration in force.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.shared.generation.load_full()
+    }
+
     /// Puts `config` in force without cutting a request; returns what changed.
     ///
     /// # Errors
@@ -242,11 +249,11 @@ fn pinger(generation: Arc<ArcSwap<Generation>>) -> Recipient<Ping> {
 }
 
 /// Listens on `addr`. What a client that stops reading leaves unacknowledged
-/// ends its connection; accepted sockets inherit that.
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+/// for `stuck` ends its connection; accepted sockets inherit that.
+fn listen(addr: SocketAddr, stuck: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.set_tcp_user_timeout(Some(STUCK))?;
+    socket.set_tcp_user_timeout(Some(stuck))?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -289,7 +296,7 @@ fn serve_data(
         addr,
         source,
     };
-    let listener = listen(addr).map_err(refused)?;
+    let listener = listen(addr, STUCK).map_err(refused)?;
     let server = match tls {
         None => server.listen(listener),
         Some(tls) => server.listen_rustls_0_23(listener, tls),

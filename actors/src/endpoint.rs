@@ -264,6 +264,7 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
         MessageResult(EndpointSeen {
             target: self.target.id.clone(),
             view: self.books.machine.view(clock::now()),
+            policy: *self.books.machine.policy(),
             in_flight: self.target.cell.in_flight(),
             credits: self.target.cell.credits(),
         })

@@ -141,6 +141,8 @@ pub struct EndpointSeen {
     pub target: TargetId,
     /// Its machine.
     pub view: View,
+    /// Its settings in force.
+    pub policy: EndpointPolicy,
     /// Requests under way.
     pub in_flight: u32,
     /// Credits that routers have left.

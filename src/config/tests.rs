@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod applied;
 mod environment;
 mod hostile;
 mod keys;

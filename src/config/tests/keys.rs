@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, path::Path};
 use super::*;
 
 /// How to see one key work.
-struct Case {
+pub(super) struct Case {
     /// The key as the schema has it; `[]` stands for the items of a list.
-    key: &'static str,
+    pub(super) key: &'static str,
     /// Where it stands in the document that [`document`] makes.
-    at: &'static str,
-    from: Value,
-    to: Value,
+    pub(super) at: &'static str,
+    pub(super) from: Value,
+    pub(super) to: Value,
     /// What else has to stand in the document for the key to be allowed.
     with: Vec<(&'static str, Value)>,
 }
@@ -60,7 +60,7 @@ pub(super) fn files(folder: &Path) {
 }
 
 #[rustfmt::skip]
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         case("server.listen", "/server/listen", json!("127.0.0.1:8080"), json!("127.0.0.1:9090")),
         case("server.workers", "/server/workers", json!(0), json!(2)),
@@ -168,7 +168,7 @@ fn compiled(folder: &Path, document: &Value) -> Config {
     config
 }
 
-fn prepared(case: &Case, value: &Value) -> Value {
+pub(super) fn prepared(case: &Case, value: &Value) -> Value {
     let mut document = document();
     for (at, value) in &case.with {
         put(&mut document, at, value.clone());
