@@ -12,9 +12,11 @@ use crate::support::gateway::{House, endpoint};
 use crate::support::wait::DEADLINE;
 
 mod crashes;
+mod estimate;
 mod half_open;
 mod last_resort;
 mod seams;
+mod tokens;
 mod wall;
 
 /// A gateway in front of `evil` alone: one attempt a request, nobody waits.

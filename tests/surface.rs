@@ -6,12 +6,18 @@ use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
+use crate::support::still::Reading;
 
+mod answers;
 mod bodies;
+mod descriptors;
 mod drain;
+mod generations;
 mod headers;
 mod keys;
+mod log;
 mod queue;
+mod quoted;
 mod reload;
 mod routes;
 mod secrets;
@@ -57,4 +63,12 @@ fn error_of(answer: &Answer, status: u16) -> Value {
         assert!(error.get(field).is_some(), "no {field} in {error}");
     }
     error
+}
+
+/// The error of an answer of a gateway without sockets.
+async fn error_in(mut answer: Reading, status: u16) -> Value {
+    let text = answer.rest().await;
+    assert_eq!(answer.status, status, "{text}");
+    let body: Value = serde_json::from_str(&text).expect("JSON");
+    body["error"].clone()
 }

@@ -18,5 +18,5 @@ mod retry_after;
 mod scene;
 mod silence;
 mod storm;
-mod tls;
+pub(crate) mod tls;
 mod unfinished;

@@ -33,8 +33,8 @@ enum Order {
 }
 
 impl House {
-    /// Starts a gateway on an actix system of its own. `yaml` is a configuration without `server.listen`
-    /// and `admin.listen`: those become free ports.
+    /// Starts a gateway on an actix system of its own. `yaml` is a configuration; where it has no section
+    /// `server` or `admin`, that listens on a free port.
     ///
     /// ```text
     /// House::start("endpoints: [{ name: a, provider: openai-compatible, base_url: …, models: [m] }]")
@@ -172,11 +172,11 @@ pub(crate) fn endpoint(name: &str, base_url: &str, more: &str) -> String {
 }
 
 pub(crate) fn parse(yaml: &str) -> config::Config {
-    let text = if yaml.contains("server:") {
-        yaml.to_owned()
-    } else {
-        format!("server: {{ listen: \"127.0.0.1:0\", workers: 2 }}\n{yaml}")
-    };
-    let text = format!("admin: {{ listen: \"127.0.0.1:0\" }}\n{text}");
+    let mut text = yaml.to_owned();
+    for (section, keys) in [("server", ", workers: 2"), ("admin", "")] {
+        if !yaml.contains(&format!("{section}:")) {
+            text = format!("{section}: {{ listen: \"127.0.0.1:0\"{keys} }}\n{text}");
+        }
+    }
     config::parse(&text, "test.yaml", &|_| None).unwrap_or_else(|problems| panic!("{problems}"))
 }

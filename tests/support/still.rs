@@ -3,6 +3,7 @@
 //! Its upstreams are real, on threads of their own and in real time; so a test advances the clock, lets the
 //! upstream act, and waits for what the gateway makes of it.
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,18 +13,21 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::header::HeaderMap;
 use actix_web::{App, test};
 use arc_swap::ArcSwap;
 use breakerbox::app::data_plane;
 use breakerbox::generation::Generation;
+use breakerbox::room::Room;
 use breakerbox::worker::{Closing, Shared, Worker};
 use breakerbox_actors::engine::{Arbiters, Engine};
-use breakerbox_actors::messages::Ping;
+use breakerbox_actors::messages::{EndpointSeen, Ping};
 use breakerbox_actors::state::event::Pong;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::gateway::parse;
+use super::gateway::{parse, target};
 use super::wait::HeldClock;
 
 /// Runs `test` on a runtime whose clock only `tokio::time::advance` moves.
@@ -39,6 +43,29 @@ pub(crate) fn still<F: Future>(test: F) -> F::Output {
         let _held = HeldClock::new();
         test.await
     })
+}
+
+/// Lets everybody do what there is to do now.
+pub(crate) async fn settle() {
+    for _ in 0..300 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits for what an upstream does, in real time; the clock stands still.
+#[track_caller]
+pub(crate) fn comes(mut condition: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let place = Location::caller();
+    async move {
+        for _ in 0..1_000_000 {
+            if condition() {
+                return settle().await;
+            }
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
+        }
+        panic!("{place}: it did not come");
+    }
 }
 
 /// A gateway without sockets of its own.
@@ -71,14 +98,19 @@ pub(crate) fn no_pings() -> Recipient<Ping> {
 impl Still {
     /// Starts one; for [`still`] only.
     pub(crate) async fn start(yaml: &str) -> Self {
+        Self::with_room_for_answers(yaml, 32 << 20).await
+    }
+
+    /// Starts one whose answers on their way may take 16 × `bytes` together.
+    pub(crate) async fn with_room_for_answers(yaml: &str, bytes: usize) -> Self {
         let generation = Generation::new(1, Arc::new(parse(yaml))).expect("a configuration");
         let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings)
             .await
             .expect("a guardian");
         let (closing, watched) = watch::channel(Closing::No);
         let worker = Worker::start(Shared {
-            room: breakerbox::room::Room::new(32 << 20),
-            answers: breakerbox::room::Room::new(32 << 20),
+            room: Room::new(32 << 20),
+            answers: Room::new(bytes),
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
             closing: watched,
@@ -88,6 +120,31 @@ impl Still {
             worker,
             _closing: closing,
         }
+    }
+
+    /// Puts another configuration in force.
+    pub(crate) async fn reload(&self, yaml: &str) {
+        let shared = &self.worker.shared;
+        let number = shared.generation.load().number + 1;
+        let generation = Generation::new(number, Arc::new(parse(yaml))).expect("a configuration");
+        let spec = generation.spec();
+        shared.generation.store(Arc::new(generation));
+        shared.engine.apply(spec).await.expect("a guardian");
+    }
+
+    /// How the actor of `endpoint` for the model `m` is, once it has heard all there is to hear.
+    pub(crate) async fn seen(&self, endpoint: &str) -> EndpointSeen {
+        // Reports that are not urgent wait for company, a moment long.
+        tokio::time::advance(Duration::from_millis(5)).await;
+        settle().await;
+        let seen = self.engine.observe(&target(endpoint)).await;
+        seen.unwrap_or_else(|| panic!("no actor of {endpoint}"))
+    }
+
+    /// Asks in the background.
+    pub(crate) fn begin(self: &Rc<Self>, path: &'static str, body: Value) -> JoinHandle<Reading> {
+        let this = Rc::clone(self);
+        actix_rt::spawn(async move { this.post(path, &body).await })
     }
 
     /// Asks; returns when the answer's head is there.
@@ -101,6 +158,7 @@ impl Still {
             app.call(request.to_request()).await.expect("an answer");
         Reading {
             status: response.status().as_u16(),
+            headers: response.headers().clone(),
             body: response.into_body(),
         }
     }
@@ -109,6 +167,7 @@ impl Still {
 /// An answer that is being read.
 pub(crate) struct Reading {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     body: BoxBody,
 }
 
@@ -135,6 +194,15 @@ impl Reading {
         while !text.ends_with(end) {
             let piece = self.piece().await;
             text += &piece.unwrap_or_else(|| panic!("the end after {text:?}"));
+        }
+        text
+    }
+
+    /// All that is still to come.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut text = String::new();
+        while let Some(piece) = self.piece().await {
+            text += &piece;
         }
         text
     }

@@ -1,5 +1,7 @@
 //! 401, 402, 403 or a 400 about credit: that key is out at once, it is told once, and others serve.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use breakerbox_actors::state::{
@@ -7,9 +9,12 @@ use breakerbox_actors::state::{
     health::Status,
 };
 
-use super::scene::{Crowd, NO_PINGS, News, alone, always, assert_all_ok, healthy, house, view};
+use super::scene::{
+    Crowd, NO_PINGS, News, alone, always, assert_all_ok, healthy, house, view, well,
+};
 use crate::support::chat::{error_code, response};
-use crate::support::evil::Evil;
+use crate::support::evil::{Act, Evil};
+use crate::support::gateway::{House, endpoint};
 
 fn refusals() -> Vec<(u16, &'static str)> {
     vec![
@@ -94,4 +99,83 @@ async fn a_quoted_phrase_is_no_refusal() {
     let shot = Crowd::new(&house).shoot().await;
     assert_eq!(shot.answer.status(), 400);
     assert_eq!(view(&house, "a").await.phase, Phase::Closed);
+}
+
+/// Not the provider's word but that of a filter on the way: a failure like others.
+#[tokio::test]
+async fn a_403_that_is_no_apis_error_is_a_failure_of_the_moment() {
+    let cases = [
+        ("<html><h1>403 Forbidden</h1></html>", None),
+        ("", None),
+        ("{}", None),
+        (
+            r#"{"error":{"message":"not yours"}}"#,
+            Some(TransitionReason::KeyRejected),
+        ),
+        (
+            r#"{"error":"not yours"}"#,
+            Some(TransitionReason::KeyRejected),
+        ),
+    ];
+    for (body, reason) in cases {
+        let evil = refusing(403, body);
+        let house = house(
+            [("a", evil.base_url())],
+            &[NO_PINGS, "routing: { max_attempts: 1 }"],
+        );
+        let shot = Crowd::new(&house).shoot().await;
+        assert_eq!(shot.answer.status(), 502, "{body}");
+        let view = view(&house, "a").await;
+        assert_eq!(view.open_reason, reason, "{body}");
+        assert_eq!(
+            view.failures_in_a_row,
+            u32::from(reason.is_none()),
+            "{body}"
+        );
+        let code = error_code(&shot.answer);
+        let expected = match reason {
+            Some(_) => "upstream_auth_error",
+            None => "upstream_error",
+        };
+        assert_eq!(code, expected, "{body}");
+        assert!(!shot.answer.text().contains("Forbidden"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_of_the_key_alone_lets_it_be_tried_again_at_once() {
+    let paid = Arc::new(AtomicBool::new(false));
+    let bill = Arc::clone(&paid);
+    let evil = Evil::start(move |_, _| match bill.load(Ordering::SeqCst) {
+        true => well(Duration::ZERO),
+        false => {
+            let close = [("connection", "close")];
+            vec![Act::Send(response(
+                401,
+                &close,
+                r#"{"error":{"code":"invalid_api_key"}}"#,
+            ))]
+        }
+    });
+    let yaml = |key: &str, attempts: u32| {
+        let key = format!(", api_key: {key}");
+        let endpoint = endpoint("rekeyed", &evil.base_url(), &key);
+        format!("endpoints:\n{endpoint}routing: {{ max_attempts: {attempts} }}\n")
+    };
+    let house = House::start(&yaml("old", 1));
+    let crowd = Crowd::new(&house);
+    assert_eq!(crowd.shoot().await.answer.status(), 502);
+    assert_eq!(
+        view(&house, "rekeyed").await.open_reason,
+        Some(TransitionReason::KeyRejected)
+    );
+    paid.store(true, Ordering::SeqCst);
+    // A reload that is not about it: the key is as wrong as before.
+    house.reload(&yaml("old", 2)).await.expect("reloaded");
+    assert_eq!(crowd.shoot().await.answer.status(), 503);
+    assert_eq!(evil.count(), 1);
+    house.reload(&yaml("new", 2)).await.expect("reloaded");
+    assert_eq!(crowd.shoot().await.answer.status(), 200);
+    let sent = evil.requests().pop().expect("a request");
+    assert_eq!(sent.head.header("authorization"), Some("Bearer new"));
 }

@@ -16,17 +16,21 @@ mod secure;
 
 /// An endpoint `bad` over TLS, and one `good` without; for each, whether `bad` trusts the issuer.
 fn house(bad: SocketAddr, trusted: Option<&NamedTempFile>, good: &str) -> House {
+    House::start(&yaml(bad, trusted, good))
+}
+
+fn yaml(bad: SocketAddr, trusted: Option<&NamedTempFile>, good: &str) -> String {
     let ca = trusted.map_or(String::new(), |file| {
         format!(", ca_file: \"{}\"", file.path().display())
     });
-    House::start(&format!(
+    format!(
         "endpoints:
   - {{ name: bad, provider: openai-compatible, base_url: \"https://localhost:{}/v1\", models: [m]{ca} }}
   - {{ name: good, provider: openai-compatible, base_url: \"{good}\", models: [m] }}
 routing: {{ connect_timeout: 300ms, max_attempts: 2, backoff: {{ base: 1ms, max: 1ms }} }}
 {NO_PINGS}",
         bad.port()
-    ))
+    )
 }
 
 async fn fails(fault: Fault, trust: bool) {
@@ -100,4 +104,21 @@ async fn the_same_without_a_fault_serves() {
     let shot = crowd.shoot_at("bad").await;
     assert!(shot.ok(), "{}", shot.answer.text());
     assert!(secure.heard().starts_with("POST /v1/chat/completions"));
+}
+
+#[tokio::test]
+pub(crate) async fn ca_file() {
+    let _alone = alone().await;
+    let secure = Secure::start(Fault::None);
+    let good = healthy(Duration::ZERO);
+    let (pem, other) = (secure.pem(), Secure::start(Fault::None).pem());
+    let house = house(secure.addr(), None, &good.base_url());
+    let yaml = |file: &NamedTempFile| yaml(secure.addr(), Some(file), &good.base_url());
+    let crowd = Crowd::new(&house);
+    assert!(!crowd.shoot_at("bad").await.ok(), "nobody vouches for it");
+    house.reload(&yaml(&other)).await.expect("reloaded");
+    assert!(!crowd.shoot_at("bad").await.ok(), "somebody else does");
+    house.reload(&yaml(&pem)).await.expect("reloaded");
+    let shot = crowd.shoot_at("bad").await;
+    assert!(shot.ok(), "{}", shot.answer.text());
 }

@@ -1,0 +1,85 @@
+//! What of the minute's tokens a request gives back.
+
+use std::sync::Arc;
+
+use super::{CLOSE, well};
+use crate::support::chat::{CHAT, ask, response};
+use crate::support::client::{Answer, Client};
+use crate::support::evil::{Act, Evil};
+use crate::support::gateway::{House, endpoint};
+use crate::support::ports::Refused;
+use crate::support::wait::{DEADLINE, eventually};
+
+/// One request that only `name` may serve.
+async fn at(house: &House, name: &str) -> Answer {
+    let mut client = Client::connect(house.addr()).await;
+    let body = ask("m", "hello").to_string();
+    let pin = [("x-breakerbox-endpoint", name)];
+    client.request("POST", CHAT, &pin, body.as_bytes()).await;
+    client.answer().await
+}
+
+#[tokio::test]
+async fn who_refuses_has_used_none_and_who_breaks_off_may_have_used_all() {
+    let error = r#"{"error":{"message":"no"}}"#;
+    let always = |status| {
+        let acts = vec![Act::Send(response(status, &[CLOSE], error))];
+        Evil::start(move |_, _| acts.clone())
+    };
+    let refused = Refused::new();
+    // Each with what of its tokens the endpoint is to have used: some, or none.
+    let mut evils: Vec<(String, Evil, bool)> = [400, 404, 413, 422, 429, 401, 500, 503]
+        .map(|status| (format!("tokens-{status}"), always(status), false))
+        .into();
+    evils.extend([
+        ("tokens-good".to_owned(), Evil::start(|_, _| well()), true),
+        (
+            "tokens-cut".to_owned(),
+            Evil::start(|_, _| vec![Act::text("HTTP/1.1 200 OK\r\n")]),
+            true,
+        ),
+    ]);
+    let limits = ", limits: { tpm: 1000000 }";
+    let mut yaml = format!(
+        "routing: {{ max_attempts: 1, queue: {{ max_wait: 0s }} }}\nendpoints:\n{}",
+        endpoint(
+            "tokens-refused",
+            &format!("http://{}/v1", refused.addr()),
+            limits
+        )
+    );
+    for (name, evil, _) in &evils {
+        yaml += &endpoint(name, &evil.base_url(), limits);
+    }
+    let house = Arc::new(House::start(&yaml));
+    let names = evils.iter().map(|(name, _, uses)| (&**name, *uses));
+    for (name, uses) in names.chain([("tokens-refused", false)]) {
+        let answer = at(&house, name).await;
+        let settled = || house.in_flight(name) == 0;
+        eventually(DEADLINE, settled).await;
+        // Reports of what is no failure come a moment later; the estimate is far above an answer's few tokens.
+        let start = breakerbox_actors::clock::now();
+        let used = loop {
+            let used = house.seen(name).await.view.tpm.used;
+            let is_so = if name == "tokens-good" {
+                used == 3
+            } else {
+                (used > 0) == uses
+            };
+            if is_so || breakerbox_actors::clock::now() - start > DEADLINE {
+                break used;
+            }
+        };
+        let told = answer.status();
+        match name {
+            "tokens-good" => assert_eq!((told, used), (200, 3)),
+            _ if uses => assert!(used > 3, "{name}: {told} used {used}"),
+            _ => assert_eq!(used, 0, "{name}: {told}"),
+        }
+        assert_eq!(
+            house.seen(name).await.view.rpm.used,
+            1,
+            "{name}: the request counts"
+        );
+    }
+}
