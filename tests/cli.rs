@@ -7,6 +7,7 @@ use crate::support::chat::{self, CHAT, ask};
 use crate::support::client::post;
 use crate::support::process::{Process, address_in, run};
 
+mod online;
 mod serve;
 
 /// A folder with one file in it; its path.
