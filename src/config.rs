@@ -34,7 +34,7 @@ pub use from_environment::from_environment;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use settings::{
-    Admin, BaseUrl, Client, Config, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
+    Admin, BaseUrl, Client, Config, Cors, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
     Routing, Server, Strategy, Tls,
 };
 pub use units::{show_duration, show_size};

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use actix_http::header::{HeaderName, HeaderValue};
+
 use super::{
     error_body::ErrorBody,
     head::AnswerHeaders,
     limits::{self, duration, number, seconds, wait},
 };
+use crate::wall;
 
 /// The longest wait that is believed, unless a day's quota is used up.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
@@ -51,6 +54,29 @@ pub(super) fn explicit(
         seconds_or_date(text, now).or_else(|| duration(text))
     })
     .or_else(|| in_message(&body.message))
+}
+
+/// Returns the `value` of the header `name`, which says no later than `most`
+/// when to come back if it says so at all: `retry-after` and `retry-after-ms`.
+///
+/// Clients obey: some sleep for as long as they are told, others give up.
+pub(crate) fn shortened(name: &HeaderName, value: HeaderValue, most: Duration) -> HeaderValue {
+    let text = || value.to_str().ok().map(str::trim);
+    let (asked, shortest) = match name.as_str() {
+        "retry-after" => (
+            text().and_then(|text| seconds_or_date(text, wall::now())),
+            most.as_secs(),
+        ),
+        "retry-after-ms" => (
+            text().and_then(number).map(|millis| seconds(millis / 1e3)),
+            most.as_millis() as u64,
+        ),
+        _ => return value,
+    };
+    match asked {
+        Some(asked) if asked > most => HeaderValue::from(shortest),
+        _ => value,
+    }
 }
 
 fn longest(

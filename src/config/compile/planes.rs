@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Check, below, conflict, files, invalid, missing, policies::time};
+use super::{Check, below, conflict, files, invalid, missing, policies::time, url};
 use crate::config::{
     places::Step,
-    settings::{Admin, Server, Tls},
+    settings::{Admin, Cors, Server, Tls},
     shape,
 };
 
@@ -30,7 +30,9 @@ pub(super) fn server(check: &mut Check<'_>, file: &shape::File) -> Option<Server
         None => Some(None),
         Some(keys) => tls(check, &below(&path, "tls"), keys).map(Some),
     };
+    let cors = cors(check, &below(&path, "cors"), given.cors.as_ref());
     Some(Server {
+        cors: cors?,
         listen: listen?,
         workers: given.workers.unwrap_or(0) as usize,
         max_body: given.max_body.map_or(32 << 20, |size| size.0),
@@ -38,6 +40,44 @@ pub(super) fn server(check: &mut Check<'_>, file: &shape::File) -> Option<Server
         shutdown_grace: time(given.shutdown_grace, 30_000),
         tls: tls?,
     })
+}
+
+fn cors(
+    check: &mut Check<'_>,
+    path: &[Step<'_>],
+    given: Option<&shape::List<String>>,
+) -> Option<Cors> {
+    let Some(list) = given else {
+        return (!check.given(path)).then(|| Cors::Of(Vec::new()));
+    };
+    let mut origins = Some(Vec::new());
+    let mut any = false;
+    for (index, text) in list.iter() {
+        let mut at = path.to_vec();
+        at.push(Step::Item(index));
+        if text == "*" {
+            any = true;
+            if !check.given(&[Step::Key("clients")]) {
+                check.refuse(
+                    &at,
+                    missing("any web page that somebody here looks at could spend your keys")
+                        .expect("a list `clients`, or the origins of your own pages")
+                        .help("write an origin such as http://localhost:3000"),
+                );
+                origins = None;
+            }
+            continue;
+        }
+        match url::origin(text) {
+            Ok(origin) => origins.iter_mut().for_each(|it| it.push(origin.clone())),
+            Err(problem) => {
+                check.refuse(&at, problem);
+                origins = None;
+            }
+        }
+    }
+    let origins = origins.filter(|_| list.is_whole())?;
+    Some(if any { Cors::Any } else { Cors::Of(origins) })
 }
 
 fn tls(check: &mut Check<'_>, path: &[Step<'_>], given: &shape::Tls) -> Option<Tls> {
