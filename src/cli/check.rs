@@ -61,8 +61,12 @@ impl Check {
                 return Ok(BAD_CONFIGURATION);
             }
         };
+        let warnings = config::placeholders(&config);
         if self.format == Format::Text {
             writeln!(out, "{}: {}", self.file.display(), summary(&config))?;
+            for line in &warnings {
+                writeln!(out, "warning: {line}")?;
+            }
             // Before the endpoints are asked, which may take a while.
             out.flush()?;
         }
@@ -90,6 +94,7 @@ impl Check {
                     "models": config.models.len(),
                     "clients": config.clients.len(),
                     "problems": [],
+                    "warnings": warnings,
                 });
                 if let Some(findings) = &findings {
                     value["online"] = findings.iter().map(Finding::to_json).collect();
