@@ -27,6 +27,7 @@ const KEYS: &[(&str, Test)] = &[
     ("server.max_body", planes::max_body),
     ("server.request_timeout", planes::request_timeout),
     ("server.shutdown_grace", planes::shutdown_grace),
+    ("server.cors[]", planes::cors),
     ("server.tls.cert", planes::tls),
     ("server.tls.key", planes::tls),
     ("admin.listen", planes::listen),

@@ -10,8 +10,10 @@ use crate::support::still::Reading;
 
 mod answers;
 mod bodies;
+mod cors;
 mod descriptors;
 mod drain;
+mod every;
 mod generations;
 mod headers;
 mod keys;

@@ -137,6 +137,33 @@ pub(super) async fn request_timeout() {
 }
 
 #[tokio::test]
+pub(super) async fn cors() {
+    let evil = steady();
+    let yaml = |origins: &str| {
+        let server =
+            format!("server: {{ listen: \"127.0.0.1:0\", workers: 2, cors: [{origins}] }}");
+        yaml(&evil, &server)
+    };
+    let [one, two] = ["https://one.example", "https://two.example"];
+    let house = House::start(&yaml(&format!("\"{one}\"")));
+    let allowed = async |origin: &str| {
+        let mut client = Client::connect(house.addr()).await;
+        let headers = [("origin", origin)];
+        client.request("GET", "/v1/models", &headers, b"").await;
+        let head = client.answer().await.head;
+        head.header("access-control-allow-origin") == Some(origin)
+    };
+    for (mine, other) in [(one, two), (two, one)] {
+        house
+            .reload(&yaml(&format!("\"{mine}\"")))
+            .await
+            .expect("reloaded");
+        assert!(allowed(mine).await, "{mine}");
+        assert!(!allowed(other).await, "{other}, with {mine}");
+    }
+}
+
+#[tokio::test]
 pub(super) async fn shutdown_grace() {
     let evil = Evil::start(|_, _| {
         vec![

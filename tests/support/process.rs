@@ -58,20 +58,25 @@ impl Process {
 
     /// Starts the binary with these variables.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = command(BINARY);
+        let mut command = Command::new(BINARY);
         command.args(args).envs(variables.iter().copied());
         Self::spawn(command)
     }
 
-    /// Starts the binary with so many file descriptors and no more.
-    pub(crate) fn start_with_files(args: &[&str], files: u32) -> Self {
-        let mut command = command("sh");
-        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
-        command.args(["-c", &limited, BINARY]).args(args);
+    /// Starts the binary from a shell that has run `script` before.
+    pub(crate) fn start_after(script: &str, args: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{script}; exec \"$0\" \"$@\""), BINARY]);
+        command.args(args);
         Self::spawn(command)
     }
 
     fn spawn(mut command: Command) -> Self {
+        for name in FOREIGN {
+            if !command.get_envs().any(|(given, _)| given == name) {
+                command.env_remove(name);
+            }
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -151,15 +156,6 @@ impl Process {
             err: self.err.rest(),
         }
     }
-}
-
-/// A command without any variable that matters to the binary.
-fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    for name in FOREIGN {
-        command.env_remove(name);
-    }
-    command
 }
 
 impl Drop for Process {

@@ -41,7 +41,7 @@ async fn requests_and_pings_that_find_no_descriptor_count_against_nobody() {
     std::fs::write(&file, yaml).expect("written");
     let path = file.to_str().expect("a path");
     let args = ["--log-format=text", "serve", "--config", path];
-    let process = Process::start_with_files(&args, FILES);
+    let process = Process::start_after(&format!("ulimit -n {FILES}"), &args);
     let addr = address_in(&process.logs("gateway   ").await);
     let mut admin = Client::connect(address_in(&process.logs("metrics   ").await)).await;
     let mut client = Client::connect(addr).await;
