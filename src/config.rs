@@ -34,8 +34,9 @@ pub use from_environment::from_environment;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use settings::{
-    Admin, BaseUrl, Client, Config, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
-    Routing, Server, Strategy, Tls,
+    AUTO, Admin, BaseUrl, Budget, Client, Config, Cost, DEFAULT_TASK, Endpoint, Model, Period,
+    Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server, Strategy, Terms,
+    Tls, is_task,
 };
 pub use units::{show_duration, show_size};
 

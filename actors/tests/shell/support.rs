@@ -135,6 +135,7 @@ pub(crate) fn spec(targets: &[Make]) -> Spec {
     Spec {
         targets: targets.iter().map(Make::spec).collect(),
         fallbacks: Vec::new(),
+        routes: Vec::new(),
         strategy: Strategy::LatencyWeighted,
         retry_budget: Ratio::new(0.1).expect("a ratio"),
         max_waiting: 100,
@@ -355,6 +356,7 @@ pub(crate) fn pick(plan: Arc<Plan>) -> Pick {
         except: Vec::new(),
         pin: None,
         estimate: tokens(0),
+        most: None,
         extra: false,
     }
 }
