@@ -6,7 +6,9 @@
 //!               └──────────┘ another endpoint, if budget and time allow
 //! ```
 //!
-//! [`intake`] reads and checks; the worker's router picks a target;
+//! [`intake`] reads and checks, [`wishes`] are what the client asks of the
+//! gateway itself, and a [`tab`] is opened: what the request may use and what
+//! it has used. The worker's router picks a target;
 //! [`attempt`] sends, judges and settles; [`answer`] builds what the client
 //! sees, [`refusal`] says why there is no answer.
 

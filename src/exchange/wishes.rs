@@ -54,10 +54,12 @@ impl Wishes {
             let name = text(value).ok_or_else(|| bad("endpoint", "the name of an endpoint"))?;
             wishes.pin = Some(name.into());
         }
-        if let Some(value) = of("x-breakerbox-max-cost-usd") {
+        // Of several the lowest: one may be the client's, one a proxy's.
+        for value in headers.get_all("x-breakerbox-max-cost-usd") {
             let wanted = "an amount of US dollars such as 0.05";
             let cost = text(value).and_then(amount);
-            wishes.max_cost = Some(cost.ok_or_else(|| bad("max-cost-usd", wanted))?);
+            let cost = cost.ok_or_else(|| bad("max-cost-usd", wanted))?;
+            wishes.max_cost = Some(wishes.max_cost.map_or(cost, |other| other.min(cost)));
         }
         if let Some(value) = of("x-breakerbox-task") {
             let wanted = "1 to 64 visible ASCII characters without spaces";
@@ -152,6 +154,17 @@ mod tests {
         for user in ["u-1", "a.b+c@example.com", "auth0|62f", &"x".repeat(128)] {
             assert_eq!(read("user", user).unwrap().user.unwrap(), user);
         }
+    }
+
+    #[test]
+    fn of_two_caps_the_lower_counts() {
+        let mut headers = HeaderMap::new();
+        for cap in ["0.5", "0.25", "3"] {
+            let name = HeaderName::from_static("x-breakerbox-max-cost-usd");
+            headers.append(name, HeaderValue::from_static(cap));
+        }
+        let wishes = Wishes::read(&headers).unwrap();
+        assert_eq!(wishes.max_cost, Cost::of(0.25));
     }
 
     #[test]
