@@ -154,8 +154,6 @@ pub enum GatewayError {
     Reported(Reported),
     /// A stream broke after its first event. Has no status: told in the stream.
     StreamBroken(StreamEnd),
-    /// The gateway is going down.
-    ShuttingDown,
     /// A defect of the gateway.
     Internal,
 }
@@ -179,9 +177,7 @@ impl GatewayError {
             Self::RateLimited { .. } | Self::ClientLimited { .. } | Self::OverBudget { .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
-            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::ShuttingDown => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Reported(reported) => match reported.blame {
@@ -224,7 +220,7 @@ impl GatewayError {
                 Blame::Server => "upstream_error",
             },
             Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
-            Self::StreamBroken(StreamEnd::Stopped) | Self::ShuttingDown => "shutting_down",
+            Self::StreamBroken(StreamEnd::Stopped) => "shutting_down",
             Self::StreamBroken(_) => "upstream_error",
             Self::Internal => "internal_error",
         }
@@ -238,7 +234,8 @@ impl GatewayError {
             | Self::NoEndpoint { retry_after, .. }
             | Self::Overloaded { retry_after } => *retry_after,
             Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON),
-            Self::ShuttingDown => SOON,
+            // A client that asks again has been told that it may.
+            Self::BodyTimeout => SOON,
             _ => return None,
         };
         let wait = wait.min(MAX_RETRY_AFTER);
@@ -255,10 +252,7 @@ impl GatewayError {
                 *retry_after <= MAX_RETRY_AFTER
             }
             Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON) <= MAX_RETRY_AFTER,
-            Self::NoEndpoint { .. }
-            | Self::Overloaded { .. }
-            | Self::ShuttingDown
-            | Self::BodyTimeout => true,
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::BodyTimeout => true,
             _ => false,
         }
     }
@@ -381,7 +375,6 @@ impl fmt::Display for GatewayError {
                 message => write!(out, "The upstream reported: {message}"),
             },
             Self::StreamBroken(end) => out.write_str(end.message()),
-            Self::ShuttingDown => out.write_str("The gateway is shutting down."),
             Self::Internal => out.write_str("Something is wrong with the gateway itself."),
         }
     }

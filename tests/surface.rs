@@ -9,7 +9,9 @@ use crate::support::gateway::{House, endpoint};
 
 mod auto;
 mod bodies;
+mod cors;
 mod drain;
+mod every;
 mod headers;
 mod keys;
 mod limits;

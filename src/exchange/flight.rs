@@ -8,7 +8,7 @@ use breakerbox_actors::{
     lease::Lease,
     state::{
         estimate::Estimate,
-        event::{FailureKind, Outcome, ProviderLimits},
+        event::{FailureKind, Outcome, ProviderLimits, Remaining},
     },
 };
 
@@ -104,6 +104,14 @@ impl Flight {
     /// Notes what the provider's headers said of its limits.
     pub(super) fn learn(&mut self, limits: ProviderLimits) {
         self.limits = limits;
+    }
+
+    /// Notes that the provider will take nothing for so long.
+    pub(super) fn pauses(&mut self, wait: Duration) {
+        self.limits.requests = Some(Remaining {
+            left: 0,
+            reset: Some(wait),
+        });
     }
 
     /// Reports the first event of a stream.

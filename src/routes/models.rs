@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::ContentType, web};
 use breakerbox_actors::{
     state::health::Status,
     table::{Plan, Table},
@@ -60,10 +60,10 @@ pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, GatewayEr
         .map(|name| Entry::of(name, &table))
         .collect();
     data.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(HttpResponse::Ok().json(List {
+    json(&List {
         object: "list",
         data,
-    }))
+    })
 }
 
 /// Tells of one model; its id may contain `/`.
@@ -77,7 +77,7 @@ pub(super) async fn retrieve(
     let table = worker.shared.engine.table();
     let visible = |model: &str| client.is_none_or(|client| client.may_use(model));
     match table.names().find(|name| ***name == **id) {
-        Some(name) if visible(name) => Ok(HttpResponse::Ok().json(Entry::of(name, &table))),
+        Some(name) if visible(name) => json(&Entry::of(name, &table)),
         _ => {
             let known = table.names().map(|name| &**name);
             Err(GatewayError::ModelNotFound {
@@ -86,4 +86,13 @@ pub(super) async fn retrieve(
             })
         }
     }
+}
+
+/// Answers with a line of JSON.
+fn json(value: &impl Serialize) -> Result<HttpResponse, GatewayError> {
+    let mut line = serde_json::to_string(value).map_err(|_| GatewayError::Internal)?;
+    line.push('\n');
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(line))
 }
