@@ -15,7 +15,9 @@ mod models;
 mod pings;
 mod planes;
 mod prices;
+mod routes;
 mod routing;
+mod terms;
 
 /// A test; only that it is there can be known.
 type Test = fn();
@@ -69,6 +71,15 @@ const KEYS: &[(&str, Test)] = &[
     ("clients[].key_file", clients::keys),
     ("clients[].key_sha256", clients::keys),
     ("clients[].models[]", clients::models),
+    ("clients[].limits.rpm", terms::rpm),
+    ("clients[].limits.tpm", terms::tpm),
+    ("clients[].limits.rpd", terms::rpd),
+    ("clients[].budget.usd", terms::usd),
+    ("clients[].budget.per", terms::per),
+    ("clients[].max_cost_per_request", terms::max_cost_per_request),
+    ("routes[].task", routes::task),
+    ("routes[].priority", routes::priority),
+    ("routes[].models[]", routes::models),
 ];
 
 /// The two sections that an endpoint may override: each test sees a key act in both places.

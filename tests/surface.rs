@@ -9,6 +9,7 @@ use crate::support::gateway::{House, endpoint};
 use crate::support::still::Reading;
 
 mod answers;
+mod auto;
 mod bodies;
 mod cors;
 mod descriptors;
@@ -17,7 +18,9 @@ mod every;
 mod generations;
 mod headers;
 mod keys;
+mod limits;
 mod log;
+mod money;
 mod queue;
 mod quoted;
 mod reload;

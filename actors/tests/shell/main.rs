@@ -11,6 +11,7 @@
 mod actix_facts;
 #[cfg(test)]
 mod leases;
+mod money;
 mod queueing;
 #[cfg(test)]
 mod recovery;

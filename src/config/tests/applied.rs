@@ -48,6 +48,7 @@ async fn runs(engine: &Engine, spec: &Spec, key: &str) {
         let entry = entries.find(|it| *it.target.id() == target.id);
         assert_eq!(entry.map(|it| it.price), Some(target.price), "{key}");
     }
+    assert_eq!(table.routes().count(), spec.routes.len(), "{key}");
     for (model, fallbacks) in &spec.fallbacks {
         let tiers = &table.plan(model).unwrap().tiers;
         let names: Vec<_> = tiers.iter().skip(1).map(|it| it.model.clone()).collect();
