@@ -99,6 +99,12 @@ impl Why {
         )
     }
 
+    /// Returns whether it may be over while a request waits: a
+    /// [rate](Self::is_rate), or a trial that may close the circuit any moment.
+    pub fn may_pass(self) -> bool {
+        self.is_rate() || self == Self::TrialUnderWay
+    }
+
     /// Returns a fixed word for people and metric labels.
     pub fn label(self) -> &'static str {
         match self {
@@ -217,12 +223,13 @@ impl Unavailable {
     }
 
     /// Returns whether waiting up to `deadline` can help: some candidate is
-    /// only rate-limited or full, and not for longer than that.
+    /// only rate-limited, full or being tried, and not for longer than that as
+    /// far as anyone knows.
     pub fn may_wait_until(&self, deadline: Instant, now: Instant) -> bool {
         now < deadline
             && self
                 .exclusions
                 .iter()
-                .any(|it| it.why.is_rate() && it.until.is_none_or(|until| until <= deadline))
+                .any(|it| it.why.may_pass() && it.until.is_none_or(|until| until <= deadline))
     }
 }

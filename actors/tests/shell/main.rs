@@ -26,3 +26,5 @@ mod supervision;
 mod support;
 #[cfg(test)]
 mod threads;
+#[cfg(test)]
+mod trials;
