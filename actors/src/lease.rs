@@ -82,6 +82,7 @@ impl Lease {
         let event = Event::FirstByte {
             epoch: self.taken.epoch,
             latency: self.age(),
+            mark: self.taken.mark,
             limits,
         };
         self.outbox.push(&self.target, event, self.is_trial());

@@ -137,12 +137,13 @@ impl Machine {
             Event::FirstByte {
                 epoch,
                 latency,
+                mark,
                 limits,
             } => {
                 self.seen = true;
                 self.breaker.first_byte(epoch, now);
                 self.latency.sample(latency, now);
-                self.quota.correct(limits, now);
+                self.quota.correct(limits, mark, now);
                 None
             }
             Event::Settled {
@@ -223,7 +224,7 @@ impl Machine {
             self.quota
                 .settle_tokens(tokens.mark, tokens.reserved, used, now);
         }
-        self.quota.correct(limits, now);
+        self.quota.correct(limits, tokens.mark, now);
         match outcome {
             Outcome::Success => {
                 if let Some(latency) = latency {

@@ -46,14 +46,30 @@ pub struct Quota {
 struct Correction {
     left: u64,
     until: Instant,
+    /// Mark of the request whose answer said so.
+    mark: u64,
 }
 
 impl Correction {
-    fn new(remaining: Remaining, now: Instant) -> Self {
-        Self {
+    /// Takes over what the answer to the request of `mark` says remains.
+    ///
+    /// Answers overtake each other. That of an older request may lower what is
+    /// left, for the provider may have counted in another order, but not raise
+    /// it: it knows nothing of the requests since. That of a newer one may
+    /// raise it, because most providers' limits refill all the time.
+    fn correct(correction: &mut Option<Self>, remaining: Remaining, mark: u64, now: Instant) {
+        let said = Self {
             left: remaining.left,
             until: now + remaining.reset.unwrap_or(RESET).min(LONGEST_DAILY),
-        }
+            mark,
+        };
+        *correction = match Self::at(*correction, now) {
+            Some(newer) if mark < newer.mark => Some(Self {
+                left: newer.left.min(said.left),
+                ..newer
+            }),
+            _ => Some(said),
+        };
     }
 
     fn at(correction: Option<Self>, now: Instant) -> Option<Self> {
@@ -102,14 +118,14 @@ impl Quota {
         self.tokens.settle(mark, reserved, used, now);
     }
 
-    /// Takes over what the provider said of its own limits; its last word counts.
-    pub fn correct(&mut self, limits: ProviderLimits, now: Instant) {
-        let correction = |remaining| Correction::new(remaining, now);
-        if let Some(requests) = limits.requests {
-            self.provider_requests = Some(correction(requests));
-        }
-        if let Some(tokens) = limits.tokens {
-            self.provider_tokens = Some(correction(tokens));
+    /// Takes over what the provider said of its own limits in its answer to
+    /// the request of `mark`; what it said to the newest request counts.
+    pub fn correct(&mut self, limits: ProviderLimits, mark: u64, now: Instant) {
+        let slots = [&mut self.provider_requests, &mut self.provider_tokens];
+        for (slot, said) in slots.into_iter().zip([limits.requests, limits.tokens]) {
+            if let Some(remaining) = said {
+                Correction::correct(slot, remaining, mark, now);
+            }
         }
     }
 

@@ -342,6 +342,7 @@ impl World {
         let event = Event::FirstByte {
             epoch: request.lease.epoch,
             latency: self.now - request.started,
+            mark: request.lease.mark,
             limits: request.limits,
         };
         self.tell(request.place, event);

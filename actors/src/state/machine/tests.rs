@@ -357,6 +357,7 @@ fn slow_endpoints_and_slow_pings_are_degraded_and_very_slow_pings_fail() {
     let event = Event::FirstByte {
         epoch: 0,
         latency: 4 * SECOND,
+        mark: 0,
         limits: ProviderLimits::default(),
     };
     machine.clone().told(event, now);
@@ -386,6 +387,7 @@ fn closing_forgives_the_failures_in_the_estimate_and_ramps() {
     let sample = Event::FirstByte {
         epoch: 0,
         latency: 100 * MS,
+        mark: 0,
         limits: ProviderLimits::default(),
     };
     machine.told(sample, now);
