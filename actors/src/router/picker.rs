@@ -1,6 +1,9 @@
 //! Chooses a target and takes its credit.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rand::rngs::SmallRng;
 
@@ -33,6 +36,8 @@ pub(super) struct Picker {
     commons: Commons,
     outbox: Arc<Outbox>,
     rng: SmallRng,
+    /// Room for those among whom one is drawn, kept from draw to draw.
+    candidates: Vec<Candidate>,
     /// Picks answered.
     pub(super) picks: u64,
 }
@@ -44,6 +49,7 @@ impl Picker {
             commons,
             outbox: Outbox::start(),
             rng: chance::generator(),
+            candidates: Vec::new(),
             picks: 0,
         }
     }
@@ -62,7 +68,7 @@ impl Picker {
         if pick.extra && !self.commons.budget.lock().take(now) {
             return Err(Unavailable::over_budget());
         }
-        let table = self.commons.table.load_full();
+        let table = self.commons.table.load();
         let mut found = self.find(&pick.plan, pick, table.strategy, now);
         if found.is_err()
             && let Some(plan) = table.plan(&pick.plan.model)
@@ -93,7 +99,8 @@ impl Picker {
                 continue;
             }
             for tier in &plan.tiers {
-                while let Some(entry) = self.draw(&tier.entries, pick, strategy, sweep, &lost) {
+                while let Some(entry) = self.draw(&tier.entries, pick, strategy, sweep, &lost, now)
+                {
                     match self.take(entry, pick, sweep == Sweep::LastResort, now) {
                         Some(lease) => return Ok(lease),
                         // Another worker was faster, or the tokens do not reach.
@@ -113,28 +120,36 @@ impl Picker {
         strategy: choice::Strategy,
         sweep: Sweep,
         lost: &[*const Target],
+        now: Instant,
     ) -> Option<&'a Entry> {
-        let open = |entry: &&Entry| {
-            let seen = entry.target.cell.look();
+        let candidate = |entry: &Entry| {
+            let cell = &entry.target.cell;
+            let seen = cell.look();
             let credit = match sweep {
                 Sweep::LastResort => seen.last_resort() > 0,
                 Sweep::Unasked => seen.credits() > 0 && !was_asked(entry, pick),
                 Sweep::Asked => seen.credits() > 0 && was_asked(entry, pick),
             };
-            credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target))
-        };
-        let candidates: Vec<Candidate> = entries
-            .iter()
-            .filter(open)
-            .map(|entry| Candidate {
-                weight: entry.target.cell.weight(),
-                latency: entry.target.cell.latency(),
+            let open =
+                credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target));
+            open.then(|| Candidate {
+                weight: cell.weight(),
+                latency: cell.latency(),
+                penalty: cell.penalty(),
+                // Who is on trial is drawn whatever it owes from before.
+                silence: if seen.is_trial() {
+                    Duration::ZERO
+                } else {
+                    cell.silence(now)
+                },
                 cost: entry.price.map(|price| price.cost(pick.estimate)),
                 order: entry.order,
             })
-            .collect();
-        let drawn = choice::choose(strategy, &candidates, &mut self.rng)?;
-        let order = candidates.get(drawn)?.order;
+        };
+        self.candidates.clear();
+        self.candidates.extend(entries.iter().filter_map(candidate));
+        let drawn = choice::choose(strategy, &self.candidates, &mut self.rng)?;
+        let order = self.candidates.get(drawn)?.order;
         entries.iter().find(|entry| entry.order == order)
     }
 
@@ -152,15 +167,16 @@ impl Picker {
         if target.cell.wants_a_look(taken.is_ok(), now) {
             target.replenish();
         }
-        taken.ok().map(|taken| self.lease(target, taken))
+        taken.ok().map(|taken| self.lease(target, taken, now))
     }
 
-    fn lease(&self, target: &Arc<Target>, taken: Taken) -> Lease {
+    fn lease(&self, target: &Arc<Target>, taken: Taken, now: Instant) -> Lease {
         Lease::new(
             target.clone(),
             taken,
             self.outbox.clone(),
             self.commons.bell.clone(),
+            now,
         )
     }
 

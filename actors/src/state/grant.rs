@@ -26,9 +26,6 @@ pub struct Grant {
     /// would take the cell's count beyond it must not be made. `u64::MAX`
     /// means without limit.
     pub tokens_limit: u64,
-    /// Tokens in a minute at the very most; a larger estimate must be cut to
-    /// this or it could never be reserved. `u64::MAX` means without limit.
-    pub tokens_max: u64,
     /// When more tokens come free, if any are reserved; for a router whose
     /// estimate does not fit.
     pub tokens_free_at: Option<Instant>,
@@ -36,9 +33,12 @@ pub struct Grant {
     pub max_in_flight: u32,
     /// Configured weight times ramp; above zero.
     pub weight: f64,
-    /// Expected time to first byte; `None` while unmeasured and for trials,
-    /// which then count like the median endpoint.
+    /// Expected time to the first byte of a request that succeeds; `None`
+    /// while none has, and for trials, which then count like the median
+    /// endpoint.
     pub latency: Option<Duration>,
+    /// What recent failures are taken to add to it; zero for trials.
+    pub penalty: Duration,
     /// What people see.
     pub status: Status,
     /// Why `credits` is zero; `None` exactly when it is not.

@@ -19,6 +19,8 @@ mod reload;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod supervision;

@@ -258,6 +258,8 @@ impl World {
                 let candidate = Candidate {
                     weight: place.grant.weight,
                     latency: place.grant.latency,
+                    penalty: place.grant.penalty,
+                    silence: Duration::ZERO,
                     cost: None,
                     order: number as u32,
                 };

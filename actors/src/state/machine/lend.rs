@@ -1,6 +1,6 @@
 //! What a machine lends, and why it does not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Machine;
 use crate::state::{
@@ -19,12 +19,12 @@ impl Machine {
         let limits = &self.policy.limits;
         let limit = self.limit(now);
         let refusal = self.refusal(limit);
-        let phase = self.breaker.phase();
+        let trial = self.breaker.phase() == Phase::HalfOpen;
         let left = self.quota.requests_left(limits, now);
-        let credits = match (refusal, phase) {
-            (Some(_), _) => 0,
-            (None, Phase::HalfOpen) => left.min(1),
-            (None, _) => left,
+        let credits = match refusal {
+            Some(_) => 0,
+            None if trial => left.min(1),
+            None => left,
         };
         let lends = !self.drained && limit.is_none();
         let last_resort = lends && self.breaker.lends_last_resort(now);
@@ -33,13 +33,14 @@ impl Machine {
             credits,
             last_resort: u32::from(last_resort),
             tokens_limit: self.quota.tokens_limit(limits, now),
-            tokens_max: limits.tpm.map_or(u64::MAX, |limit| u64::from(limit.get())),
             tokens_free_at: self.quota.tokens_free_at(limits, now),
             max_in_flight: limits.max_in_flight.map_or(u32::MAX, |limit| limit.get()),
             weight: self.weight(now),
-            latency: match phase {
-                Phase::HalfOpen => None,
-                Phase::Closed | Phase::Open => self.latency.estimate(now),
+            latency: self.latency.mean(now).filter(|_| !trial),
+            penalty: if trial {
+                Duration::ZERO
+            } else {
+                self.latency.penalty(now)
             },
             status: self.status(limit, now),
             refusal,
