@@ -83,7 +83,6 @@ pub struct Candidate {
 ///
 /// ```
 /// use std::time::Duration;
-/// use std::time::Duration;
 /// use breakerbox_actors::state::choice::{Candidate, Strategy, choose};
 /// use rand::{SeedableRng, rngs::StdRng};
 ///

@@ -113,6 +113,12 @@ impl Quota {
         Correction::spend(&mut self.provider_tokens, booked);
     }
 
+    /// Books `tokens` that were used without a reservation.
+    pub fn book_used(&mut self, tokens: u64, now: Instant) {
+        let mark = self.tokens.booked_mark();
+        self.tokens.settle(mark, 0, tokens, now);
+    }
+
     /// Corrects a reservation to what was really used.
     pub fn settle_tokens(&mut self, mark: u64, reserved: u64, used: u64, now: Instant) {
         self.tokens.settle(mark, reserved, used, now);

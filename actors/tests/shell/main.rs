@@ -11,6 +11,9 @@
 mod actix_facts;
 #[cfg(test)]
 mod leases;
+#[cfg(test)]
+mod pings;
+#[cfg(test)]
 mod queueing;
 #[cfg(test)]
 mod recovery;

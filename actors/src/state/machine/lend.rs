@@ -16,7 +16,7 @@ impl Machine {
     /// Returns what routers may start from `now` on, in place of what they
     /// were granted before and have not taken.
     pub fn grant(&self, now: Instant) -> Grant {
-        let limits = &self.policy.limits;
+        let limits = &self.policy.lendable();
         let limit = self.limit(now);
         let refusal = self.refusal(limit);
         let trial = self.breaker.phase() == Phase::HalfOpen;
@@ -58,13 +58,23 @@ impl Machine {
         both(self.breaker_refusal(), limit)
     }
 
+    /// Returns whether a ping may be sent at `now`. One that is billed keeps to
+    /// cooldowns and limits as requests do; the others always may.
+    pub fn may_be_pinged(&self, now: Instant) -> bool {
+        let limits = &self.policy.limits;
+        !self.policy.probe.billed
+            || (!self.drained
+                && self.cooldown.running(now).is_none()
+                && self.quota.refusal(limits, now).is_none())
+    }
+
     /// Returns which rate holds back, if any does: a cooldown or a quota.
     pub(super) fn limit(&self, now: Instant) -> Option<Refusal> {
         let cooldown = self.cooldown.running(now).map(|until| Refusal {
             reason: RefusalReason::Cooldown,
             until: Some(until),
         });
-        both(cooldown, self.quota.refusal(&self.policy.limits, now))
+        both(cooldown, self.quota.refusal(&self.policy.lendable(), now))
     }
 
     fn breaker_refusal(&self) -> Option<Refusal> {

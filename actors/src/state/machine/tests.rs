@@ -1,4 +1,5 @@
 mod nonsense;
+mod pings;
 
 use std::num::NonZeroU32;
 
