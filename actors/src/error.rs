@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::{id::TargetId, state::grant::RefusalReason};
+use crate::id::TargetId;
 
 /// A setting that no machine can run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,22 +122,6 @@ impl Why {
             Self::Quarantined => "quarantined",
             Self::Tried => "tried",
             Self::NotPinned => "not_pinned",
-        }
-    }
-}
-
-impl From<RefusalReason> for Why {
-    fn from(reason: RefusalReason) -> Self {
-        match reason {
-            RefusalReason::Drained => Self::Drained,
-            RefusalReason::KeyRejected => Self::KeyRejected,
-            RefusalReason::CircuitOpen => Self::CircuitOpen,
-            RefusalReason::TrialUnderWay => Self::TrialUnderWay,
-            RefusalReason::Cooldown => Self::Cooldown,
-            RefusalReason::RequestsPerMinute => Self::RequestsPerMinute,
-            RefusalReason::TokensPerMinute => Self::TokensPerMinute,
-            RefusalReason::RequestsPerDay => Self::RequestsPerDay,
-            RefusalReason::ProviderLimit => Self::ProviderLimit,
         }
     }
 }

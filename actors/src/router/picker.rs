@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::MutexGuard;
 use rand::rngs::SmallRng;
 
 use super::Commons;
@@ -16,6 +17,7 @@ use crate::{
     messages::Pick,
     outbox::Outbox,
     state::{
+        budget::RetryBudget,
         choice::{self, Candidate},
         event::{Event, Outcome, ProviderLimits, Tokens},
     },
@@ -29,6 +31,9 @@ use crate::{
 /// client says it wants must not bring that number to its end: at 2^24 a
 /// request and 10,000 requests a second it takes three years.
 const MOST_TOKENS: u64 = 1 << 24;
+/// First attempts that one router tells the shared budget together: few
+/// enough that the others hardly miss what they earn.
+const TOLD_TOGETHER: u32 = 32;
 
 /// What a router picks with. See the [module](self).
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub(super) struct Picker {
     rng: SmallRng,
     /// Room for those among whom one is drawn, kept from draw to draw.
     candidates: Vec<Candidate>,
+    /// First attempts that the budget has not heard of.
+    untold: u32,
     /// Picks answered.
     pub(super) picks: u64,
 }
@@ -50,6 +57,7 @@ impl Picker {
             outbox: Outbox::start(),
             rng: chance::generator(),
             candidates: Vec::new(),
+            untold: 0,
             picks: 0,
         }
     }
@@ -57,15 +65,23 @@ impl Picker {
     /// Counts a pick that comes for the first time; the budget earns by it.
     pub(super) fn count(&mut self, pick: &Pick, now: Instant) {
         self.picks += 1;
-        if !pick.extra {
-            self.commons.budget.lock().first_attempt(now);
+        self.untold += u32::from(!pick.extra);
+        if self.untold >= TOLD_TOGETHER {
+            drop(self.budget(now));
         }
+    }
+
+    /// Returns the budget, once it has heard of all that was earned here.
+    fn budget(&mut self, now: Instant) -> MutexGuard<'_, RetryBudget> {
+        let mut budget = self.commons.budget.lock();
+        budget.first_attempts(std::mem::take(&mut self.untold), now);
+        budget
     }
 
     /// Makes an attempt of `pick`. An extra one is paid for by the retry
     /// budget if it is made, whether or not it had to wait.
     pub(super) fn attempt(&mut self, pick: &Pick, now: Instant) -> Result<Lease, Unavailable> {
-        if pick.extra && !self.commons.budget.lock().take(now) {
+        if pick.extra && !self.budget(now).take(now) {
             return Err(Unavailable::over_budget());
         }
         let table = self.commons.table.load();

@@ -104,6 +104,9 @@ pub fn choose(
     candidates: &[Candidate],
     rng: &mut (impl Rng + ?Sized),
 ) -> Option<usize> {
+    if candidates.len() < 2 {
+        return candidates.len().checked_sub(1);
+    }
     let field = Field::new(strategy, candidates);
     let total: f64 = (0..candidates.len()).map(|place| field.weight(place)).sum();
     let mut left = rng.random::<f64>() * total;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::health::Status;
+use crate::error::Why;
 
 /// Bits of a grant's epoch; it wraps from the largest such number to zero.
 pub const EPOCH_BITS: u32 = 28;
@@ -49,59 +50,7 @@ pub struct Grant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// The reason that outranks the others.
-    pub reason: RefusalReason,
+    pub reason: Why,
     /// When asking again can succeed, as far as is known: after `now`.
     pub until: Option<Instant>,
-}
-
-/// Why an endpoint takes no request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RefusalReason {
-    /// An operator drained it.
-    Drained,
-    /// Its circuit is open because our key was rejected.
-    KeyRejected,
-    /// Its circuit is open.
-    CircuitOpen,
-    /// Its circuit is half-open and the trial is under way.
-    TrialUnderWay,
-    /// The provider asked to be left alone.
-    Cooldown,
-    /// The requests of the minute are used up.
-    RequestsPerMinute,
-    /// The tokens of the minute are reserved.
-    TokensPerMinute,
-    /// The requests of the day are used up.
-    RequestsPerDay,
-    /// The provider's own count says that nothing is left.
-    ProviderLimit,
-}
-
-impl RefusalReason {
-    /// Returns a fixed word for metric labels and people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Drained => "drained",
-            Self::KeyRejected => "key_rejected",
-            Self::CircuitOpen => "circuit_open",
-            Self::TrialUnderWay => "trial_under_way",
-            Self::Cooldown => "cooldown",
-            Self::RequestsPerMinute => "requests_per_minute",
-            Self::TokensPerMinute => "tokens_per_minute",
-            Self::RequestsPerDay => "requests_per_day",
-            Self::ProviderLimit => "provider_limit",
-        }
-    }
-
-    /// Returns whether the endpoint is well and only a rate holds it back.
-    pub fn is_rate(self) -> bool {
-        matches!(
-            self,
-            Self::Cooldown
-                | Self::RequestsPerMinute
-                | Self::TokensPerMinute
-                | Self::RequestsPerDay
-                | Self::ProviderLimit
-        )
-    }
 }

@@ -11,10 +11,11 @@ use std::{
 use super::{
     cooldown::LONGEST_DAILY,
     event::{ProviderLimits, Remaining},
-    grant::{Refusal, RefusalReason},
+    grant::Refusal,
     policy::Limits,
     window::Ring,
 };
+use crate::error::Why;
 use tokens::TokenWindow;
 
 /// The minute as 60 full seconds and the current one.
@@ -169,24 +170,16 @@ impl Quota {
 
     /// Returns what holds back longest, if anything does.
     pub fn refusal(&self, limits: &Limits, now: Instant) -> Option<Refusal> {
-        let minute = full(limits.rpm, || self.minute_used(now)).map(|need| {
-            (
-                RefusalReason::RequestsPerMinute,
-                free(&self.minute, now, need),
-            )
-        });
+        let minute = full(limits.rpm, || self.minute_used(now))
+            .map(|need| (Why::RequestsPerMinute, free(&self.minute, now, need)));
         let day = full(limits.rpd, || self.day_used(now))
-            .map(|need| (RefusalReason::RequestsPerDay, free(&self.day, now, need)));
-        let tokens = full(limits.tpm, || self.tokens_used(now)).map(|need| {
-            (
-                RefusalReason::TokensPerMinute,
-                self.tokens.leaves(now, need),
-            )
-        });
+            .map(|need| (Why::RequestsPerDay, free(&self.day, now, need)));
+        let tokens = full(limits.tpm, || self.tokens_used(now))
+            .map(|need| (Why::TokensPerMinute, self.tokens.leaves(now, need)));
         let provider = [self.provider_requests, self.provider_tokens].map(|correction| {
             Correction::at(correction, now)
                 .filter(|own| own.left == 0)
-                .map(|own| (RefusalReason::ProviderLimit, Some(own.until)))
+                .map(|own| (Why::ProviderLimit, Some(own.until)))
         });
         [minute, day, tokens]
             .into_iter()

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::Machine;
-use crate::state::{
-    breaker::{Phase, TransitionReason},
-    grant::{Grant, Refusal, RefusalReason},
-    health::{Signs, Status},
+use crate::{
+    error::Why,
+    state::{
+        breaker::{Phase, TransitionReason},
+        grant::{Grant, Refusal},
+        health::{Signs, Status},
+    },
 };
 
 /// The share of failures from which an endpoint is degraded.
@@ -51,7 +54,7 @@ impl Machine {
     pub(super) fn refusal(&self, limit: Option<Refusal>) -> Option<Refusal> {
         if self.drained {
             return Some(Refusal {
-                reason: RefusalReason::Drained,
+                reason: Why::Drained,
                 until: None,
             });
         }
@@ -71,7 +74,7 @@ impl Machine {
     /// Returns which rate holds back, if any does: a cooldown or a quota.
     pub(super) fn limit(&self, now: Instant) -> Option<Refusal> {
         let cooldown = self.cooldown.running(now).map(|until| Refusal {
-            reason: RefusalReason::Cooldown,
+            reason: Why::Cooldown,
             until: Some(until),
         });
         both(cooldown, self.quota.refusal(&self.policy.lendable(), now))
@@ -80,8 +83,8 @@ impl Machine {
     fn breaker_refusal(&self) -> Option<Refusal> {
         if let Some((until, why)) = self.breaker.opened() {
             let reason = match why {
-                TransitionReason::KeyRejected => RefusalReason::KeyRejected,
-                _ => RefusalReason::CircuitOpen,
+                TransitionReason::KeyRejected => Why::KeyRejected,
+                _ => Why::CircuitOpen,
             };
             return Some(Refusal {
                 reason,
@@ -90,7 +93,7 @@ impl Machine {
         }
         let waits = self.breaker.phase() == Phase::HalfOpen && !self.breaker.lends_trial();
         waits.then_some(Refusal {
-            reason: RefusalReason::TrialUnderWay,
+            reason: Why::TrialUnderWay,
             until: None,
         })
     }

@@ -44,7 +44,7 @@ fn a_full_minute_says_when_one_more_fits() {
     let now = t0 + 31 * SECOND;
     assert_eq!(quota.requests_left(&limits, now), 0);
     let refusal = quota.refusal(&limits, now).expect("full");
-    assert_eq!(refusal.reason, RefusalReason::RequestsPerMinute);
+    assert_eq!(refusal.reason, Why::RequestsPerMinute);
     let until = refusal.until.expect("known");
     assert_eq!(
         until,
@@ -78,7 +78,7 @@ fn the_day_holds_for_a_day() {
     let day = Duration::from_secs(86_400);
     assert_eq!(quota.requests_left(&limits, at + day), 0);
     let refusal = quota.refusal(&limits, at + day).expect("full");
-    assert_eq!(refusal.reason, RefusalReason::RequestsPerDay);
+    assert_eq!(refusal.reason, Why::RequestsPerDay);
     assert_eq!(quota.requests_left(&limits, at + day + TEN_MINUTES), 5);
 }
 
@@ -124,7 +124,7 @@ fn more_than_was_reserved_counts_from_now() {
     let now = t0 + 70 * SECOND;
     assert_eq!(quota.tokens_used(now), 1400);
     let refusal = quota.refusal(&limits, now).expect("full");
-    assert_eq!(refusal.reason, RefusalReason::TokensPerMinute);
+    assert_eq!(refusal.reason, Why::TokensPerMinute);
     assert_eq!(refusal.until, Some(t0 + 91 * SECOND));
 }
 
@@ -153,7 +153,7 @@ fn the_providers_count_holds_until_its_reset() {
     assert_eq!(quota.requests_left(&limits, t0 + SECOND), 1);
     quota.book(1, t0 + SECOND);
     let refusal = quota.refusal(&limits, t0 + SECOND).expect("nothing left");
-    assert_eq!(refusal.reason, RefusalReason::ProviderLimit);
+    assert_eq!(refusal.reason, Why::ProviderLimit);
     assert_eq!(refusal.until, Some(t0 + 20 * SECOND));
     assert_eq!(quota.requests_left(&limits, t0 + 20 * SECOND), 97);
     // Its last word counts, also when that is more.
