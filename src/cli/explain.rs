@@ -49,10 +49,7 @@ impl Explain {
         let config = match config::load(&self.file, env) {
             Ok(config) => config,
             Err(problems) => {
-                match self.format {
-                    Format::Text => writeln!(out, "{problems}")?,
-                    Format::Json => writeln!(out, "{:#}", problems.to_json())?,
-                }
+                self.format.tell(out, &problems, problems.to_json())?;
                 return Ok(BAD_CONFIGURATION);
             }
         };

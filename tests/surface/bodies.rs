@@ -1,17 +1,14 @@
 //! Bodies that no provider should get: refused at once, with the field named, and nobody else is asked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_actors::clock;
 use breakerbox_actors::state::breaker::Phase;
 use serde_json::json;
-use tokio::sync::Notify;
 
-use super::{call, error_of, house, steady};
-use crate::support::chat::{CHAT, good};
+use super::{call, error_of, held, house, steady};
+use crate::support::chat::CHAT;
 use crate::support::client::Client;
-use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
 use crate::support::wait::{DEADLINE, eventually};
 
@@ -174,12 +171,7 @@ async fn max_body_is_what_the_configuration_says() {
 
 #[tokio::test]
 async fn an_image_takes_no_more_of_a_token_limit_than_images_cost() {
-    let go = Arc::new(Notify::new());
-    let held = Arc::clone(&go);
-    let evil = Evil::start(move |_, _| {
-        let wait = Act::WaitFor(Arc::clone(&held));
-        vec![wait, Act::Send(good("hello")), Act::KeepAlive]
-    });
+    let (evil, go) = held();
     let endpoint = endpoint("images", &evil.base_url(), ", limits: { tpm: 5000 }");
     let house = House::start(&format!(
         "endpoints:\n{endpoint}routing: {{ queue: {{ max_wait: 0s }} }}\n"
