@@ -222,13 +222,7 @@ impl Site {
 
     /// Returns the path and query of `api` at this target.
     pub fn path(&self, api: Api) -> &PathAndQuery {
-        let [chat, completions, embeddings, responses] = &self.paths;
-        match api {
-            Api::ChatCompletions => chat,
-            Api::Completions => completions,
-            Api::Embeddings => embeddings,
-            Api::Responses => responses,
-        }
+        &self.paths[api.index()]
     }
 
     /// Returns a provider's own words without our key, which some quote in
@@ -283,7 +277,7 @@ fn identity(endpoint: &Endpoint, model: &Model) -> Arc<str> {
 }
 
 /// The model's own price at this endpoint, or else its price anywhere.
-fn price(config: &Config, model: &Model) -> Option<Price> {
+pub(crate) fn price(config: &Config, model: &Model) -> Option<Price> {
     let anywhere = || config.model(&model.name).and_then(|it| it.price);
     let price = model.price.or_else(anywhere)?;
     Price::new(price.input, price.output).ok()

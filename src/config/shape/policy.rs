@@ -133,7 +133,7 @@ impl Probe {
 pub(in crate::config) enum ProbeKind {
     /// GET base_url/models.
     Models,
-    /// GET /health at the root of the host.
+    /// GET /health beside /v1: base_url without the /v1 at its end.
     Health,
     /// A chat completion of one token; billed.
     Chat,
