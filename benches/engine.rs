@@ -47,6 +47,8 @@ fn pick(bench: &mut Criterion) {
             .map(|order| Candidate {
                 weight: 1.0,
                 latency: Some(Duration::from_millis(100 + u64::from(order))),
+                penalty: Duration::ZERO,
+                silence: Duration::ZERO,
                 cost: None,
                 order,
             })

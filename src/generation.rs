@@ -221,13 +221,7 @@ impl Site {
 
     /// Returns the path and query of `api` at this target.
     pub fn path(&self, api: Api) -> &PathAndQuery {
-        let [chat, completions, embeddings, responses] = &self.paths;
-        match api {
-            Api::ChatCompletions => chat,
-            Api::Completions => completions,
-            Api::Embeddings => embeddings,
-            Api::Responses => responses,
-        }
+        &self.paths[api.index()]
     }
 
     /// Returns the path that lists the target's models.
@@ -261,7 +255,7 @@ fn identity(endpoint: &Endpoint, model: &Model) -> Arc<str> {
 }
 
 /// The model's own price at this endpoint, or else its price anywhere.
-fn price(config: &Config, model: &Model) -> Option<Price> {
+pub(crate) fn price(config: &Config, model: &Model) -> Option<Price> {
     let anywhere = || config.model(&model.name).and_then(|it| it.price);
     let price = model.price.or_else(anywhere)?;
     Price::new(price.input, price.output).ok()

@@ -1,6 +1,9 @@
 //! What clients meet: paths, keys, bodies, headers, waiting, going down, reloading.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::{Answer, Client};
@@ -38,6 +41,17 @@ fn house(name: &str, evil: &Evil, more: &str) -> House {
 /// An upstream that answers well.
 fn steady() -> Evil {
     Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive])
+}
+
+/// An upstream that answers well each time it is told to.
+fn held() -> (Evil, Arc<Notify>) {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let evil = Evil::start(move |_, _| {
+        let wait = Act::WaitFor(Arc::clone(&held));
+        vec![wait, Act::Send(good("hello")), Act::KeepAlive]
+    });
+    (evil, go)
 }
 
 /// One request on a connection of its own.

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::{id::TargetId, state::grant::RefusalReason};
+use crate::id::TargetId;
 
 /// A setting that no machine can run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +102,12 @@ impl Why {
         )
     }
 
+    /// Returns whether it may be over while a request waits: a
+    /// [rate](Self::is_rate), or a trial that may close the circuit any moment.
+    pub fn may_pass(self) -> bool {
+        self.is_rate() || self == Self::TrialUnderWay
+    }
+
     /// Returns a fixed word for people and metric labels.
     pub fn label(self) -> &'static str {
         match self {
@@ -120,22 +126,6 @@ impl Why {
             Self::Tried => "tried",
             Self::NotPinned => "not_pinned",
             Self::TooDear => "too_dear",
-        }
-    }
-}
-
-impl From<RefusalReason> for Why {
-    fn from(reason: RefusalReason) -> Self {
-        match reason {
-            RefusalReason::Drained => Self::Drained,
-            RefusalReason::KeyRejected => Self::KeyRejected,
-            RefusalReason::CircuitOpen => Self::CircuitOpen,
-            RefusalReason::TrialUnderWay => Self::TrialUnderWay,
-            RefusalReason::Cooldown => Self::Cooldown,
-            RefusalReason::RequestsPerMinute => Self::RequestsPerMinute,
-            RefusalReason::TokensPerMinute => Self::TokensPerMinute,
-            RefusalReason::RequestsPerDay => Self::RequestsPerDay,
-            RefusalReason::ProviderLimit => Self::ProviderLimit,
         }
     }
 }
@@ -229,12 +219,13 @@ impl Unavailable {
     }
 
     /// Returns whether waiting up to `deadline` can help: some candidate is
-    /// only rate-limited or full, and not for longer than that.
+    /// only rate-limited, full or being tried, and not for longer than that as
+    /// far as anyone knows.
     pub fn may_wait_until(&self, deadline: Instant, now: Instant) -> bool {
         now < deadline
             && self
                 .exclusions
                 .iter()
-                .any(|it| it.why.is_rate() && it.until.is_none_or(|until| until <= deadline))
+                .any(|it| it.why.may_pass() && it.until.is_none_or(|until| until <= deadline))
     }
 }

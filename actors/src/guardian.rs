@@ -251,7 +251,7 @@ impl Guardian {
                 target: kept.target.clone(),
                 price: it.price,
                 order,
-                tpm: it.policy.limits.tpm.map(|tpm| u64::from(tpm.get())),
+                tpm: it.policy.lendable().tpm.map(|tpm| u64::from(tpm.get())),
             })
         });
         Tier {

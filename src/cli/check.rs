@@ -1,12 +1,13 @@
 //! `breakerbox check FILE`: all problems of a file at once, and those behind it.
 
 use std::{
+    fmt::Display,
     io::{self, Write},
     path::PathBuf,
 };
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::FAILED;
 use crate::config::{self, Config, Lookup};
@@ -27,6 +28,25 @@ pub enum Format {
     Text,
     /// For machines.
     Json,
+}
+
+impl Format {
+    /// Prints `text` for people or `json` for machines.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written to.
+    pub(super) fn tell(
+        self,
+        out: &mut dyn Write,
+        text: impl Display,
+        json: &Value,
+    ) -> io::Result<()> {
+        match self {
+            Self::Text => writeln!(out, "{text}"),
+            Self::Json => writeln!(out, "{json:#}"),
+        }
+    }
 }
 
 /// Checks a configuration file and lists everything that is wrong with it.
@@ -54,10 +74,7 @@ impl Check {
         let config = match config::load(&self.file, env) {
             Ok(config) => config,
             Err(problems) => {
-                match self.format {
-                    Format::Text => writeln!(out, "{problems}")?,
-                    Format::Json => writeln!(out, "{:#}", problems.to_json())?,
-                }
+                self.format.tell(out, &problems, &problems.to_json())?;
                 return Ok(BAD_CONFIGURATION);
             }
         };
@@ -73,13 +90,9 @@ impl Check {
         let findings = match self.online.then(|| online::look(&config)).transpose() {
             Ok(findings) => findings,
             Err(error) => {
-                match self.format {
-                    Format::Text => writeln!(out, "{error}")?,
-                    Format::Json => {
-                        let message = error.to_string();
-                        writeln!(out, "{:#}", json!({ "ok": false, "message": message }))?;
-                    }
-                }
+                let message = error.to_string();
+                let json = json!({ "ok": false, "message": message });
+                self.format.tell(out, message, &json)?;
                 return Ok(BAD_CONFIGURATION);
             }
         };

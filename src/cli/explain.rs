@@ -6,14 +6,17 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    time::Duration,
 };
 
+use breakerbox_actors::state::{choice, estimate::Estimate};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::check::{BAD_CONFIGURATION, Format};
-use crate::config::{
-    self, AUTO, Config, DEFAULT_TASK, Endpoint, Lookup, Model, Priority, Strategy,
+use crate::{
+    config::{self, AUTO, Config, DEFAULT_TASK, Endpoint, Lookup, Model, Priority, Strategy},
+    generation,
 };
 
 /// Exit code for a model or client that the file does not know.
@@ -75,10 +78,7 @@ impl Explain {
         let config = match config::load(&self.file, env) {
             Ok(config) => config,
             Err(problems) => {
-                match self.format {
-                    Format::Text => writeln!(out, "{problems}")?,
-                    Format::Json => writeln!(out, "{:#}", problems.to_json())?,
-                }
+                self.format.tell(out, &problems, &problems.to_json())?;
                 return Ok(BAD_CONFIGURATION);
             }
         };
@@ -189,50 +189,50 @@ fn tiers<'a>(config: &'a Config, models: &[&'a str]) -> Vec<Tier<'a>> {
 }
 
 fn candidates<'a>(config: &'a Config, name: &'a str) -> Vec<Candidate<'a>> {
+    let strategy = config.routing.strategy;
     let serving: Vec<_> = config.serving(name).collect();
-    let cheapest = serving
-        .iter()
-        .filter_map(|(_, model)| cost(model))
-        .min_by(f64::total_cmp);
-    let weight = |endpoint: &Endpoint| endpoint.policy.weight.get();
-    let in_front = |index: usize, model: &Model| match config.routing.strategy {
-        Strategy::LatencyWeighted | Strategy::LeastLatency => true,
-        Strategy::Cheapest => cost(model) == cheapest,
-        Strategy::Priority => index == 0,
+    let field = serving.iter().zip(0..).map(|((endpoint, model), order)| {
+        let price = generation::price(config, model);
+        choice::Candidate {
+            weight: endpoint.policy.weight.get(),
+            latency: None,
+            penalty: Duration::ZERO,
+            silence: Duration::ZERO,
+            cost: price.map(|price| price.cost(typical())),
+            order,
+        }
+    });
+    // The router's own reckoning, so that the two cannot differ.
+    let shares = choice::shares(strategy, &field.collect::<Vec<_>>());
+    let candidate = |((endpoint, model), share): ((&'a Endpoint, &'a Model), f64)| Candidate {
+        endpoint,
+        model,
+        share,
+        why: why(strategy, endpoint, share > 0.0),
     };
-    let total: f64 = serving
-        .iter()
-        .enumerate()
-        .filter(|(index, (_, model))| in_front(*index, model))
-        .map(|(_, (endpoint, _))| weight(endpoint))
-        .sum();
-    serving
-        .iter()
-        .enumerate()
-        .map(|(index, (endpoint, model))| {
-            let first = in_front(index, model);
-            let why = match (config.routing.strategy, first) {
-                (Strategy::LatencyWeighted | Strategy::LeastLatency, _) => {
-                    format!("weight {}, no latency known yet", weight(endpoint))
-                }
-                (Strategy::Cheapest, true) => "the lowest price".to_owned(),
-                (Strategy::Cheapest, false) => "dearer: when the cheaper cannot serve".to_owned(),
-                (Strategy::Priority, true) => "the first in the file".to_owned(),
-                (Strategy::Priority, false) => "when those before it cannot serve".to_owned(),
-            };
-            Candidate {
-                endpoint,
-                model,
-                share: if first { weight(endpoint) / total } else { 0.0 },
-                why,
-            }
-        })
-        .collect()
+    serving.into_iter().zip(shares).map(candidate).collect()
 }
 
-/// What a million tokens in and a million out cost, in US dollars.
-fn cost(model: &Model) -> Option<f64> {
-    model.price.map(|price| price.input + price.output)
+fn why(strategy: Strategy, endpoint: &Endpoint, first: bool) -> String {
+    match (strategy, first) {
+        (Strategy::LatencyWeighted | Strategy::LeastLatency, _) => {
+            let weight = endpoint.policy.weight.get();
+            format!("weight {weight}, no latency known yet")
+        }
+        (Strategy::Cheapest, true) => {
+            let Estimate { input, output } = typical();
+            format!("the lowest price for {input} tokens in and {output} out")
+        }
+        (Strategy::Cheapest, false) => "dearer: when the cheaper cannot serve".to_owned(),
+        (Strategy::Priority, true) => "the first in the file".to_owned(),
+        (Strategy::Priority, false) => "when those before it cannot serve".to_owned(),
+    }
+}
+
+/// The request that prices are compared by: a page or two of text, and no word
+/// of how long the answer may be.
+fn typical() -> Estimate {
+    Estimate::new(4_000, None)
 }
 
 /// Endpoints in no tier, with the reason.

@@ -17,7 +17,7 @@ use crate::{
     config::{Client, Server},
     dialect::openai::{
         Api,
-        request::{BadRequest, Peek, peek},
+        request::{BadRequest, Peek, images, peek},
     },
     error::GatewayError,
     room::{Held, Room},
@@ -80,7 +80,7 @@ pub(super) async fn take_in(
         Api::Embeddings => Some(0),
         _ => peek.max_output_tokens,
     };
-    let mut estimate = Estimate::new(body.len(), output);
+    let mut estimate = Estimate::new(images::counted(&body), output);
     estimate.output = estimate.output.saturating_mul(peek.n.max(1));
     Ok(Intake {
         peek,

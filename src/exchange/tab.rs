@@ -1,12 +1,8 @@
 //! What a request may use, what it has used, and who is charged with it.
 
 use breakerbox_actors::{
-    state::{
-        allowance::Held,
-        estimate::Cost,
-        grant::{Refusal, RefusalReason},
-        spending::Overdrawn,
-    },
+    error::Why,
+    state::{allowance::Held, estimate::Cost, grant::Refusal, spending::Overdrawn},
     table::{Entry, Plan},
 };
 
@@ -169,8 +165,8 @@ fn refused(terms: &Terms, held: Held, cost: Cost) -> GatewayError {
             let wait = until.map_or(MAX_RETRY_AFTER, |at| at.saturating_duration_since(now));
             let minute = wait.min(MAX_RETRY_AFTER);
             let (limit, of, retry_after) = match reason {
-                RefusalReason::TokensPerMinute => (terms.limits.tpm, "tokens a minute", minute),
-                RefusalReason::RequestsPerDay => (terms.limits.rpd, "requests a day", wait),
+                Why::TokensPerMinute => (terms.limits.tpm, "tokens a minute", minute),
+                Why::RequestsPerDay => (terms.limits.rpd, "requests a day", wait),
                 _ => (terms.limits.rpm, "requests a minute", minute),
             };
             GatewayError::ClientLimited {

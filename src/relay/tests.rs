@@ -133,6 +133,18 @@ pub(super) fn teller(told: &Told) -> impl FnOnce(StreamEnd, Option<Usage>) + use
     move |end, usage| told.borrow_mut().push((end, usage))
 }
 
+/// A chat whose `body` nobody has read of; tells `told` how it ended.
+pub(super) fn chat<S>(
+    body: S,
+    told: &Told,
+) -> Relay<S, impl FnOnce(StreamEnd, Option<Usage>) + use<S>> {
+    Relay::new(
+        Primed::unread(body),
+        settings(Api::ChatCompletions),
+        teller(told),
+    )
+}
+
 /// What a client saw of a stream.
 pub(super) struct Seen {
     pub(super) bytes: String,

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use breakerbox_actors::clock;
 use breakerbox_actors::state::breaker::Phase;
+use serde_json::json;
 
-use super::{call, error_of, house, steady};
+use super::{call, error_of, held, house, steady};
 use crate::support::chat::CHAT;
 use crate::support::client::Client;
+use crate::support::gateway::{House, endpoint};
+use crate::support::wait::{DEADLINE, eventually};
 
 /// What is promised is 50 ms of CPU; this is time on a shared machine, of a build without optimization.
 const SOON: Duration = Duration::from_secs(2);
@@ -164,4 +167,40 @@ async fn max_body_is_what_the_configuration_says() {
         200
     );
     error_of(&call(&house, "POST", CHAT, &[], &body(1_025)).await, 413);
+}
+
+#[tokio::test]
+async fn an_image_takes_no_more_of_a_token_limit_than_images_cost() {
+    let (evil, go) = held();
+    let endpoint = endpoint("images", &evil.base_url(), ", limits: { tpm: 5000 }");
+    let house = House::start(&format!(
+        "endpoints:\n{endpoint}routing: {{ queue: {{ max_wait: 0s }} }}\n"
+    ));
+    let url = format!("data:image/png;base64,{}", "iVBORw0K".repeat(100_000));
+    let image = json!([{ "type": "image_url", "image_url": { "url": url } }]);
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": image }] });
+    let mut clients = Vec::new();
+    // As text, one of them would take all of the limit.
+    for asked in 1..=2 {
+        let mut client = Client::connect(house.addr()).await;
+        client.post(CHAT, &body).await;
+        clients.push(client);
+        eventually(DEADLINE, || evil.count() == asked).await;
+    }
+    let answers = async {
+        for mut client in clients {
+            assert_eq!(client.answer().await.status(), 200);
+        }
+    };
+    // Again and again: who has been counted may not wait yet.
+    let let_go = async {
+        loop {
+            go.notify_waiters();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = answers => {}
+        () = let_go => {}
+    }
 }

@@ -1,12 +1,10 @@
 //! Waiting for a rate-limited endpoint rather than being refused; refused where waiting would not help.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_actors::clock;
-use tokio::sync::Notify;
 
-use super::error_of;
+use super::{error_of, held};
 use crate::support::chat::{CHAT, ask, good, response};
 use crate::support::client::{Client, post};
 use crate::support::evil::{Act, Evil};
@@ -58,15 +56,7 @@ async fn a_request_waits_out_a_short_cooldown_and_succeeds() {
 
 #[tokio::test]
 async fn requests_wait_for_room_and_go_in_order() {
-    let go = Arc::new(Notify::new());
-    let held = Arc::clone(&go);
-    let evil = Evil::start(move |_, _| {
-        vec![
-            Act::WaitFor(Arc::clone(&held)),
-            Act::Send(good("hello")),
-            Act::KeepAlive,
-        ]
-    });
+    let (evil, go) = held();
     let house = house("room", &evil, "max_in_flight: 1", "max_wait: 8s");
     let mut clients = vec![begin(&house).await];
     eventually(DEADLINE, || evil.count() == 1).await;
@@ -107,15 +97,7 @@ async fn who_would_wait_too_long_is_refused_at_once_with_the_time_to_come_back()
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_a_client_that_leaves_makes_room() {
-    let go = Arc::new(Notify::new());
-    let held = Arc::clone(&go);
-    let evil = Evil::start(move |_, _| {
-        vec![
-            Act::WaitFor(Arc::clone(&held)),
-            Act::Send(good("hello")),
-            Act::KeepAlive,
-        ]
-    });
+    let (evil, go) = held();
     let queue = "max_wait: 8s, max_length: 1";
     let house = house("full", &evil, "max_in_flight: 1", queue);
     let mut first = begin(&house).await;

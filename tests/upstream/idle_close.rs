@@ -9,6 +9,7 @@ use serde_json::json;
 use super::scene::{Crowd, MODEL, NO_PINGS, alone, house};
 use crate::support::chat::{ask, good};
 use crate::support::evil::{Act, Evil};
+use crate::support::gateway::House;
 use crate::support::wait::{DEADLINE, eventually};
 
 /// The promise's 15 s, and the tenth of a second around it, in small. That the gateway gives up connections
@@ -21,6 +22,14 @@ const ROUNDS: u32 = 40;
 const ONE_ATTEMPT: &str = "routing: { max_attempts: 1 }";
 /// The next request finds the connection of the last one.
 const ONE_WORKER: &str = "server: { listen: \"127.0.0.1:0\", workers: 1 }";
+
+/// A gateway whose next request finds the connection of the last one, and makes no second attempt.
+fn behind_one_worker(evil: &Evil) -> House {
+    house(
+        [("a", evil.base_url())],
+        &[NO_PINGS, ONE_ATTEMPT, ONE_WORKER],
+    )
+}
 
 #[tokio::test]
 async fn requests_race_with_the_close() {
@@ -68,10 +77,7 @@ async fn not_again_after_the_first_byte_of_an_answer() {
             0 => vec![Act::Send(good("hello")), Act::KeepAlive],
             _ => vec![Act::text(byte), Act::Fin],
         });
-        let house = house(
-            [("a", evil.base_url())],
-            &[NO_PINGS, ONE_ATTEMPT, ONE_WORKER],
-        );
+        let house = behind_one_worker(&evil);
         let crowd = Crowd::new(&house);
         assert!(crowd.shoot().await.ok());
         assert_eq!(crowd.shoot().await.answer.status(), 502, "{byte:?}");
@@ -88,10 +94,7 @@ async fn again_before_the_first_byte_of_an_answer() {
             (0, 1) => vec![last.clone()],
             _ => vec![Act::Send(good("hello")), Act::KeepAlive],
         });
-        let house = house(
-            [("a", evil.base_url())],
-            &[NO_PINGS, ONE_ATTEMPT, ONE_WORKER],
-        );
+        let house = behind_one_worker(&evil);
         let crowd = Crowd::new(&house);
         assert!(crowd.shoot().await.ok());
         let second = crowd.shoot().await;
@@ -112,10 +115,7 @@ async fn a_last_word_on_an_idle_connection_is_nobodys_answer() {
         ],
         _ => vec![Act::Send(good("hello")), Act::KeepAlive],
     });
-    let house = house(
-        [("a", evil.base_url())],
-        &[NO_PINGS, ONE_ATTEMPT, ONE_WORKER],
-    );
+    let house = behind_one_worker(&evil);
     let crowd = Crowd::new(&house);
     assert!(crowd.shoot().await.ok());
     eventually(DEADLINE, || evil.links()[0].over).await;

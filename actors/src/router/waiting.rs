@@ -10,7 +10,7 @@ use crate::{
     error::Unavailable,
     lease::Lease,
     messages::{Pick, Queue},
-    state::queue,
+    state::queue::Line,
 };
 
 type Answer = Result<Lease, Unavailable>;
@@ -104,7 +104,7 @@ impl MessageResponse<Router, Queue> for Caller {
 /// A line for each plan that somebody waits for; first come, first served.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    by_plan: HashMap<Arc<str>, queue::Queue<Box<Waiting>>>,
+    by_plan: HashMap<Arc<str>, Line<Box<Waiting>>>,
     next_number: u64,
 }
 
@@ -118,12 +118,9 @@ impl Lines {
         refusal: Unavailable,
         seat: Seat,
     ) {
-        let line = self
-            .by_plan
-            .entry(pick.plan.name.clone())
-            .or_insert_with(|| queue::Queue::new(usize::MAX));
-        // Seats bound the line; without its bound a line refuses nobody.
-        let _ = line.push(
+        let line = self.by_plan.entry(pick.plan.name.clone()).or_default();
+        // Seats bound the line.
+        line.push(
             Box::new(Waiting {
                 pick,
                 deadline,
@@ -148,7 +145,7 @@ impl Lines {
 
     /// Returns how many wait.
     pub(super) fn len(&self) -> usize {
-        self.by_plan.values().map(queue::Queue::len).sum()
+        self.by_plan.values().map(Line::len).sum()
     }
 
     /// Refuses all who wait.
@@ -183,11 +180,7 @@ impl Lines {
 }
 
 /// Serves one line; returns when something comes free for those who stay.
-fn serve_line(
-    line: &mut queue::Queue<Box<Waiting>>,
-    picker: &mut Picker,
-    now: Instant,
-) -> Option<Instant> {
+fn serve_line(line: &mut Line<Box<Waiting>>, picker: &mut Picker, now: Instant) -> Option<Instant> {
     if line.next_deadline().is_some_and(|at| at <= now) {
         return offer_all(line, picker, now);
     }
@@ -213,11 +206,7 @@ fn serve_line(
     None
 }
 
-fn offer_all(
-    line: &mut queue::Queue<Box<Waiting>>,
-    picker: &mut Picker,
-    now: Instant,
-) -> Option<Instant> {
+fn offer_all(line: &mut Line<Box<Waiting>>, picker: &mut Picker, now: Instant) -> Option<Instant> {
     let mut free_at = None;
     let mut exhausted = false;
     line.offer(|waiting, deadline| {

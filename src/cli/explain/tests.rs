@@ -130,6 +130,23 @@ fn the_model_auto_follows_the_first_route_that_matches() {
 }
 
 #[test]
+fn cheapest_is_what_the_router_finds_cheapest() {
+    // Together the second costs more a million; for a request it costs less.
+    let text = "
+endpoints:
+  - { name: a, provider: openai, api_key: k, models: [{ name: m, price: { input: 1.00, output: 2.00 } }] }
+  - { name: b, provider: openai, api_key: k, models: [{ name: m, price: { input: 2.01, output: 1.00 } }] }
+routing: { strategy: cheapest }
+";
+    let (_, text) = explain(text, "m", None, Format::Text);
+    assert!(
+        text.contains("b  100.0 %  (the lowest price for 1000 tokens in and 1024 out)"),
+        "{text}"
+    );
+    assert!(text.contains("a    0.0 %  (dearer: "), "{text}");
+}
+
+#[test]
 fn an_unknown_model_exits_with_2_and_near_names() {
     let (code, text) = explain(FILE, "smal", None, Format::Text);
     assert_eq!(code, 2);

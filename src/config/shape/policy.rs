@@ -113,6 +113,7 @@ impl Probe {
         let time = |key: Option<Dur>, under| key.map_or(under, |dur| dur.0);
         ProbeSettings {
             enabled: under.enabled,
+            billed: under.billed,
             interval: time(self.interval, under.interval),
             interval_open: time(self.interval_open, under.interval_open),
             timeout: time(self.timeout, under.timeout),
@@ -132,7 +133,7 @@ impl Probe {
 pub(in crate::config) enum ProbeKind {
     /// GET base_url/models.
     Models,
-    /// GET /health at the root of the host.
+    /// GET /health beside /v1: base_url without the /v1 at its end.
     Health,
     /// A chat completion of one token; billed.
     Chat,

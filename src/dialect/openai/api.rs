@@ -22,6 +22,11 @@ impl Api {
         Self::Responses,
     ];
 
+    /// Returns its place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// Returns the path below a provider's base URL, and below `/v1` of ours.
     pub const fn path(self) -> &'static str {
         match self {
@@ -118,6 +123,12 @@ mod tests {
                 "/openai/responses?api-version=2025-04-01-preview",
             ]
         );
+    }
+
+    #[test]
+    fn each_stands_at_its_index() {
+        let indices = Api::ALL.map(Api::index);
+        assert_eq!(indices, [0, 1, 2, 3]);
     }
 
     #[test]

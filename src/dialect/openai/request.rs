@@ -5,6 +5,7 @@
 //! nobody. [`Peek::rewrite`] splices: every byte it does not have to change is
 //! the client's.
 
+pub(crate) mod images;
 mod limits;
 #[cfg(test)]
 mod tests;

@@ -80,11 +80,7 @@ fn a_read_of_whole_events_is_handed_out_uncopied() {
         let read = Bytes::from_static(events(CHAT)[1].as_bytes());
         let body = upstream([Step::Send(read.clone()), Step::Hang]);
         let told = Told::default();
-        let mut relay = Relay::new(
-            Primed::unread(body),
-            settings(Api::ChatCompletions),
-            teller(&told),
-        );
+        let mut relay = chat(body, &told);
         let write = relay.next().await.unwrap().unwrap();
         assert_eq!((write.as_ptr(), write.len()), (read.as_ptr(), read.len()));
     });
@@ -94,11 +90,7 @@ fn a_read_of_whole_events_is_handed_out_uncopied() {
 fn actix_takes_it_as_a_body() {
     let body = upstream([send(CHAT)]);
     let told = Told::default();
-    let relay = Relay::new(
-        Primed::unread(body),
-        settings(Api::ChatCompletions),
-        teller(&told),
-    );
+    let relay = chat(body, &told);
     let response = actix_web::HttpResponse::Ok().streaming(relay);
     let bytes = paused(actix_web::body::to_bytes(response.into_body()));
     assert_eq!(bytes.unwrap(), without_usage(CHAT));
@@ -127,11 +119,7 @@ fn a_slow_client_of_a_long_stream_makes_the_upstream_wait() {
     }));
     paused(async {
         let told = Told::default();
-        let mut relay = Relay::new(
-            Primed::unread(body),
-            settings(Api::ChatCompletions),
-            teller(&told),
-        );
+        let mut relay = chat(body, &told);
         let mut got = 0;
         while let Some(Ok(write)) = relay.next().await {
             got += write.len();

@@ -132,11 +132,7 @@ fn time_in_which_the_client_does_not_read_is_not_the_upstreams() {
     let body = upstream([send(event), Step::Wait(secs(10)), send(event), Step::Hang]);
     paused(async {
         let told = Told::default();
-        let mut relay = Relay::new(
-            Primed::unread(body),
-            settings(Api::ChatCompletions),
-            teller(&told),
-        );
+        let mut relay = chat(body, &told);
         assert_eq!(relay.next().await.unwrap().unwrap(), event);
         tokio::time::sleep(secs(300)).await;
         assert_eq!(relay.next().await.unwrap().unwrap(), event);
@@ -184,11 +180,7 @@ fn a_client_that_leaves_takes_the_upstream_along_and_nothing_is_told() {
             let steps = all.iter().map(|event| send(event)).chain([Step::Hang]);
             let body = Guarded(upstream(steps), Rc::clone(&alive));
             let told = Told::default();
-            let mut relay = Relay::new(
-                Primed::unread(body),
-                settings(Api::ChatCompletions),
-                teller(&told),
-            );
+            let mut relay = chat(body, &told);
             for _ in 0..reads {
                 relay.next().await.unwrap().unwrap();
             }
@@ -205,11 +197,7 @@ fn the_end_is_told_with_the_terminal_event_even_if_the_client_leaves_then() {
         let alive = Rc::new(Cell::new(1));
         let body = Guarded(upstream([send(CHAT), Step::Hang]), Rc::clone(&alive));
         let told = Told::default();
-        let mut relay = Relay::new(
-            Primed::unread(body),
-            settings(Api::ChatCompletions),
-            teller(&told),
-        );
+        let mut relay = chat(body, &told);
         relay.next().await.unwrap().unwrap();
         assert_eq!(*told.borrow(), [(StreamEnd::Complete, Some(USAGE))]);
         drop(relay);
@@ -232,11 +220,7 @@ fn the_upstream_is_read_to_its_end_but_not_waited_for() {
     })));
     paused(async {
         let told = Told::default();
-        let relay = Relay::new(
-            Primed::unread(body),
-            settings(Api::ChatCompletions),
-            teller(&told),
-        );
+        let relay = chat(body, &told);
         relay.collect::<Vec<_>>().await;
     });
     assert!(
@@ -254,11 +238,7 @@ fn a_broken_stream_lets_go_of_the_upstream_at_once() {
             Rc::clone(&alive),
         );
         let told = Told::default();
-        let mut relay = Relay::new(
-            Primed::unread(body),
-            settings(Api::ChatCompletions),
-            teller(&told),
-        );
+        let mut relay = chat(body, &told);
         relay.next().await.unwrap().unwrap();
         assert_eq!(alive.get(), 0);
     });
@@ -273,11 +253,7 @@ fn a_stop_ends_a_running_stream_with_an_error_and_a_whole_one_without() {
         paused(async {
             let told = Told::default();
             let body = upstream([send(text), Step::Hang]);
-            let relay = Relay::new(
-                Primed::unread(body),
-                settings(Api::ChatCompletions),
-                teller(&told),
-            );
+            let relay = chat(body, &told);
             let start = clock::now();
             let relay = relay.until(tokio::time::sleep(secs(7)));
             let bytes: Vec<u8> = relay.map(Result::unwrap).collect::<Vec<_>>().await.concat();

@@ -3,7 +3,7 @@ use std::{num::NonZeroU32, time::Duration};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{clock, state::grant::RefusalReason};
+use crate::{clock, error::Why};
 
 const NOON: u64 = 1_709_208_000;
 
@@ -39,10 +39,10 @@ fn a_full_window_says_when_there_is_room() {
     let mut ask = |seconds| used.reserve(&terms, 10, Cost::ZERO, at(seconds), NOON);
     assert!(ask(0).is_ok() && ask(1).is_ok());
     let minute = refusal(ask(30));
-    assert_eq!(minute.reason, RefusalReason::RequestsPerMinute);
+    assert_eq!(minute.reason, Why::RequestsPerMinute);
     assert_eq!(minute.until, Some(at(61)));
     assert!(ask(61).is_ok(), "a refusal has counted");
-    assert_eq!(refusal(ask(122)).reason, RefusalReason::RequestsPerDay);
+    assert_eq!(refusal(ask(122)).reason, Why::RequestsPerDay);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn tokens_are_reserved_and_settled_by_their_count() {
     let terms = limits(0, 100, 0);
     let first = used.reserve(&terms, 60, Cost::ZERO, start, NOON);
     let wait = refusal(used.reserve(&terms, 60, Cost::ZERO, start, NOON));
-    assert_eq!(wait.reason, RefusalReason::TokensPerMinute);
+    assert_eq!(wait.reason, Why::TokensPerMinute);
     used.settle(first.expect("room"), 40, Cost::ZERO, start, NOON);
     let second = used.reserve(&terms, 60, Cost::ZERO, start, NOON);
     // More was used than reserved: it counts all the same.
