@@ -6,7 +6,7 @@
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,11 +24,15 @@ use breakerbox_actors::engine::{Arbiters, Engine};
 use breakerbox_actors::messages::{EndpointSeen, Ping};
 use breakerbox_actors::state::event::Pong;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::gateway::{parse, target};
 use super::wait::HeldClock;
+
+/// Longest that a test may take, in real time: on a clock that stands still, what never comes is waited for
+/// without end.
+const AT_MOST: Duration = Duration::from_secs(60);
 
 /// Runs `test` on a runtime whose clock only `tokio::time::advance` moves.
 pub(crate) fn still<F: Future>(test: F) -> F::Output {
@@ -41,7 +45,18 @@ pub(crate) fn still<F: Future>(test: F) -> F::Output {
     };
     actix_rt::System::with_tokio_rt(runtime).block_on(async {
         let _held = HeldClock::new();
-        test.await
+        let (_done, told) = mpsc::channel::<()>();
+        let (tell, late) = oneshot::channel();
+        // The only clock that runs is another thread's.
+        std::thread::spawn(move || {
+            if told.recv_timeout(AT_MOST) == Err(mpsc::RecvTimeoutError::Timeout) {
+                drop(tell.send(()));
+            }
+        });
+        tokio::select! {
+            output = test => output,
+            Ok(()) = late => panic!("not over within {AT_MOST:?}"),
+        }
     })
 }
 
