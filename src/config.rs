@@ -34,8 +34,8 @@ pub use from_environment::from_environment;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use settings::{
-    Admin, BaseUrl, Client, Config, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
-    Routing, Server, Strategy, Tls,
+    Admin, BaseUrl, Client, Config, Endpoint, Fingerprint, Model, Price, ProbeKind, Provider,
+    PublicModel, Routing, Server, Strategy, Tls,
 };
 pub use units::{show_duration, show_size};
 
@@ -100,7 +100,10 @@ fn compile_text(
         }
     };
     match config {
-        Some(config) if list.is_empty() => Ok(config),
+        Some(config) if list.is_empty() => Ok(Config {
+            sha256: Fingerprint::of(text),
+            ..config
+        }),
         _ => Err(Problems::new(name, text, list, &secrets, true)),
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     dialect::openai::{Api, request::BadRequest},
     error::{GatewayError, near_names},
     generation::Generation,
-    metrics::ApiMetrics,
+    metrics::{self, ApiMetrics},
     upstream::{self, Lines},
     worker::Worker,
 };
@@ -60,7 +60,7 @@ pub(crate) async fn serve(
             story.tell_error(&error)
         }
     };
-    metrics.answered(story.asked.as_ref(), response.status(), story.overhead());
+    metrics.answered(story.counts.as_deref(), response.status(), story.overhead());
     story.end();
     response
 }
@@ -79,6 +79,9 @@ async fn accept(
         return Err(not_found(&generation, &table, request, &intake.peek.model));
     };
     story.asked = Some(plan.model.clone());
+    // The table may be of a generation that was put in force this moment.
+    let counts = generation.metrics(&plan.model).cloned();
+    story.counts = counts.or_else(|| worker.generation().metrics(&plan.model).cloned());
     let exchange = Exchange {
         worker,
         generation,
@@ -149,7 +152,7 @@ impl Exchange<'_> {
                 }
             };
             if let Some(last) = failures.last() {
-                self.metrics().retried(&last.target, lease.id(), last.label);
+                metrics::retried(&last.target, lease.id(), last.reason);
             }
             story.attempts += 1;
             tried.push(lease.target().clone());

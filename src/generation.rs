@@ -7,6 +7,7 @@ use std::{
     fs,
     hash::{BuildHasher, RandomState},
     sync::{Arc, LazyLock},
+    time::SystemTime,
 };
 
 use actix_web::http::uri::PathAndQuery;
@@ -21,8 +22,9 @@ use memchr::memmem;
 use crate::{
     config::{Config, Endpoint, Model, Provider, Secret},
     dialect::openai::Api,
-    metrics::SiteMetrics,
+    metrics::{self, ModelMetrics, SiteMetrics},
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
+    wall,
 };
 
 /// A configuration and all that is built from it once. See the [module](self).
@@ -32,7 +34,10 @@ pub struct Generation {
     pub number: u64,
     /// The configuration.
     pub config: Arc<Config>,
+    /// When it was made ready, in seconds since 1970.
+    pub made_at: f64,
     sites: HashMap<TargetId, Arc<Site>>,
+    models: HashMap<Arc<str>, Arc<ModelMetrics>>,
 }
 
 /// How one target is reached.
@@ -112,8 +117,14 @@ impl Generation {
                 sites.insert(id, Arc::new(site));
             }
         }
+        metrics::failovers(&config);
+        let models = config.models.iter().map(|model| &model.name);
+        let models = models.map(|name| (name.clone(), Arc::new(ModelMetrics::new(name))));
+        let since_1970 = wall::now().duration_since(SystemTime::UNIX_EPOCH);
         Ok(Self {
             number,
+            made_at: since_1970.unwrap_or_default().as_secs_f64(),
+            models: models.collect(),
             config,
             sites,
         })
@@ -122,6 +133,11 @@ impl Generation {
     /// Returns how `target` is reached, unless it is of another generation.
     pub fn site(&self, target: &TargetId) -> Option<&Arc<Site>> {
         self.sites.get(target)
+    }
+
+    /// Returns the metrics of the public `model`.
+    pub(crate) fn metrics(&self, model: &str) -> Option<&Arc<ModelMetrics>> {
+        self.models.get(model)
     }
 
     /// Returns what the engine is to run.

@@ -21,9 +21,9 @@ use crate::{
     alarm::{self, Alarm, Alarmed},
     chance::luck,
     clock,
+    desk::Desk,
     id::TargetId,
     messages::{Heard, Observe, Ping, StatusChanged},
-    metrics::ProberMetrics,
     state::{event::Pong, health::Status, policy::ProbePolicy, schedule::Schedule},
     target::Target,
 };
@@ -42,7 +42,7 @@ pub struct Prober {
     /// Failed pings that still count as quick ones, by target in doubt.
     doubts: BTreeMap<TargetId, u32>,
     alarm: Alarm,
-    metrics: ProberMetrics,
+    desk: Arc<Desk>,
 }
 
 /// How the prober is.
@@ -75,8 +75,12 @@ pub(crate) struct Changed(pub(crate) StatusChanged);
 pub(crate) struct Missed;
 
 impl Prober {
+    /// The labels of its messages.
+    pub(crate) const MESSAGES: &[&'static str] =
+        &["watch", "force_check", "changed", "missed", "observe"];
+
     /// Returns a prober that sends its pings through `pinger`.
-    pub(crate) fn new(pinger: Recipient<Ping>) -> Self {
+    pub(crate) fn new(pinger: Recipient<Ping>, desk: Arc<Desk>) -> Self {
         Self {
             pinger,
             watched: BTreeMap::new(),
@@ -84,7 +88,7 @@ impl Prober {
             under_way: BTreeSet::new(),
             doubts: BTreeMap::new(),
             alarm: Alarm::default(),
-            metrics: ProberMetrics::new(),
+            desk,
         }
     }
 
@@ -147,7 +151,7 @@ impl Prober {
     }
 
     fn heard(&mut self, target: &Target, pong: Pong, took: Duration) {
-        self.metrics.pinged(&target.id, pong, took);
+        target.metrics.pinged(pong, took);
         match (pong, self.doubts.get_mut(&target.id)) {
             (Pong::Failed | Pong::KeyRejected, Some(left @ 1..)) => {
                 *left -= 1;
@@ -197,6 +201,7 @@ impl Handler<Watch> for Prober {
     type Result = ();
 
     fn handle(&mut self, watch: Watch, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("watch");
         let now = clock::now();
         let mut watched = BTreeMap::new();
         for (target, policy) in watch.0 {
@@ -215,7 +220,6 @@ impl Handler<Watch> for Prober {
                 self.forget(id);
             }
         }
-        self.metrics.retain(|id| self.watched.contains_key(id));
         self.run(ctx);
     }
 }
@@ -224,6 +228,7 @@ impl Handler<ForceCheck> for Prober {
     type Result = ();
 
     fn handle(&mut self, _: ForceCheck, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("force_check");
         let now = clock::now();
         for id in self.watched.keys() {
             self.schedule.hurry(id, now);
@@ -236,6 +241,7 @@ impl Handler<Changed> for Prober {
     type Result = ();
 
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("changed");
         let Changed(news) = changed;
         let now = clock::now();
         let out = is_out(news.status);
@@ -259,6 +265,7 @@ impl Handler<Missed> for Prober {
     type Result = ();
 
     fn handle(&mut self, _: Missed, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("missed");
         for (id, (target, _)) in &self.watched {
             let out = is_out(target.status());
             self.schedule.set_open(id, out, clock::now(), luck());
@@ -271,6 +278,7 @@ impl Handler<Observe<ProberSeen>> for Prober {
     type Result = MessageResult<Observe<ProberSeen>>;
 
     fn handle(&mut self, _: Observe<ProberSeen>, _: &mut Self::Context) -> Self::Result {
+        let _timed = self.desk.begin_message("observe");
         MessageResult(ProberSeen {
             watched: self.schedule.len(),
             under_way: self.under_way.len(),

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{
     places::{self, Step},
     problem::Problem,
-    settings::{Config, Routing, Strategy},
+    settings::{Config, Fingerprint, Routing, Strategy},
     shape,
     tree::Node,
 };
@@ -51,6 +51,7 @@ pub(super) fn compile(
         models: models?,
         routing: routing?,
         clients: clients?,
+        sha256: Fingerprint::default(),
     };
     models::fill_prices(&mut config);
     models::priced(&mut check, &config);

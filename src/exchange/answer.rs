@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     error::GatewayError,
-    metrics::InFlight,
+    metrics::{InFlight, ModelMetrics},
     upstream::{AnswerHeaders, headers::returned},
 };
 
@@ -35,6 +35,8 @@ const MAX_ID: usize = 128;
 pub(crate) struct Story {
     /// The public model asked for, once it is known to be one.
     pub(crate) asked: Option<Arc<str>>,
+    /// That model's metrics.
+    pub(super) counts: Option<Arc<ModelMetrics>>,
     /// Attempts made.
     pub(super) attempts: u32,
     id: HeaderValue,
@@ -55,6 +57,7 @@ impl Story {
         };
         Self {
             asked: None,
+            counts: None,
             attempts: 0,
             id: own.filter(fair).cloned().unwrap_or_else(fresh_id),
             began: clock::now(),

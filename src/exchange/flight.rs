@@ -9,7 +9,7 @@ use breakerbox_actors::{
     state::event::{FailureKind, Outcome, ProviderLimits},
 };
 
-use crate::{dialect::Usage, generation::Site};
+use crate::{dialect::Usage, generation::Site, metrics::RELOADED};
 
 /// See the [module](self). Dropped unsettled, it counts as cancelled.
 pub(super) struct Flight {
@@ -26,6 +26,8 @@ pub(crate) struct Failed {
     pub(crate) target: TargetId,
     /// How, in a fixed word.
     pub(crate) label: &'static str,
+    /// The same in the words of outcomes, which are fewer.
+    pub(crate) reason: &'static str,
     /// What kind of failure it is for the client.
     pub(super) blame: Blame,
 }
@@ -48,7 +50,8 @@ impl Failed {
     pub(super) fn reloaded(target: TargetId) -> Self {
         Self {
             target,
-            label: "reloaded",
+            label: RELOADED,
+            reason: RELOADED,
             blame: Blame::Failure,
         }
     }
@@ -120,6 +123,7 @@ impl Flight {
         Failed {
             target,
             label,
+            reason: outcome.label(),
             blame,
         }
     }

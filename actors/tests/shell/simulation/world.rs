@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::prelude::*;
 use breakerbox_actors::{
     clock,
+    desk::Post,
     engine::Arbiters,
     error::Unavailable,
     guardian::DrainEndpoint,
@@ -95,7 +95,7 @@ struct Asked(Vec<(Instant, u64)>);
 pub(super) struct World {
     rng: SmallRng,
     house: House,
-    routers: Vec<Addr<Router>>,
+    routers: Vec<Post<Router>>,
     targets: Vec<Make>,
     upstreams: BTreeMap<&'static str, Upstream>,
     held: Vec<Held>,
@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    fn wait(&mut self, router: Addr<Router>, pick: Pick, deadline: Instant) {
+    fn wait(&mut self, router: Post<Router>, pick: Pick, deadline: Instant) {
         let estimate = pick.estimate.input;
         let ask = async move {
             router
