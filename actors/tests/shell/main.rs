@@ -11,6 +11,8 @@
 mod actix_facts;
 #[cfg(test)]
 mod leases;
+#[cfg(test)]
+mod metrics;
 mod queueing;
 #[cfg(test)]
 mod recovery;
