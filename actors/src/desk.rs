@@ -60,7 +60,7 @@ impl Desks {
             let mut desks = self.0.lock();
             desks.retain(|desk| desk.strong_count() > 0);
             let there: Vec<_> = desks.iter().filter_map(Weak::upgrade).collect();
-            let free = |name: &String| there.iter().all(|it| it.name != *name || it.bond.is_over());
+            let free = |name: &String| there.iter().all(|it| it.name != *name);
             let names = (0..=there.len()).map(|number| format!("{name}:{number}"));
             let numbered = numbered.then(|| names.into_iter().find(free)).flatten();
             let name = numbered.unwrap_or_else(|| name.to_owned());

@@ -9,8 +9,9 @@ use std::{
 };
 
 use breakerbox_actors::{
-    messages::Chaos,
+    messages::{Chaos, Observe},
     prober::ForceCheck,
+    router::RouterSeen,
     state::{breaker::Transition, event::Outcome},
 };
 use metrics::{
@@ -228,6 +229,29 @@ async fn routers_have_numbers_that_come_free_again() {
     house.engine.show();
     assert_eq!(page.gauge("actor_up{router:1}"), 1.0);
     assert!(!page.0.lock().contains_key("actor_up{router:2}"));
+}
+
+#[actix::test]
+async fn an_actor_whose_thread_has_ended_is_down() {
+    let page = Page::default();
+    let _here = metrics::set_default_local_recorder(&page);
+    let house = House::paused(&[Make::new("a")]).await;
+    let engine = house.engine.clone();
+    let elsewhere = || {
+        let system = actix::System::new();
+        metrics::with_local_recorder(&page, || {
+            system.block_on(async {
+                let router = engine.router();
+                let seen = router.send(Observe::<RouterSeen>::default()).await;
+                assert!(seen.is_ok(), "it runs");
+                router
+            })
+        })
+    };
+    let _router = std::thread::scope(|scope| scope.spawn(elsewhere).join().expect("a router"));
+    house.engine.show();
+    assert_eq!(page.gauge("actor_up{router:1}"), 0.0);
+    assert_eq!(page.gauge("actor_up{router:0}"), 1.0);
 }
 
 #[actix::test]
