@@ -1,7 +1,9 @@
 //! Names on the page: those of the configuration in force, and none that a client made up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use breakerbox_actors::clock;
 use tokio::sync::Notify;
 
 use super::Page;
@@ -17,6 +19,20 @@ fn steady() -> Evil {
 
 fn only(name: &str, evil: &Evil) -> String {
     format!("endpoints:\n{}", endpoint(name, &evil.base_url(), ""))
+}
+
+/// The page as soon as `word` has left it: actors and answers end in their own time.
+async fn without(house: &House, word: &str) -> Page {
+    let start = clock::now();
+    loop {
+        let page = Page::of(house).await;
+        let left = page.lines_with(word);
+        if left.is_empty() {
+            return page;
+        }
+        assert!(clock::now() - start < DEADLINE, "{left:#?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
@@ -39,15 +55,7 @@ async fn renames_leave_the_page_as_long_as_it_was() {
             );
         }
     }
-    // Its actor ends in its own time.
-    let mut page = Page::of(&house).await;
-    for _ in 0..500 {
-        if page.lines_with("rename-99\"").is_empty() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        page = Page::of(&house).await;
-    }
+    let page = without(&house, "rename-99\"").await;
     let left: Vec<_> = page
         .lines_with("rename-")
         .into_iter()
@@ -93,15 +101,7 @@ async fn an_endpoint_that_is_removed_is_counted_until_its_last_answer() {
     );
     go.notify_one();
     assert_eq!(client.answer().await.status(), 200);
-    let mut page = Page::of(&house).await;
-    for _ in 0..500 {
-        if page.lines_with("leaving").is_empty() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        page = Page::of(&house).await;
-    }
-    assert_eq!(page.lines_with("leaving"), [""; 0]);
+    let page = without(&house, "leaving").await;
     assert!(!page.lines_with("\"staying\"").is_empty());
 }
 
