@@ -46,8 +46,15 @@ struct FailedDetail<'a> {
 }
 
 impl GatewayError {
-    /// Returns the body of the answer, in OpenAI's form.
+    /// Returns the body of the answer, in OpenAI's form; a line of text, so that
+    /// a terminal shows it as one.
     pub fn body(&self) -> Bytes {
+        let mut line = self.json();
+        line.push(b'\n');
+        line.into()
+    }
+
+    fn json(&self) -> Vec<u8> {
         json(&Body {
             error: Detail {
                 message: self.to_string(),
@@ -56,7 +63,6 @@ impl GatewayError {
                 code: self.label(),
             },
         })
-        .into()
     }
 
     /// Returns the event that ends a stream of `api` with this error; no
@@ -91,7 +97,7 @@ impl GatewayError {
                 },
             }));
         } else {
-            event.extend_from_slice(&self.body());
+            event.extend(self.json());
         }
         event.extend_from_slice(b"\n\n");
         event.into()
