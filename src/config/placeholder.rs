@@ -34,7 +34,7 @@ pub fn placeholders(config: &Config) -> Vec<String> {
     }
     for client in &config.clients {
         let is_known = |key: &&str| Sha256::digest(key)[..] == client.key_sha256[..];
-        if KNOWN.iter().any(|key| is_known(&key)) {
+        if KNOWN.iter().any(is_known) {
             lines.push(format!(
                 "client {}: the key is a placeholder, which anybody can guess",
                 client.name

@@ -140,10 +140,8 @@ impl SiteMetrics {
     pub fn new(target: &TargetId) -> Self {
         let endpoint = || SharedString::from(target.endpoint().clone());
         let model = || SharedString::from(target.model().clone());
-        let tokens = |direction: &'static str| {
-            let counter = TOKENS.counter([endpoint(), model(), direction.into()]);
-            counter
-        };
+        let tokens =
+            |direction: &'static str| TOKENS.counter([endpoint(), model(), direction.into()]);
         Self {
             outcomes: OUTCOMES.map(|outcome| {
                 let label = outcome.label();
