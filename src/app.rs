@@ -196,7 +196,7 @@ impl Gateway {
         if !diff.refused.is_empty() {
             return Err(NotReloaded::StartOnly(diff.refused));
         }
-        let generation = Generation::new(before.number + 1, Arc::new(config))?;
+        let generation = before.next(Arc::new(config))?;
         let spec = generation.spec();
         let max_body = generation.config.server.max_body;
         // First who can be reached, then who may be picked: a target in the

@@ -13,7 +13,7 @@ mod recorder;
 pub use catalogue::catalogue;
 pub(crate) use exposition::reloaded;
 pub use exposition::{Exposition, NotInstalled, lag_of};
-pub use handles::{ApiMetrics, InFlight, SiteMetrics};
+pub use handles::{ApiMetrics, CostMetric, InFlight, SiteMetrics};
 pub(crate) use models::{ModelMetrics, RELOADED, failovers, retried};
 
 /// Stands for every model that nobody serves, and for codes nobody registered.

@@ -55,10 +55,12 @@ pub enum Why {
     Tried,
     /// The request asked for another endpoint by name.
     NotPinned,
+    /// It costs more than the request may.
+    TooDear,
 }
 
 impl Why {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Drained,
         Self::KeyRejected,
         Self::CircuitOpen,
@@ -73,6 +75,7 @@ impl Why {
         Self::Quarantined,
         Self::Tried,
         Self::NotPinned,
+        Self::TooDear,
     ];
 
     /// Returns the reason as a number that fits an atomic.
@@ -116,6 +119,7 @@ impl Why {
             Self::Quarantined => "quarantined",
             Self::Tried => "tried",
             Self::NotPinned => "not_pinned",
+            Self::TooDear => "too_dear",
         }
     }
 }
@@ -169,6 +173,9 @@ pub enum UnavailableKind {
     /// Every candidate was tried by this request already.
     #[error("every endpoint was tried")]
     Tried,
+    /// Every candidate costs more than the request may.
+    #[error("every endpoint is too dear")]
+    TooDear,
     /// The retry budget is spent: more attempts would feed the fire.
     #[error("the retry budget is spent")]
     OverBudget,
@@ -179,13 +186,18 @@ pub enum UnavailableKind {
 
 impl Unavailable {
     pub(crate) fn new(exclusions: Vec<Exclusion>) -> Self {
-        let mut asked = exclusions
+        let possible = exclusions
             .iter()
             .map(|it| it.why)
             .filter(|why| *why != Why::NotPinned);
+        // Who is too dear for this request might as well not be there.
+        let mut asked = possible.clone().filter(|why| *why != Why::TooDear);
         let tried = |why| why == Why::Tried;
         let kind = if asked.clone().next().is_none() {
-            UnavailableKind::Out
+            match possible.clone().next() {
+                Some(_) => UnavailableKind::TooDear,
+                None => UnavailableKind::Out,
+            }
         } else if asked.clone().all(tried) {
             UnavailableKind::Tried
         } else if asked.all(|why| tried(why) || why.is_rate()) {

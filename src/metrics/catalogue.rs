@@ -96,6 +96,13 @@ pub(super) const TOKENS: Metric = metric(
     &["endpoint", "model", "direction"],
     "Tokens as providers counted them.",
 );
+pub(super) const COST: Metric = metric(
+    "breakerbox_cost_usd_total",
+    Kind::Sum,
+    Unit::Count,
+    &["endpoint", "model"],
+    "US dollars spent, by configured prices; the estimate where a provider did not count its tokens.",
+);
 pub(super) const QUEUE_WAIT: Metric = metric(
     "breakerbox_queue_wait_seconds",
     Kind::Histogram(SECONDS),
@@ -229,6 +236,7 @@ const GATEWAY: &[Metric] = &[
     RETRIES,
     FAILOVERS,
     TOKENS,
+    COST,
     QUEUE_WAIT,
     QUEUE_LENGTH,
     RETRY_BUDGET,

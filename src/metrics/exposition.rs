@@ -25,7 +25,11 @@ use super::{
     models, process,
     recorder::{Recorder, Value},
 };
-use crate::{config::Config, dialect::openai::Api, generation::Generation};
+use crate::{
+    config::{AUTO, Config},
+    dialect::openai::Api,
+    generation::Generation,
+};
 
 /// How often an event loop's lag is measured.
 const LAG_EVERY: Duration = Duration::from_millis(100);
@@ -191,9 +195,10 @@ impl<'a> Known<'a> {
         });
         let targets: HashSet<_> = targets.collect();
         let models = config.models.iter().map(|model| &*model.name);
+        let auto = (!config.routes.is_empty()).then_some(AUTO);
         Self {
             endpoints: targets.iter().map(|(endpoint, _)| *endpoint).collect(),
-            models: models.chain([super::OTHER]).collect(),
+            models: models.chain(auto).chain([super::OTHER]).collect(),
             actors: targets
                 .iter()
                 .map(|(e, m)| format!("endpoint:{e}/{m}"))

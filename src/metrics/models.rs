@@ -104,16 +104,19 @@ pub(super) fn retries() {
 }
 
 /// Lets the series of failovers start at 0 that `config` makes possible: from
-/// each endpoint to each other one that serves the same model or a fallback
-/// of it; the first [`MOST_FAILOVERS`].
+/// each endpoint to each other one that serves the same model, a fallback of
+/// it or another model of the same route; the first [`MOST_FAILOVERS`].
 pub(crate) fn failovers(config: &Config) {
     let mut pairs: BTreeSet<(&Arc<str>, &Arc<str>)> = BTreeSet::new();
     let most = MOST_FAILOVERS / reasons().count();
-    'all: for model in &config.models {
-        let names = std::iter::once(&model.name).chain(&model.fallbacks);
-        let endpoints: BTreeSet<_> = names
-            .flat_map(|name| config.serving(name).map(|(endpoint, _)| &endpoint.name))
-            .collect();
+    let own = config.models.iter().map(|it| {
+        let names = std::iter::once(&it.name).chain(&it.fallbacks);
+        names.collect::<Vec<_>>()
+    });
+    let routes = config.routes.iter().map(|it| it.models.iter().collect());
+    'all: for names in own.chain(routes) {
+        let serving = names.into_iter().flat_map(|name| config.serving(name));
+        let endpoints: BTreeSet<_> = serving.map(|(endpoint, _)| &endpoint.name).collect();
         for from in &endpoints {
             for to in endpoints.iter().filter(|to| *to != from) {
                 if pairs.len() == most {

@@ -15,6 +15,8 @@ use crate::support::ports::Refused;
 use crate::support::process::{Process, address_in};
 
 /// Entries without a series until something happens: none. An entry that cannot start at 0 says here why.
+/// Some have series only where the configuration makes them possible: cost needs a price, failovers need
+/// two endpoints.
 const LATER: [&str; 0] = [];
 
 /// A gateway process of its own: recorders are shared by all that run in one.
@@ -45,7 +47,9 @@ fn two_endpoints(address: std::net::SocketAddr) -> String {
              models: [m, n], probe: {{ kind: none }}{more} }}\n"
         )
     };
-    line("a", ", limits: { rpm: 10 }") + &line("b", "")
+    let priced = line("a", ", limits: { rpm: 10 }");
+    let priced = priced.replace("[m,", "[{ name: m, price: { input: 1, output: 2 } },");
+    priced + &line("b", "") + "routes: [{ models: [m] }]\n"
 }
 
 #[tokio::test]
@@ -115,8 +119,9 @@ async fn each_known_series_starts_at_zero() {
     let nobody = Refused::new();
     let (_process, _folder, page) = fresh(&two_endpoints(nobody.addr())).await;
     let count = |name: &str| page.families[name].samples.len();
-    // 2 models with 5 codes and `other` with 5, by 4 calls.
-    assert_eq!(count("breakerbox_http_requests_total"), 15 * 4);
+    // 2 models, `auto` and `other` with 5 codes each, by 4 calls.
+    assert_eq!(count("breakerbox_http_requests_total"), 4 * 5 * 4);
+    assert_eq!(count("breakerbox_cost_usd_total"), 1);
     assert_eq!(count("breakerbox_retries_total"), 9);
     assert_eq!(count("breakerbox_failovers_total"), 2 * 9);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);

@@ -14,18 +14,12 @@ use crate::{
     outbox::Outbox,
     state::{
         choice::{self, Candidate},
+        estimate::MOST_TOKENS,
         event::{Event, Outcome, ProviderLimits, Tokens},
     },
     table::{Entry, Plan},
     target::Target,
 };
-
-/// The most tokens that one request can reserve.
-///
-/// Reservations add up in one number for as long as the gateway runs. What a
-/// client says it wants must not bring that number to its end: at 2^24 a
-/// request and 10,000 requests a second it takes three years.
-const MOST_TOKENS: u64 = 1 << 24;
 
 /// What a router picks with. See the [module](self).
 #[derive(Debug)]
@@ -65,7 +59,7 @@ impl Picker {
         let table = self.commons.table.load_full();
         let mut found = self.find(&pick.plan, pick, table.strategy, now);
         if found.is_err()
-            && let Some(plan) = table.plan(&pick.plan.model)
+            && let Some(plan) = table.now(&pick.plan)
             && !Arc::ptr_eq(plan, &pick.plan)
         {
             // A reload has taken targets away meanwhile, or brought new ones.
@@ -201,6 +195,8 @@ pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
             (Why::Tried, None)
         } else if !is_pinned(entry, pick) {
             (Why::NotPinned, None)
+        } else if !is_affordable(entry, pick) {
+            (Why::TooDear, None)
         } else {
             target.cell.refusal(tokens(entry, pick))
         };
@@ -215,7 +211,9 @@ pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
 
 /// Returns whether `entry` is one that `pick` asks for.
 fn may_serve(entry: &Entry, pick: &Pick) -> bool {
-    is_pinned(entry, pick) && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
+    is_pinned(entry, pick)
+        && is_affordable(entry, pick)
+        && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
 }
 
 /// Returns whether the request has asked the entry's endpoint, for any model.
@@ -234,4 +232,12 @@ fn is_pinned(entry: &Entry, pick: &Pick) -> bool {
     pick.pin
         .as_deref()
         .is_none_or(|pin| pin == &**entry.target.id.endpoint())
+}
+
+/// Returns whether `entry` costs no more than `pick` may, as far as one knows.
+fn is_affordable(entry: &Entry, pick: &Pick) -> bool {
+    match (pick.most, entry.price) {
+        (Some(most), Some(price)) => price.cost(pick.estimate) <= most,
+        _ => true,
+    }
 }

@@ -32,7 +32,7 @@ impl Waiting {
     /// Whether what it may be served by is whatever serves its model: if such
     /// a one finds nothing, nobody behind it does.
     fn is_plain(&self) -> bool {
-        self.pick.pin.is_none() && self.pick.except.is_empty()
+        self.pick.pin.is_none() && self.pick.most.is_none() && self.pick.except.is_empty()
     }
 
     fn answer(mut self, answer: Answer) {
@@ -101,15 +101,15 @@ impl MessageResponse<Router, Queue> for Caller {
     }
 }
 
-/// A line for each model that somebody waits for; first come, first served.
+/// A line for each plan that somebody waits for; first come, first served.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    by_model: HashMap<Arc<str>, queue::Queue<Box<Waiting>>>,
+    by_plan: HashMap<Arc<str>, queue::Queue<Box<Waiting>>>,
     next_number: u64,
 }
 
 impl Lines {
-    /// Lets `pick` wait at the end of its model's line.
+    /// Lets `pick` wait at the end of its plan's line.
     pub(super) fn push(
         &mut self,
         pick: Pick,
@@ -119,8 +119,8 @@ impl Lines {
         seat: Seat,
     ) {
         let line = self
-            .by_model
-            .entry(pick.plan.model.clone())
+            .by_plan
+            .entry(pick.plan.name.clone())
             .or_insert_with(|| queue::Queue::new(usize::MAX));
         // Seats bound the line; without its bound a line refuses nobody.
         let _ = line.push(
@@ -137,31 +137,31 @@ impl Lines {
         self.next_number += 1;
     }
 
-    /// Returns whether somebody waits for `model`.
-    pub(super) fn has(&self, model: &str) -> bool {
-        self.by_model.contains_key(model)
+    /// Returns whether somebody waits for the plan called `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_plan.contains_key(name)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.by_model.is_empty()
+        self.by_plan.is_empty()
     }
 
     /// Returns how many wait.
     pub(super) fn len(&self) -> usize {
-        self.by_model.values().map(queue::Queue::len).sum()
+        self.by_plan.values().map(queue::Queue::len).sum()
     }
 
     /// Refuses all who wait.
     pub(super) fn clear(&mut self) {
-        self.by_model.clear();
+        self.by_plan.clear();
     }
 
     /// Gives the seats of those who left to others.
     pub(super) fn forget_the_gone(&mut self) {
-        for line in self.by_model.values_mut() {
+        for line in self.by_plan.values_mut() {
             line.offer(|waiting, _| (!waiting.caller.has_left()).then_some(waiting));
         }
-        self.by_model.retain(|_, line| !line.is_empty());
+        self.by_plan.retain(|_, line| !line.is_empty());
     }
 
     /// Serves who can be served, in order, and answers whose time is over.
@@ -171,13 +171,13 @@ impl Lines {
     /// or the first of a line is not [plain](Waiting::is_plain).
     pub(super) fn serve(&mut self, picker: &mut Picker, now: Instant) -> Option<Instant> {
         let mut wake_at = None;
-        let mut lines: Vec<_> = self.by_model.values_mut().collect();
+        let mut lines: Vec<_> = self.by_plan.values_mut().collect();
         lines.sort_unstable_by_key(|line| line.front().map(|first| first.number));
         for line in lines {
             let free = serve_line(line, picker, now);
             wake_at = earlier(wake_at, earlier(free, line.next_deadline()));
         }
-        self.by_model.retain(|_, line| !line.is_empty());
+        self.by_plan.retain(|_, line| !line.is_empty());
         wake_at
     }
 }

@@ -97,6 +97,13 @@ impl Quota {
         Correction::spend(&mut self.provider_tokens, booked);
     }
 
+    /// Books `tokens` more and returns the mark they reach.
+    pub(crate) fn book_more_tokens(&mut self, tokens: u64, now: Instant) -> u64 {
+        let mark = self.tokens.booked_mark().saturating_add(tokens);
+        self.book_tokens(mark, now);
+        mark
+    }
+
     /// Corrects a reservation to what was really used.
     pub fn settle_tokens(&mut self, mark: u64, reserved: u64, used: u64, now: Instant) {
         self.tokens.settle(mark, reserved, used, now);
@@ -147,15 +154,20 @@ impl Quota {
 
     /// Returns what holds back longest, if anything does.
     pub fn refusal(&self, limits: &Limits, now: Instant) -> Option<Refusal> {
-        let minute = full(limits.rpm, || self.minute_used(now)).map(|need| {
+        self.refusal_of(limits, 1, now)
+    }
+
+    /// Returns what holds a request of `tokens` back longest, if anything does.
+    pub fn refusal_of(&self, limits: &Limits, tokens: u64, now: Instant) -> Option<Refusal> {
+        let minute = full(limits.rpm, 1, || self.minute_used(now)).map(|need| {
             (
                 RefusalReason::RequestsPerMinute,
                 free(&self.minute, now, need),
             )
         });
-        let day = full(limits.rpd, || self.day_used(now))
+        let day = full(limits.rpd, 1, || self.day_used(now))
             .map(|need| (RefusalReason::RequestsPerDay, free(&self.day, now, need)));
-        let tokens = full(limits.tpm, || self.tokens_used(now)).map(|need| {
+        let tokens = full(limits.tpm, tokens, || self.tokens_used(now)).map(|need| {
             (
                 RefusalReason::TokensPerMinute,
                 self.tokens.leaves(now, need),
@@ -214,11 +226,11 @@ fn left(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> u64 {
     })
 }
 
-/// Returns how much must leave a full window before one more fits.
-fn full(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> Option<u64> {
+/// Returns how much must leave a window before `more` fit, if any must.
+fn full(limit: Option<NonZeroU32>, more: u64, used: impl FnOnce() -> u64) -> Option<u64> {
     let limit = u64::from(limit?.get());
-    let used = used();
-    (used >= limit).then(|| used - limit + 1)
+    let wanted = used().saturating_add(more);
+    (wanted > limit).then(|| wanted - limit)
 }
 
 /// Returns when `need` requests, 1 or more, will have left the ring.

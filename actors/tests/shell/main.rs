@@ -13,6 +13,8 @@ mod actix_facts;
 mod leases;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod money;
 mod queueing;
 #[cfg(test)]
 mod recovery;
