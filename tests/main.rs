@@ -5,6 +5,8 @@ mod cli;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod states;
