@@ -40,7 +40,7 @@ impl Format {
         self,
         out: &mut dyn Write,
         text: impl Display,
-        json: Value,
+        json: &Value,
     ) -> io::Result<()> {
         match self {
             Self::Text => writeln!(out, "{text}"),
@@ -74,7 +74,7 @@ impl Check {
         let config = match config::load(&self.file, env) {
             Ok(config) => config,
             Err(problems) => {
-                self.format.tell(out, &problems, problems.to_json())?;
+                self.format.tell(out, &problems, &problems.to_json())?;
                 return Ok(BAD_CONFIGURATION);
             }
         };
@@ -92,7 +92,7 @@ impl Check {
             Err(error) => {
                 let message = error.to_string();
                 let json = json!({ "ok": false, "message": message });
-                self.format.tell(out, message, json)?;
+                self.format.tell(out, message, &json)?;
                 return Ok(BAD_CONFIGURATION);
             }
         };

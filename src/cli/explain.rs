@@ -49,7 +49,7 @@ impl Explain {
         let config = match config::load(&self.file, env) {
             Ok(config) => config,
             Err(problems) => {
-                self.format.tell(out, &problems, problems.to_json())?;
+                self.format.tell(out, &problems, &problems.to_json())?;
                 return Ok(BAD_CONFIGURATION);
             }
         };
