@@ -47,6 +47,8 @@ fn pick(bench: &mut Criterion) {
             .map(|order| Candidate {
                 weight: 1.0,
                 latency: Some(Duration::from_millis(100 + u64::from(order))),
+                penalty: Duration::ZERO,
+                silence: Duration::ZERO,
                 cost: None,
                 order,
             })
@@ -145,6 +147,7 @@ fn router(bench: &mut Criterion) {
     let spec = Spec {
         targets: vec![target("one"), target("two"), target("three")],
         fallbacks: Vec::new(),
+        routes: Vec::new(),
         strategy: Strategy::LatencyWeighted,
         retry_budget: Ratio::ONE,
         max_waiting: 100,
@@ -166,6 +169,7 @@ fn router(bench: &mut Criterion) {
         except: Vec::new(),
         pin: None,
         estimate: Estimate::new(400, Some(200)),
+        most: None,
         extra: false,
     };
     bench.bench_function("router/pick a lease and settle it", |bench| {

@@ -129,7 +129,7 @@ impl Gateway {
             move || pinger(generation)
         };
         let engine = Engine::start(spec, arbiters, pinger).await?;
-        metrics::expect(engine.table().models().map(|plan| &plan.model));
+        metrics::expect(engine.table().names());
         let (closing, watched) = watch::channel(Closing::No);
         let shared = Shared {
             engine,
@@ -191,7 +191,7 @@ impl Gateway {
         if !diff.refused.is_empty() {
             return Err(NotReloaded::StartOnly(diff.refused));
         }
-        let generation = Generation::new(before.number + 1, Arc::new(config))?;
+        let generation = before.next(Arc::new(config))?;
         let spec = generation.spec();
         let max_body = generation.config.server.max_body;
         // First who can be reached, then who may be picked: a target in the
@@ -199,7 +199,7 @@ impl Gateway {
         self.shared.generation.store(Arc::new(generation));
         self.shared.room.resize(max_body);
         self.shared.engine.apply(spec).await?;
-        metrics::expect(self.shared.engine.table().models().map(|plan| &plan.model));
+        metrics::expect(self.shared.engine.table().names());
         Ok(diff.changes)
     }
 

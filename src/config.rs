@@ -36,8 +36,9 @@ pub use placeholder::placeholders;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use settings::{
-    Admin, BaseUrl, Client, Config, Cors, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
-    Routing, Server, Strategy, Tls,
+    AUTO, Admin, BaseUrl, Budget, Client, Config, Cors, Cost, DEFAULT_TASK, Endpoint, Model,
+    Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server, Strategy,
+    Terms, Tls, is_task,
 };
 pub use units::{show_duration, show_size};
 

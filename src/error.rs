@@ -9,7 +9,11 @@ mod near;
 mod tests;
 mod wire;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -19,6 +23,7 @@ use actix_web::{
 pub use near::near_names;
 
 use crate::{
+    config::{Budget, Cost},
     dialect::{Blame, Reported, openai::request::BadRequest},
     relay::StreamEnd,
 };
@@ -26,6 +31,9 @@ use crate::{
 /// The longest a client is asked to wait: some obey no matter how long, and
 /// others give up altogether above two minutes.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// When to come back where something ends soon, nobody knows when.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Endpoints by name, each with a fixed word for what is wrong with it.
 pub type Reasons = Vec<(Arc<str>, &'static str)>;
@@ -46,6 +54,45 @@ pub enum GatewayError {
         model: String,
         /// Models the client may have meant, from [`near_names`].
         near: Vec<String>,
+    },
+    /// No route takes this request for the model `auto`.
+    NoRoute {
+        /// What the request is for.
+        task: String,
+        /// How urgent it is.
+        priority: &'static str,
+    },
+    /// The client has asked for as much as it may.
+    ClientLimited {
+        /// How much that is.
+        limit: u32,
+        /// Of what, in which time.
+        of: &'static str,
+        /// Until its window has room.
+        retry_after: Duration,
+    },
+    /// The client's budget does not reach for this request.
+    OverBudget {
+        /// The budget.
+        budget: Budget,
+        /// What was spent of it.
+        spent: Cost,
+        /// What the request may cost.
+        estimate: Cost,
+        /// Until the budget starts anew; `None` if requests under way hold
+        /// what is left of it.
+        retry_after: Option<Duration>,
+        /// When it starts anew, in seconds since 1970.
+        until: Option<u64>,
+    },
+    /// The request may cost more than it is allowed to.
+    CostLimit {
+        /// What it may cost at the cheapest endpoint, what was spent included.
+        estimate: Cost,
+        /// The most it may cost.
+        cap: Cost,
+        /// What earlier attempts have cost.
+        spent: Cost,
     },
     /// The body cannot be what the call needs.
     BadRequest(BadRequest),
@@ -118,13 +165,18 @@ impl GatewayError {
         match self {
             Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotAllowed { .. } => StatusCode::FORBIDDEN,
-            Self::ModelNotFound { .. } | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::ModelNotFound { .. } | Self::NoRoute { .. } | Self::UnknownPath => {
+                StatusCode::NOT_FOUND
+            }
+            Self::CostLimit { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited { .. } | Self::ClientLimited { .. } | Self::OverBudget { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -145,7 +197,10 @@ impl GatewayError {
         match self {
             Self::InvalidApiKey => "invalid_api_key",
             Self::ModelNotAllowed { .. } => "model_not_allowed",
-            Self::ModelNotFound { .. } => "model_not_found",
+            Self::ModelNotFound { .. } | Self::NoRoute { .. } => "model_not_found",
+            Self::ClientLimited { .. } => "rate_limit_exceeded",
+            Self::OverBudget { .. } => "insufficient_quota",
+            Self::CostLimit { .. } => "cost_limit_exceeded",
             Self::BadRequest(_) => "invalid_request",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::EncodedBody => "unsupported_encoding",
@@ -175,10 +230,12 @@ impl GatewayError {
     pub fn retry_after(&self) -> Option<u64> {
         let wait = match self {
             Self::RateLimited { retry_after, .. }
+            | Self::ClientLimited { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
             | Self::Overloaded { retry_after } => *retry_after,
+            Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON),
             // A client that asks again has been told that it may.
-            Self::BodyTimeout => Duration::from_secs(1),
+            Self::BodyTimeout => SOON,
             _ => return None,
         };
         let wait = wait.min(MAX_RETRY_AFTER);
@@ -191,7 +248,10 @@ impl GatewayError {
     /// their own; nor when the limit lasts longer than they can be made to wait.
     pub fn should_retry(&self) -> bool {
         match self {
-            Self::RateLimited { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
+            Self::RateLimited { retry_after, .. } | Self::ClientLimited { retry_after, .. } => {
+                *retry_after <= MAX_RETRY_AFTER
+            }
+            Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON) <= MAX_RETRY_AFTER,
             Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::BodyTimeout => true,
             _ => false,
         }
@@ -201,7 +261,9 @@ impl GatewayError {
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::BadRequest(bad) => bad.param.as_deref(),
-            Self::ModelNotAllowed { .. } | Self::ModelNotFound { .. } => Some("model"),
+            Self::ModelNotAllowed { .. } | Self::ModelNotFound { .. } | Self::NoRoute { .. } => {
+                Some("model")
+            }
             _ => None,
         }
     }
@@ -234,6 +296,48 @@ impl fmt::Display for GatewayError {
                     [] => Ok(()),
                     near => write!(out, " Did you mean `{}`?", near.join("`, `")),
                 }
+            }
+            Self::NoRoute { task, priority } => write!(
+                out,
+                "No route of the model `auto` takes the task `{task}` with the priority `{priority}`."
+            ),
+            Self::ClientLimited { limit, of, .. } => {
+                write!(out, "This API key's limit of {limit} {of} is reached.")
+            }
+            Self::OverBudget {
+                budget,
+                spent,
+                estimate,
+                until,
+                ..
+            } => {
+                let (most, per) = (budget.most, budget.per.label());
+                write!(
+                    out,
+                    "This API key's budget of ${most} per {per} does not reach: ${spent} are spent, and the request may cost ${estimate}."
+                )?;
+                match until.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at))) {
+                    Some(at) => write!(
+                        out,
+                        " It starts anew at {}.",
+                        humantime::format_rfc3339_seconds(at)
+                    ),
+                    None => out.write_str(" Requests under way hold the rest."),
+                }
+            }
+            Self::CostLimit {
+                estimate,
+                cap,
+                spent,
+            } => {
+                write!(
+                    out,
+                    "This request may cost ${estimate}, which is above its limit of ${cap}"
+                )?;
+                if *spent > Cost::ZERO {
+                    write!(out, "; earlier attempts have cost ${spent} of it")?;
+                }
+                out.write_str(".")
             }
             Self::BadRequest(bad) => bad.fmt(out),
             Self::BodyTooLarge { limit } => {

@@ -6,7 +6,9 @@
 //!               └──────────┘ another endpoint, if budget and time allow
 //! ```
 //!
-//! [`intake`] reads and checks; the worker's router picks a target;
+//! [`intake`] reads and checks, [`wishes`] are what the client asks of the
+//! gateway itself, and a [`tab`] is opened: what the request may use and what
+//! it has used. The worker's router picks a target;
 //! [`attempt`] sends, judges and settles; [`answer`] builds what the client
 //! sees, [`refusal`] says why there is no answer.
 
@@ -16,6 +18,8 @@ mod flight;
 mod held;
 pub(crate) mod intake;
 mod refusal;
+mod tab;
+mod wishes;
 
 use std::{rc::Rc, sync::Arc};
 
@@ -25,12 +29,13 @@ use breakerbox_actors::{
     error::{Unavailable, UnavailableKind},
     lease::Lease,
     messages::{Pick, Queue},
-    table::Plan,
+    table::{Plan, Table},
     target::Target,
 };
 use rand::RngExt;
 
 use crate::{
+    config::{AUTO, Client},
     dialect::openai::{Api, request::BadRequest},
     error::{GatewayError, near_names},
     generation::Generation,
@@ -43,6 +48,8 @@ pub(crate) use attempt::MAX_ANSWER;
 use attempt::Tried;
 use flight::Failed;
 use intake::Intake;
+use tab::Tab;
+use wishes::Wishes;
 
 /// Serves one request.
 pub(crate) async fn serve(
@@ -60,7 +67,7 @@ pub(crate) async fn serve(
             story.tell_error(&error)
         }
     };
-    metrics.answered(story.asked.as_ref(), response.status(), story.overhead());
+    metrics.answered(story.asked(), response.status(), story.overhead());
     story.end();
     response
 }
@@ -73,43 +80,59 @@ async fn accept(
     story: &mut Story,
 ) -> Result<HttpResponse, GatewayError> {
     let generation = worker.generation();
-    let intake = intake::take_in(&generation, api, request, payload, &worker.shared.room).await?;
-    let table = worker.shared.engine.table();
-    let Some(plan) = table.plan(&intake.peek.model) else {
-        return Err(not_found(&generation, &table, request, &intake.peek.model));
-    };
-    story.asked = Some(plan.model.clone());
+    let config = &generation.config;
+    let headers = request.headers();
+    let client = intake::authenticate(&config.clients, headers)?;
+    let wishes = Wishes::read(headers)?;
+    story.is_of(wishes.user.clone());
+    let room = &worker.shared.room;
+    let intake =
+        intake::take_in(&config.server, client, wishes, api, request, payload, room).await?;
+    let plan = plan(&worker.shared.engine.table(), client, &intake)?;
+    story.plan = Some(plan.clone());
     let exchange = Exchange {
         worker,
-        generation,
-        lines: upstream::headers::forwarded(request.headers()),
-        plan: plan.clone(),
+        generation: &generation,
+        lines: upstream::headers::forwarded(headers),
+        plan,
         intake,
     };
+    exchange.check_pin()?;
+    story.tab = Tab::open(&generation, client, &exchange.plan, &exchange.intake)?;
     exchange.run(story).await
 }
 
-/// Names only models that this client may use.
-fn not_found(
-    generation: &Generation,
-    table: &breakerbox_actors::table::Table,
-    request: &HttpRequest,
-    model: &str,
-) -> GatewayError {
-    let clients = &generation.config.clients;
-    let client = intake::authenticate(clients, request.headers()).unwrap_or_default();
-    let visible = |name: &&str| client.is_none_or(|client| client.may_use(name));
-    let known = table.models().map(|plan| &*plan.model).filter(visible);
-    GatewayError::ModelNotFound {
-        model: model.to_owned(),
-        near: near_names(model, known),
+/// Returns who may serve the request.
+fn plan(
+    table: &Table,
+    client: Option<&Client>,
+    intake: &Intake,
+) -> Result<Arc<Plan>, GatewayError> {
+    let model = &intake.peek.model;
+    if let Some(plan) = table.plan(model) {
+        return Ok(plan.clone());
     }
+    if model == AUTO && table.routes().next().is_some() {
+        let (task, priority) = (intake.wishes.task(), intake.wishes.priority);
+        let route = table.route(task, priority).cloned();
+        return route.ok_or_else(|| GatewayError::NoRoute {
+            task: task.to_owned(),
+            priority: priority.label(),
+        });
+    }
+    // Names only models that this client may use.
+    let known = table.names().map(|name| &**name);
+    let visible = |name: &&str| client.is_none_or(|client| client.may_use(name));
+    Err(GatewayError::ModelNotFound {
+        model: model.clone(),
+        near: near_names(model, known.filter(visible)),
+    })
 }
 
 /// One accepted request, on its way through attempts.
 struct Exchange<'a> {
     worker: &'a Rc<Worker>,
-    generation: Arc<Generation>,
+    generation: &'a Generation,
     /// The client's header lines that go upstream.
     lines: Lines,
     plan: Arc<Plan>,
@@ -119,7 +142,6 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// Tries targets until one answers, or until trying on would be wrong.
     async fn run(&self, story: &mut Story) -> Result<HttpResponse, GatewayError> {
-        self.check_pin()?;
         let routing = &self.generation.config.routing;
         let mut tried: Vec<Arc<Target>> = Vec::new();
         let mut failures: Vec<Failed> = Vec::new();
@@ -130,9 +152,14 @@ impl Exchange<'_> {
                     attempts: refusal::reasons(&failures),
                 });
             }
-            let lease = match self.lease(&tried, story.attempts > 0).await? {
+            let lease = match self.lease(&tried, story).await? {
                 Ok(lease) => lease,
                 Err(refusal) => {
+                    if refusal.kind == UnavailableKind::TooDear
+                        && let Some(dear) = story.tab.too_dear(&self.plan, &self.intake)
+                    {
+                        return Err(dear);
+                    }
                     if let Some(out) = refusal::all_out(&self.plan) {
                         return Err(refusal::give_up(&self.plan, &failures, Some(&out)));
                     }
@@ -168,12 +195,14 @@ impl Exchange<'_> {
                 }
                 Tried::Failed(failed) => {
                     tracing::debug!(
-                        request_id = story.id(),
+                        request_id = story.who().id(),
+                        user = story.who().user(),
                         endpoint = %failed.target,
                         reason = failed.label,
                         attempt = story.attempts,
                         "attempt failed"
                     );
+                    story.tab.ends(failed.used);
                     failures.push(failed);
                 }
             }
@@ -192,7 +221,7 @@ impl Exchange<'_> {
     }
 
     fn check_pin(&self) -> Result<(), GatewayError> {
-        let Some(pin) = &self.intake.pin else {
+        let Some(pin) = &self.intake.wishes.pin else {
             return Ok(());
         };
         let mut names = self
@@ -212,14 +241,15 @@ impl Exchange<'_> {
     async fn lease(
         &self,
         tried: &[Arc<Target>],
-        extra: bool,
+        story: &Story,
     ) -> Result<Result<Lease, Unavailable>, GatewayError> {
         let pick = Pick {
             plan: self.plan.clone(),
             except: tried.to_vec(),
-            pin: self.intake.pin.as_deref().map(Arc::from),
+            pin: self.intake.wishes.pin.clone(),
             estimate: self.intake.estimate,
-            extra,
+            most: story.tab.left(),
+            extra: story.attempts > 0,
         };
         let router = &self.worker.router;
         // A router that restarts loses the message it was handling, no more.

@@ -19,9 +19,10 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use crate::{
-    config::{Config, Endpoint, Model, Provider, Secret},
+    accounts::{Account, Accounts},
+    config::{Client, Config, Endpoint, Model, Provider, Secret},
     dialect::openai::Api,
-    metrics::SiteMetrics,
+    metrics::{CostMetric, SiteMetrics},
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
 };
 
@@ -33,6 +34,10 @@ pub struct Generation {
     /// The configuration.
     pub config: Arc<Config>,
     sites: HashMap<TargetId, Arc<Site>>,
+    /// Of all clients there ever were; shared with other generations.
+    accounts: Accounts,
+    /// Of those that are limited now, by name.
+    limited: HashMap<Arc<str>, Arc<Account>>,
 }
 
 /// How one target is reached.
@@ -50,6 +55,8 @@ pub struct Site {
     key: Option<Secret>,
     /// The target's metric handles.
     pub metrics: SiteMetrics,
+    /// What its tokens cost, if that is known, and what they have cost.
+    pub price: Option<(Price, CostMetric)>,
     paths: [PathAndQuery; Api::ALL.len()],
     models_path: PathAndQuery,
     health_path: PathAndQuery,
@@ -97,6 +104,20 @@ impl Generation {
     ///
     /// [`NotReady`] names the endpoint and what about it is unusable.
     pub fn new(number: u64, config: Arc<Config>) -> Result<Self, NotReady> {
+        Self::with(number, config, Accounts::default())
+    }
+
+    /// Makes `config` ready as the generation after this one: what clients
+    /// have used stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Generation::new`].
+    pub fn next(&self, config: Arc<Config>) -> Result<Self, NotReady> {
+        Self::with(self.number + 1, config, self.accounts.clone())
+    }
+
+    fn with(number: u64, config: Arc<Config>, accounts: Accounts) -> Result<Self, NotReady> {
         let system = Trust::system();
         let mut sites = HashMap::new();
         for endpoint in &config.endpoints {
@@ -104,7 +125,8 @@ impl Generation {
             let lines = lines(endpoint)?;
             for model in &endpoint.models {
                 let id = TargetId::new(endpoint.name.clone(), model.name.clone());
-                let site = Site::new(endpoint, model, origin.clone(), lines.clone());
+                let price = price(&config, model).map(|price| (price, CostMetric::new(&id)));
+                let site = Site::new(endpoint, model, origin.clone(), lines.clone(), price);
                 let site = site.ok_or_else(|| NotReady::Path {
                     endpoint: endpoint.name.clone(),
                     model: model.name.clone(),
@@ -112,11 +134,23 @@ impl Generation {
                 sites.insert(id, Arc::new(site));
             }
         }
+        let limited = config.clients.iter().filter(|it| !it.terms.is_unlimited());
+        let limited = limited.map(|it| (it.name.clone(), accounts.of(&it.name)));
         Ok(Self {
             number,
+            limited: limited.collect(),
             config,
             sites,
+            accounts,
         })
+    }
+
+    /// Returns the account of `client`, unless nothing limits it.
+    pub fn account(&self, client: &Client) -> Option<&Arc<Account>> {
+        if client.terms.is_unlimited() {
+            return None;
+        }
+        self.limited.get(&client.name)
     }
 
     /// Returns how `target` is reached, unless it is of another generation.
@@ -142,6 +176,7 @@ impl Generation {
             fallbacks: fallbacks
                 .map(|it| (it.name.clone(), it.fallbacks.clone()))
                 .collect(),
+            routes: config.routes.clone(),
             strategy: config.routing.strategy,
             retry_budget: config.routing.retry_budget,
             max_waiting: config.routing.queue_max_length,
@@ -150,7 +185,13 @@ impl Generation {
 }
 
 impl Site {
-    fn new(endpoint: &Endpoint, model: &Model, origin: Arc<Origin>, lines: Lines) -> Option<Self> {
+    fn new(
+        endpoint: &Endpoint,
+        model: &Model,
+        origin: Arc<Origin>,
+        lines: Lines,
+        price: Option<(Price, CostMetric)>,
+    ) -> Option<Self> {
         let base = &*endpoint.base_url.path;
         let azure = endpoint.api_version.as_deref();
         let path = |api: Api| match azure {
@@ -172,6 +213,7 @@ impl Site {
             provider: endpoint.provider,
             key: endpoint.api_key.clone(),
             metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
+            price,
             paths: [chat?, completions?, embeddings?, responses?],
             models_path: parse(models)?,
             health_path: parse(format!("{root}/health"))?,

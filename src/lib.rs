@@ -1,5 +1,6 @@
 //! The gateway of Breakerbox: sockets, dialects, files.
 
+pub mod accounts;
 pub mod app;
 pub mod cli;
 pub mod config;

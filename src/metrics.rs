@@ -11,4 +11,4 @@ pub use catalogue::catalogue;
 pub(crate) use exposition::reloaded;
 pub use exposition::{Exposition, NotInstalled, lag_of};
 pub(crate) use handles::expect;
-pub use handles::{ApiMetrics, InFlight, SiteMetrics};
+pub use handles::{ApiMetrics, CostMetric, InFlight, SiteMetrics};

@@ -10,12 +10,15 @@ use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
 
+mod auto;
 mod bodies;
 mod cors;
 mod drain;
 mod every;
 mod headers;
 mod keys;
+mod limits;
+mod money;
 mod queue;
 mod reload;
 mod routes;

@@ -56,7 +56,7 @@ impl Books {
             let grant = machine.grant(now);
             Offer {
                 trial: machine.view(now).phase == Phase::HalfOpen,
-                refusal: grant.refusal.map(|it| (it.reason.into(), it.until)),
+                refusal: grant.refusal.map(|it| (it.reason, it.until)),
                 grant,
             }
         })

@@ -16,6 +16,8 @@
 //! * `tokens_spent` only grows; `tokens_limit - tokens_spent` is outstanding.
 //! * `in_flight` equals the leases alive; it does not depend on any actor.
 
+mod silence;
+
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -26,8 +28,10 @@ use crate::{
     state::{
         grant::{EPOCH_BITS, Grant},
         health::Status,
+        window::nanos,
     },
 };
+use silence::Silence;
 
 const TRIAL: u64 = 1 << 35;
 const LAST_RESORT: u64 = 1 << 32;
@@ -54,9 +58,14 @@ impl Seen {
         (self.word & CREDITS_MASK) as u32
     }
 
+    /// Whether this is a half-open circuit's grant.
+    pub(crate) fn is_trial(self) -> bool {
+        self.word & TRIAL != 0
+    }
+
     /// Whether this is a half-open circuit's grant and its one credit is gone.
     fn trial_is_taken(self) -> bool {
-        self.word & TRIAL != 0 && self.credits() == 0
+        self.is_trial() && self.credits() == 0
     }
 
     pub(crate) fn last_resort(self) -> u32 {
@@ -110,10 +119,13 @@ pub(crate) struct Cell {
     origin: Instant,
     in_flight: AtomicU32,
     max_in_flight: AtomicU32,
+    silence: Silence,
     /// Weight before latency, as the bits of an `f64`.
     weight: AtomicU64,
     /// Latency estimate in nanoseconds, or [`NONE`].
     latency: AtomicU64,
+    /// What failures add to it, in nanoseconds.
+    penalty: AtomicU64,
     /// Status in the low byte, reason of refusal above it.
     face: AtomicU32,
     /// When a refused caller may come back, or [`NONE`].
@@ -132,8 +144,10 @@ impl Cell {
             tokens_limit: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             max_in_flight: AtomicU32::new(0),
+            silence: Silence::default(),
             weight: AtomicU64::new(0f64.to_bits()),
             latency: AtomicU64::new(NONE),
+            penalty: AtomicU64::new(0),
             face: AtomicU32::new(0),
             until: AtomicU64::new(NONE),
             looked_at: AtomicU64::new(0),
@@ -166,8 +180,9 @@ impl Cell {
         self.max_in_flight
             .store(grant.max_in_flight, Ordering::Relaxed);
         self.weight.store(grant.weight.to_bits(), Ordering::Relaxed);
-        let latency = grant.latency.map_or(NONE, |it| it.as_nanos() as u64);
+        let latency = grant.latency.map_or(NONE, nanos);
         self.latency.store(latency, Ordering::Relaxed);
+        self.penalty.store(nanos(grant.penalty), Ordering::Relaxed);
         let until = match offer.refusal {
             Some((_, until)) => until,
             None => grant.tokens_free_at,
@@ -252,6 +267,23 @@ impl Cell {
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Notes that a request is sent `now` and has yet to be answered.
+    pub(crate) fn asked(&self, now: Instant) {
+        self.silence.asked(self.micros(now));
+    }
+
+    /// Notes that a request waits for an answer no longer: because the endpoint
+    /// gave one at this instant, or because nobody waits for it any more.
+    pub(crate) fn answered(&self, at: Option<Instant>) {
+        self.silence.answered(at.map(|at| self.micros(at)));
+    }
+
+    /// Returns how long the endpoint has owed an answer without any sign of
+    /// life; zero if it owes none.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        Duration::from_micros(self.silence.lasts(self.micros(now)))
+    }
+
     /// Reserves tokens; returns the mark after them and how many, or `None`.
     fn reserve(&self, estimate: u64) -> Option<(u64, u64)> {
         let limit = self.tokens_limit.load(Ordering::Acquire);
@@ -319,6 +351,10 @@ impl Cell {
             NONE => None,
             nanos => Some(Duration::from_nanos(nanos)),
         }
+    }
+
+    pub(crate) fn penalty(&self) -> Duration {
+        Duration::from_nanos(self.penalty.load(Ordering::Relaxed))
     }
 
     pub(crate) fn in_flight(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! The engine as the gateway holds it: start it, ask it for routers, give it
 //! a new configuration. It ends with its arbiters.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -98,11 +98,7 @@ impl Engine {
         };
         let commons = Commons {
             table: Arc::new(ArcSwap::from_pointee(Table::default())),
-            budget: Arc::new(Mutex::new(RetryBudget::new(
-                Ratio::ONE,
-                NonZeroU32::MIN,
-                clock::now(),
-            ))),
+            budget: Arc::new(Mutex::new(RetryBudget::new(Ratio::ONE, clock::now()))),
             bell,
         };
         let prober = supervise::start(

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::{id::TargetId, state::grant::RefusalReason};
+use crate::id::TargetId;
 
 /// A setting that no machine can run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,10 +55,12 @@ pub enum Why {
     Tried,
     /// The request asked for another endpoint by name.
     NotPinned,
+    /// It costs more than the request may.
+    TooDear,
 }
 
 impl Why {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Drained,
         Self::KeyRejected,
         Self::CircuitOpen,
@@ -73,6 +75,7 @@ impl Why {
         Self::Quarantined,
         Self::Tried,
         Self::NotPinned,
+        Self::TooDear,
     ];
 
     /// Returns the reason as a number that fits an atomic.
@@ -99,6 +102,12 @@ impl Why {
         )
     }
 
+    /// Returns whether it may be over while a request waits: a
+    /// [rate](Self::is_rate), or a trial that may close the circuit any moment.
+    pub fn may_pass(self) -> bool {
+        self.is_rate() || self == Self::TrialUnderWay
+    }
+
     /// Returns a fixed word for people and metric labels.
     pub fn label(self) -> &'static str {
         match self {
@@ -116,22 +125,7 @@ impl Why {
             Self::Quarantined => "quarantined",
             Self::Tried => "tried",
             Self::NotPinned => "not_pinned",
-        }
-    }
-}
-
-impl From<RefusalReason> for Why {
-    fn from(reason: RefusalReason) -> Self {
-        match reason {
-            RefusalReason::Drained => Self::Drained,
-            RefusalReason::KeyRejected => Self::KeyRejected,
-            RefusalReason::CircuitOpen => Self::CircuitOpen,
-            RefusalReason::TrialUnderWay => Self::TrialUnderWay,
-            RefusalReason::Cooldown => Self::Cooldown,
-            RefusalReason::RequestsPerMinute => Self::RequestsPerMinute,
-            RefusalReason::TokensPerMinute => Self::TokensPerMinute,
-            RefusalReason::RequestsPerDay => Self::RequestsPerDay,
-            RefusalReason::ProviderLimit => Self::ProviderLimit,
+            Self::TooDear => "too_dear",
         }
     }
 }
@@ -169,6 +163,9 @@ pub enum UnavailableKind {
     /// Every candidate was tried by this request already.
     #[error("every endpoint was tried")]
     Tried,
+    /// Every candidate costs more than the request may.
+    #[error("every endpoint is too dear")]
+    TooDear,
     /// The retry budget is spent: more attempts would feed the fire.
     #[error("the retry budget is spent")]
     OverBudget,
@@ -179,13 +176,18 @@ pub enum UnavailableKind {
 
 impl Unavailable {
     pub(crate) fn new(exclusions: Vec<Exclusion>) -> Self {
-        let mut asked = exclusions
+        let possible = exclusions
             .iter()
             .map(|it| it.why)
             .filter(|why| *why != Why::NotPinned);
+        // Who is too dear for this request might as well not be there.
+        let mut asked = possible.clone().filter(|why| *why != Why::TooDear);
         let tried = |why| why == Why::Tried;
         let kind = if asked.clone().next().is_none() {
-            UnavailableKind::Out
+            match possible.clone().next() {
+                Some(_) => UnavailableKind::TooDear,
+                None => UnavailableKind::Out,
+            }
         } else if asked.clone().all(tried) {
             UnavailableKind::Tried
         } else if asked.all(|why| tried(why) || why.is_rate()) {
@@ -217,12 +219,13 @@ impl Unavailable {
     }
 
     /// Returns whether waiting up to `deadline` can help: some candidate is
-    /// only rate-limited or full, and not for longer than that.
+    /// only rate-limited, full or being tried, and not for longer than that as
+    /// far as anyone knows.
     pub fn may_wait_until(&self, deadline: Instant, now: Instant) -> bool {
         now < deadline
             && self
                 .exclusions
                 .iter()
-                .any(|it| it.why.is_rate() && it.until.is_none_or(|until| until <= deadline))
+                .any(|it| it.why.may_pass() && it.until.is_none_or(|until| until <= deadline))
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     messages::{Drain, Observe},
     metrics,
     prober::{Prober, Watch},
-    spec::{Spec, TargetSpec},
+    spec::{AUTO, Spec, TargetSpec},
     state::{budget::RetryBudget, event::Event, machine::Machine},
     supervise::{self, Bond, Incident},
     table::{Entry, Plan, Table, Tier},
@@ -221,10 +221,23 @@ impl Guardian {
             let fallbacks = spec.fallbacks.iter().find(|(name, _)| *name == model);
             let names = std::iter::once(&model).chain(fallbacks.iter().flat_map(|(_, to)| to));
             let tiers = names.map(|name| self.tier(spec, name)).collect();
-            (model.clone(), Arc::new(Plan { model, tiers }))
+            let name = model.clone();
+            (name.clone(), Arc::new(Plan { model, name, tiers }))
+        });
+        let auto: Arc<str> = AUTO.into();
+        let routes = spec.routes.iter().map(|route| {
+            let tiers = route.models.iter().map(|name| self.tier(spec, name));
+            let plan = Plan {
+                model: auto.clone(),
+                // With a space, as no model's name has one.
+                name: format!("{AUTO} {}", route.models.join(" ")).into(),
+                tiers: tiers.collect(),
+            };
+            (route.clone(), Arc::new(plan))
         });
         Table {
             plans: plans.collect(),
+            routes: routes.collect(),
             targets: self.kept.values().map(|it| it.target.clone()).collect(),
             strategy: spec.strategy,
             max_waiting: spec.max_waiting,
@@ -238,7 +251,7 @@ impl Guardian {
                 target: kept.target.clone(),
                 price: it.price,
                 order,
-                tpm: it.policy.limits.tpm.map(|tpm| u64::from(tpm.get())),
+                tpm: it.policy.lendable().tpm.map(|tpm| u64::from(tpm.get())),
             })
         });
         Tier {

@@ -11,7 +11,7 @@ use crate::{
     clock,
     id::TargetId,
     outbox::Outbox,
-    state::event::{Event, Outcome, ProviderLimits, Tokens},
+    state::event::{Event, FailureKind, Outcome, ProviderLimits, Tokens},
     target::Target,
 };
 
@@ -29,25 +29,31 @@ pub struct Lease {
     outbox: Arc<Outbox>,
     bell: Arc<Bell>,
     first_byte: bool,
+    /// Whether the endpoint owes no sign of life any more.
+    heard: bool,
     /// How long the head of a whole answer took.
     head: Option<Duration>,
     settled: bool,
 }
 
 impl Lease {
+    /// Returns the lease of what was `taken` at `now`.
     pub(crate) fn new(
         target: Arc<Target>,
         taken: Taken,
         outbox: Arc<Outbox>,
         bell: Arc<Bell>,
+        now: Instant,
     ) -> Self {
+        target.cell.asked(now);
         Self {
             target,
             taken,
-            started: clock::now(),
+            started: now,
             outbox,
             bell,
             first_byte: false,
+            heard: false,
             head: None,
             settled: false,
         }
@@ -79,9 +85,12 @@ impl Lease {
         if std::mem::replace(&mut self.first_byte, true) {
             return;
         }
+        let now = clock::now();
+        self.hear(Some(now));
         let event = Event::FirstByte {
             epoch: self.taken.epoch,
-            latency: self.age(),
+            latency: now.saturating_duration_since(self.started),
+            mark: self.taken.mark,
             limits,
         };
         self.outbox.push(&self.target, event, self.is_trial());
@@ -94,7 +103,17 @@ impl Lease {
         if self.is_trial() {
             self.first_byte(ProviderLimits::default());
         } else {
-            self.head = Some(self.age());
+            let now = clock::now();
+            self.hear(Some(now));
+            self.head = Some(now.saturating_duration_since(self.started));
+        }
+    }
+
+    /// Notes that the endpoint gave a sign of life `at` this instant, or that
+    /// nobody waits for one any more. Only the first counts.
+    fn hear(&mut self, at: Option<Instant>) {
+        if !std::mem::replace(&mut self.heard, true) {
+            self.target.cell.answered(at);
         }
     }
 
@@ -110,11 +129,17 @@ impl Lease {
         }
         self.target.cell.leave();
         self.bell.ring();
+        let latency = (!self.first_byte).then(|| self.head.unwrap_or_else(|| self.age()));
+        let silent = matches!(
+            outcome,
+            Outcome::Cancelled | Outcome::Failure(FailureKind::Connect | FailureKind::Timeout)
+        );
+        self.hear(latency.filter(|_| !silent).map(|it| self.started + it));
         let urgent = self.is_trial() || !matches!(outcome, Outcome::Success | Outcome::ClientFault);
         let event = Event::Settled {
             epoch: self.taken.epoch,
             outcome,
-            latency: (!self.first_byte).then(|| self.head.unwrap_or_else(|| self.age())),
+            latency,
             limits,
             tokens: Tokens {
                 mark: self.taken.mark,

@@ -25,7 +25,7 @@ use crate::{
     id::TargetId,
     lease::Lease,
     state::{
-        estimate::Estimate,
+        estimate::{Cost, Estimate},
         event::{Event, Pong},
         health::Status,
         machine::View,
@@ -47,6 +47,9 @@ pub struct Pick {
     pub pin: Option<Arc<str>>,
     /// Tokens the request may use.
     pub estimate: Estimate,
+    /// What the attempt may be estimated to cost; `None`: anything. Does not
+    /// hold for targets whose price nobody knows.
+    pub most: Option<Cost>,
     /// Whether this is an extra attempt, which the retry budget has to pay.
     pub extra: bool,
 }

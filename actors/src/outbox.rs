@@ -24,13 +24,13 @@ const BATCH: usize = 64;
 /// The lock is never contended: a worker's leases live on its thread.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: Mutex<Waiting>,
+    unsent: Mutex<Unsent>,
     /// Rung when the outbox begins to fill, and when it is gone.
     filled: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Unsent {
     count: usize,
     batches: Vec<(Arc<Target>, Vec<Event>)>,
 }
@@ -47,27 +47,27 @@ impl Outbox {
     /// Takes one report; sends it at once if it is `urgent`, with what waited
     /// for the same target.
     pub(crate) fn push(&self, target: &Arc<Target>, event: Event, urgent: bool) {
-        let mut waiting = self.waiting.lock();
+        let mut unsent = self.unsent.lock();
         let mine = |(other, _): &(Arc<Target>, _)| Arc::ptr_eq(other, target);
-        let at = waiting.batches.iter().position(mine);
+        let at = unsent.batches.iter().position(mine);
         if urgent {
             let mut events = match at {
                 None => Vec::with_capacity(1),
-                Some(at) => waiting.batches.swap_remove(at).1,
+                Some(at) => unsent.batches.swap_remove(at).1,
             };
-            waiting.count -= events.len();
-            drop(waiting);
+            unsent.count -= events.len();
+            drop(unsent);
             events.push(event);
             target.report(Reports(events));
             return;
         }
-        match at.and_then(|at| waiting.batches.get_mut(at)) {
+        match at.and_then(|at| unsent.batches.get_mut(at)) {
             Some((_, events)) => events.push(event),
-            None => waiting.batches.push((target.clone(), vec![event])),
+            None => unsent.batches.push((target.clone(), vec![event])),
         }
-        waiting.count += 1;
-        let (first, full) = (waiting.count == 1, waiting.count >= BATCH);
-        drop(waiting);
+        unsent.count += 1;
+        let (first, full) = (unsent.count == 1, unsent.count >= BATCH);
+        drop(unsent);
         if full {
             self.flush();
         } else if first {
@@ -77,7 +77,7 @@ impl Outbox {
 
     /// Sends everything that waits.
     pub(crate) fn flush(&self) {
-        let batches = std::mem::take(&mut *self.waiting.lock()).batches;
+        let batches = std::mem::take(&mut *self.unsent.lock()).batches;
         for (target, events) in batches {
             target.report(Reports(events));
         }

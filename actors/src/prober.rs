@@ -5,9 +5,13 @@
 //! any more of them, so its breaker would count for a long time. Pings in quick
 //! succession tell at once.
 //!
+//! Targets of one endpoint share a ping unless it is billed ([`groups`]).
+//!
 //! The schedule is pure ([`Schedule`]); how a ping is sent is the gateway's
 //! affair: it hands in a *pinger*, an actor that answers [`Ping`] with what it
 //! found. One timer, re-armed; no interval that bursts.
+
+mod groups;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,9 +28,10 @@ use crate::{
     id::TargetId,
     messages::{Heard, Observe, Ping, StatusChanged},
     metrics::ProberMetrics,
-    state::{event::Pong, health::Status, policy::ProbePolicy, schedule::Schedule},
+    state::{event::Pong, policy::ProbePolicy, schedule::Schedule},
     target::Target,
 };
+use groups::{Group, Groups, is_out};
 
 /// Time between two pings of an endpoint in doubt: with the usual thresholds
 /// one that is gone is out within a quarter of a second.
@@ -36,10 +41,11 @@ const QUICK: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Prober {
     pinger: Recipient<Ping>,
-    watched: BTreeMap<TargetId, (Arc<Target>, ProbePolicy)>,
+    groups: Groups,
+    /// By group, as the two below.
     schedule: Schedule<TargetId>,
     under_way: BTreeSet<TargetId>,
-    /// Failed pings that still count as quick ones, by target in doubt.
+    /// Failed pings that still count as quick ones, where a target is in doubt.
     doubts: BTreeMap<TargetId, u32>,
     alarm: Alarm,
     metrics: ProberMetrics,
@@ -79,7 +85,7 @@ impl Prober {
     pub(crate) fn new(pinger: Recipient<Ping>) -> Self {
         Self {
             pinger,
-            watched: BTreeMap::new(),
+            groups: Groups::default(),
             schedule: Schedule::new(),
             under_way: BTreeSet::new(),
             doubts: BTreeMap::new(),
@@ -98,70 +104,72 @@ impl Prober {
         alarm::set(self, ctx, due);
     }
 
-    fn ping(&mut self, ctx: &mut Context<Self>, id: TargetId) {
-        let Some((target, policy)) = self.watched.get(&id) else {
+    fn ping(&mut self, ctx: &mut Context<Self>, name: TargetId) {
+        let Some(group) = self.groups.get(&name) else {
             return;
         };
-        let target = target.clone();
-        let timeout = policy.timeout();
+        let started = clock::now();
+        if !group.may_be_pinged(started) {
+            self.schedule.answered(&name, started, luck());
+            return;
+        }
+        let group = group.clone();
+        let timeout = group.policy.timeout();
         let ping = self.pinger.send(Ping {
-            target: id.clone(),
+            target: name.clone(),
             timeout,
         });
-        self.under_way.insert(id);
-        let started = clock::now();
+        self.under_way.insert(name.clone());
         // The pinger keeps its own deadline; this one is for a pinger that does not.
         let answer = async move { tokio::time::timeout(timeout * 2, ping).await };
         ctx.spawn(answer.into_actor(self).map(move |answer, this, ctx| {
-            let now = clock::now();
-            let took = now.saturating_duration_since(started);
-            // After a reload the name may be another target's.
-            if this.watches(&target) {
-                this.over(&target.id);
-                match answer {
-                    Ok(Ok(pong)) => this.heard(&target, pong, took),
-                    Err(_) => this.heard(&target, Pong::Failed, took),
-                    // A pinger that is gone says nothing about the endpoint.
-                    Ok(Err(_)) => tracing::error!(endpoint = %target.id, "the pinger is gone"),
-                }
+            let took = clock::now().saturating_duration_since(started);
+            // After a reload the name may be another's.
+            if this
+                .groups
+                .get(&name)
+                .is_some_and(|it| it.continues(&group))
+            {
+                this.over(&name);
+            }
+            match answer {
+                Ok(Ok(pong)) => this.heard(&name, &group, pong, took),
+                Err(_) => this.heard(&name, &group, Pong::Failed, took),
+                // A pinger that is gone says nothing about the endpoint.
+                Ok(Err(_)) => tracing::error!(endpoint = %name, "the pinger is gone"),
             }
             this.run(ctx);
         }));
     }
 
-    fn watches(&self, target: &Arc<Target>) -> bool {
-        let watched = self.watched.get(&target.id);
-        watched.is_some_and(|(watched, _)| Arc::ptr_eq(watched, target))
-    }
-
-    fn forget(&mut self, id: &TargetId) {
-        self.schedule.remove(id);
-        self.under_way.remove(id);
-        self.doubts.remove(id);
+    fn forget(&mut self, name: &TargetId) {
+        self.schedule.remove(name);
+        self.under_way.remove(name);
+        self.doubts.remove(name);
     }
 
     /// Schedules the next ping: the one under way has come to its end.
-    fn over(&mut self, id: &TargetId) {
-        self.under_way.remove(id);
-        self.schedule.answered(id, clock::now(), luck());
+    fn over(&mut self, name: &TargetId) {
+        self.under_way.remove(name);
+        self.schedule.answered(name, clock::now(), luck());
     }
 
-    fn heard(&mut self, target: &Target, pong: Pong, took: Duration) {
-        self.metrics.pinged(&target.id, pong, took);
-        match (pong, self.doubts.get_mut(&target.id)) {
+    /// Tells all those of `group` that are still watched.
+    fn heard(&mut self, name: &TargetId, group: &Group, pong: Pong, took: Duration) {
+        match (pong, self.doubts.get_mut(name)) {
             (Pong::Failed | Pong::KeyRejected, Some(left @ 1..)) => {
                 *left -= 1;
-                self.schedule.hurry(&target.id, clock::now() + QUICK);
+                self.schedule.hurry(name, clock::now() + QUICK);
             }
-            _ => drop(self.doubts.remove(&target.id)),
+            _ => drop(self.doubts.remove(name)),
         }
-        target.post(Heard(pong));
+        for target in &group.targets {
+            if self.groups.watches(target) {
+                self.metrics.pinged(&target.id, pong, took);
+                target.post(Heard(pong));
+            }
+        }
     }
-}
-
-/// Whether pings are what the endpoint is waiting for.
-fn is_out(status: Status) -> bool {
-    status == Status::Unhealthy
 }
 
 impl Actor for Prober {
@@ -198,24 +206,27 @@ impl Handler<Watch> for Prober {
 
     fn handle(&mut self, watch: Watch, ctx: &mut Self::Context) {
         let now = clock::now();
-        let mut watched = BTreeMap::new();
-        for (target, policy) in watch.0 {
-            let id = target.id.clone();
-            if !self.watches(&target) {
-                self.forget(&id);
+        let groups = Groups::form(watch.0);
+        for (name, group) in groups.iter() {
+            let before = self.groups.get(name).cloned();
+            let before = before.filter(|before| group.continues(before));
+            if before.is_none() {
+                self.forget(name);
             }
-            self.schedule.set(id.clone(), policy, now, luck());
-            let out = is_out(target.status());
-            self.schedule.set_open(&id, out, now, luck());
-            watched.insert(id, (target, policy));
-        }
-        let before = std::mem::replace(&mut self.watched, watched);
-        for id in before.keys() {
-            if !self.watched.contains_key(id) {
-                self.forget(id);
+            self.schedule.set(name.clone(), group.policy, now, luck());
+            self.schedule.set_open(name, group.is_out(), now, luck());
+            let joined = |before: &Group| group.targets.iter().any(|it| !before.has(it));
+            if before.as_ref().is_some_and(joined) {
+                self.schedule.hurry(name, now);
             }
         }
-        self.metrics.retain(|id| self.watched.contains_key(id));
+        let before = std::mem::replace(&mut self.groups, groups);
+        for (name, _) in before.iter() {
+            if self.groups.get(name).is_none() {
+                self.forget(name);
+            }
+        }
+        self.metrics.retain(|id| self.groups.of(id).is_some());
         self.run(ctx);
     }
 }
@@ -225,8 +236,8 @@ impl Handler<ForceCheck> for Prober {
 
     fn handle(&mut self, _: ForceCheck, ctx: &mut Self::Context) {
         let now = clock::now();
-        for id in self.watched.keys() {
-            self.schedule.hurry(id, now);
+        for (name, _) in self.groups.iter() {
+            self.schedule.hurry(name, now);
         }
         self.run(ctx);
     }
@@ -238,18 +249,18 @@ impl Handler<Changed> for Prober {
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
         let Changed(news) = changed;
         let now = clock::now();
-        let out = is_out(news.status);
-        self.schedule.set_open(&news.target, out, now, luck());
-        if out {
-            self.doubts.remove(&news.target);
-        } else if news.in_doubt
-            && let Some((_, policy)) = self.watched.get(&news.target)
-        {
+        let Some((name, group)) = self.groups.of(&news.target) else {
+            return;
+        };
+        self.schedule.set_open(name, group.is_out(), now, luck());
+        if is_out(news.status) {
+            self.doubts.remove(name);
+        } else if news.in_doubt {
             // Beside the threshold one more: what was served since the last
             // ping outvotes the first.
-            let quick = policy.unhealthy_threshold.get();
-            self.doubts.insert(news.target.clone(), quick);
-            self.schedule.hurry(&news.target, now);
+            let quick = group.policy.unhealthy_threshold.get();
+            self.doubts.insert(name.clone(), quick);
+            self.schedule.hurry(name, now);
         }
         self.run(ctx);
     }
@@ -259,9 +270,9 @@ impl Handler<Missed> for Prober {
     type Result = ();
 
     fn handle(&mut self, _: Missed, ctx: &mut Self::Context) {
-        for (id, (target, _)) in &self.watched {
-            let out = is_out(target.status());
-            self.schedule.set_open(id, out, clock::now(), luck());
+        for (name, group) in self.groups.iter() {
+            let out = group.is_out();
+            self.schedule.set_open(name, out, clock::now(), luck());
         }
         self.run(ctx);
     }
@@ -272,7 +283,7 @@ impl Handler<Observe<ProberSeen>> for Prober {
 
     fn handle(&mut self, _: Observe<ProberSeen>, _: &mut Self::Context) -> Self::Result {
         MessageResult(ProberSeen {
-            watched: self.schedule.len(),
+            watched: self.groups.pinged(),
             under_way: self.under_way.len(),
         })
     }

@@ -153,7 +153,7 @@ impl Handler<Pick> for Router {
         let now = clock::now();
         self.picker.count(&pick, now);
         // Who comes later must not pass those that wait for the same model.
-        if !pick.extra && self.lines.has(&pick.plan.model) {
+        if !pick.extra && self.lines.has(&pick.plan.name) {
             return Err(unavailable(&pick.plan, &pick));
         }
         self.picker.attempt(&pick, now)

@@ -7,8 +7,10 @@
 //! [`machine`] is the whole of one endpoint; [`breaker`], [`quota`],
 //! [`cooldown`] and [`latency`] are its parts, [`health`] and [`grant`] what
 //! the world sees of it. [`choice`], [`budget`], [`queue`] and [`estimate`]
-//! serve the routers, [`schedule`] the prober.
+//! serve the routers, [`schedule`] the prober. [`allowance`] is what one client
+//! of the gateway may use, [`spending`] its money.
 
+pub mod allowance;
 pub mod breaker;
 pub mod budget;
 pub mod choice;
@@ -24,4 +26,5 @@ pub mod policy;
 pub mod queue;
 pub mod quota;
 pub mod schedule;
+pub mod spending;
 pub mod window;

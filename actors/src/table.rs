@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
+    spec::{Priority, Route},
     state::{choice::Strategy, estimate::Price},
     target::Target,
 };
@@ -34,15 +35,25 @@ pub struct Tier {
 }
 
 /// Who may serve requests for one model: its own targets, then its fallbacks'.
+/// Or who may serve those that one route takes: its models' targets in turn.
 #[derive(Debug)]
 pub struct Plan {
-    /// The model as the client names it.
+    /// The model as the client names it; [`AUTO`](crate::spec::AUTO) for routes.
     pub model: Arc<str>,
-    /// First the model's own tier, then one a fallback.
+    /// Tells plans apart, also over reloads: for models the model, for routes
+    /// something no model is called.
+    pub(crate) name: Arc<str>,
+    /// First the model's own tier, then one a fallback; or one a route's model.
     pub tiers: Vec<Tier>,
 }
 
 impl Plan {
+    /// Returns the model that serves unless something is wrong: of a route,
+    /// its first.
+    pub fn first(&self) -> &Arc<str> {
+        self.tiers.first().map_or(&self.model, |tier| &tier.model)
+    }
+
     /// Iterates over all candidates, best tier first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.tiers.iter().flat_map(|tier| &tier.entries)
@@ -53,6 +64,8 @@ impl Plan {
 #[derive(Debug, Default)]
 pub struct Table {
     pub(crate) plans: HashMap<Arc<str>, Arc<Plan>>,
+    /// In the order of the configuration: the first that takes a request counts.
+    pub(crate) routes: Vec<(Route, Arc<Plan>)>,
     pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) strategy: Strategy,
     pub(crate) max_waiting: usize,
@@ -62,6 +75,32 @@ impl Table {
     /// Returns the plan for `model`, or `None` if nobody serves it.
     pub fn plan(&self, model: &str) -> Option<&Arc<Plan>> {
         self.plans.get(model)
+    }
+
+    /// Returns the plan of the first route that takes a request for [`AUTO`](crate::spec::AUTO)
+    /// with this task and priority, or `None` if none does.
+    pub fn route(&self, task: &str, priority: Priority) -> Option<&Arc<Plan>> {
+        let mut routes = self.routes.iter();
+        let found = routes.find(|(route, _)| route.takes(task, priority))?;
+        Some(&found.1)
+    }
+
+    /// Iterates over the plans of all routes, in their order.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        self.routes.iter().map(|(_, plan)| plan)
+    }
+
+    /// Iterates over the names of all public models, [`AUTO`](crate::spec::AUTO)
+    /// included if there are routes, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        let auto = self.routes.first().map(|(_, plan)| &plan.model);
+        self.plans.keys().chain(auto)
+    }
+
+    /// Returns what `plan`, maybe of an earlier table, is now.
+    pub(crate) fn now(&self, plan: &Plan) -> Option<&Arc<Plan>> {
+        let is_route = self.routes().find(|it| it.name == plan.name);
+        is_route.or_else(|| self.plans.get(&plan.name))
     }
 
     /// Iterates over all targets, each once, in no order.

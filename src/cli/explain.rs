@@ -6,15 +6,16 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use breakerbox_actors::state::{choice, estimate::Estimate};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::check::{BAD_CONFIGURATION, Format};
 use crate::{
-    config::{self, Config, Endpoint, Lookup, Model, Strategy},
+    config::{self, AUTO, Config, DEFAULT_TASK, Endpoint, Lookup, Model, Priority, Strategy},
     generation,
 };
 
@@ -30,12 +31,40 @@ pub struct Explain {
     /// The public name of the model asked for.
     #[arg(long)]
     pub model: String,
+    /// What the request is for; with `--model auto`.
+    #[arg(long, default_value = DEFAULT_TASK)]
+    pub task: String,
+    /// How urgent it is; with `--model auto`.
+    #[arg(long, value_enum, default_value_t)]
+    pub priority: Urgency,
     /// The client who asks, by its name in the file.
     #[arg(long)]
     pub client: Option<String>,
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// A priority, as the command line has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Urgency {
+    /// An answer soon is worth more than a good one.
+    Fast,
+    /// What a request is that says nothing.
+    #[default]
+    Normal,
+    /// A good answer is worth waiting and paying for.
+    High,
+}
+
+impl From<Urgency> for Priority {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Fast => Self::Fast,
+            Urgency::Normal => Self::Normal,
+            Urgency::High => Self::High,
+        }
+    }
 }
 
 impl Explain {
@@ -53,14 +82,20 @@ impl Explain {
                 return Ok(BAD_CONFIGURATION);
             }
         };
-        if let Err(refused) = self.admit(&config) {
-            match self.format {
-                Format::Text => writeln!(out, "{refused}")?,
-                Format::Json => writeln!(out, "{:#}", json!({ "ok": false, "message": refused }))?,
+        let models = self.admit(&config).and_then(|()| self.models(&config));
+        let models = match models {
+            Ok(models) => models,
+            Err(refused) => {
+                match self.format {
+                    Format::Text => writeln!(out, "{refused}")?,
+                    Format::Json => {
+                        writeln!(out, "{:#}", json!({ "ok": false, "message": refused }))?;
+                    }
+                }
+                return Ok(USAGE);
             }
-            return Ok(USAGE);
-        }
-        let tiers = tiers(&config, &self.model);
+        };
+        let tiers = tiers(&config, &models);
         let idle = idle(&config, &tiers);
         match self.format {
             Format::Text => text(out, &config, &self.model, &tiers, &idle)?,
@@ -70,8 +105,9 @@ impl Explain {
     }
 
     fn admit(&self, config: &Config) -> Result<(), String> {
-        if config.model(&self.model).is_none() {
-            let known = config.models.iter().map(|model| &*model.name);
+        if config.model(&self.model).is_none() && !self.is_auto(config) {
+            let auto = (!config.routes.is_empty()).then_some(AUTO);
+            let known = config.models.iter().map(|model| &*model.name).chain(auto);
             return Err(unknown("model", &self.model, known));
         }
         let Some(name) = &self.client else {
@@ -90,6 +126,28 @@ impl Explain {
             self.model,
             globs.join(", ")
         ))
+    }
+
+    fn is_auto(&self, config: &Config) -> bool {
+        self.model == AUTO && !config.routes.is_empty()
+    }
+
+    /// Returns the models that are tried, in their order.
+    fn models<'a>(&'a self, config: &'a Config) -> Result<Vec<&'a str>, String> {
+        if self.is_auto(config) {
+            let (task, priority) = (&self.task, self.priority.into());
+            let Some(route) = config.route(task, priority) else {
+                let priority = priority.label();
+                return Err(format!(
+                    "no route takes the task {task} with priority {priority}"
+                ));
+            };
+            return Ok(route.models.iter().map(|name| &**name).collect());
+        }
+        let own = config.model(&self.model).into_iter();
+        let fallbacks = own.flat_map(|model| &model.fallbacks);
+        let names = std::iter::once(&*self.model);
+        Ok(names.chain(fallbacks.map(|name| &**name)).collect())
     }
 }
 
@@ -120,14 +178,10 @@ struct Candidate<'a> {
     why: String,
 }
 
-fn tiers<'a>(config: &'a Config, name: &'a str) -> Vec<Tier<'a>> {
-    let fallbacks = config
-        .model(name)
-        .into_iter()
-        .flat_map(|model| &model.fallbacks);
-    let names = std::iter::once(name).chain(fallbacks.map(|name| &**name));
-    names
-        .map(|model| Tier {
+fn tiers<'a>(config: &'a Config, models: &[&'a str]) -> Vec<Tier<'a>> {
+    models
+        .iter()
+        .map(|&model| Tier {
             model,
             candidates: candidates(config, model),
         })
@@ -142,6 +196,8 @@ fn candidates<'a>(config: &'a Config, name: &'a str) -> Vec<Candidate<'a>> {
         choice::Candidate {
             weight: endpoint.policy.weight.get(),
             latency: None,
+            penalty: Duration::ZERO,
+            silence: Duration::ZERO,
             cost: price.map(|price| price.cost(typical())),
             order,
         }

@@ -20,6 +20,7 @@ mod files;
 mod models;
 mod planes;
 mod policies;
+mod routes;
 mod url;
 
 /// Builds a configuration from `file`, whose tree is `tree`. `None` means that
@@ -45,6 +46,7 @@ pub(super) fn compile(
     let sections = policies::sections(&mut check, file);
     let endpoints = endpoints::endpoints(&mut check, file, &sections);
     let models = models::models(&mut check, file);
+    let routes = routes::routes(&mut check, file);
     let routing = routing(&mut check, file.routing.as_ref());
     let clients = clients::clients(&mut check, file);
     let mut config = Config {
@@ -53,10 +55,12 @@ pub(super) fn compile(
         endpoints: endpoints?,
         models: models?,
         routing: routing?,
+        routes: routes?,
         clients: clients?,
     };
     models::fill_prices(&mut config);
     models::priced(&mut check, &config);
+    clients::priced(&mut check, &config);
     Some(config)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Display};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Client, Config, Cors, Endpoint, PublicModel, Secret,
+    Client, Config, Cors, Endpoint, Priority, PublicModel, Route, Secret,
     units::{show_duration, show_size},
 };
 
@@ -49,6 +49,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         &all(&old.clients, |client| (&*client.name, self::client(client))),
         &all(&new.clients, |client| (&*client.name, self::client(client))),
     ));
+    changes.extend(routes(&old.routes, &new.routes));
     Diff {
         refused: refused.map(|(key, _)| *key).collect(),
         changes,
@@ -229,6 +230,8 @@ fn model(model: &PublicModel) -> Vec<Field> {
 
 fn client(client: &Client) -> Vec<Field> {
     let globs: Vec<_> = client.models.iter().map(|glob| glob.pattern()).collect();
+    let (limits, budget) = (client.terms.limits, client.terms.budget);
+    let cap = client.max_cost_per_request;
     vec![
         Field {
             key: "key",
@@ -236,5 +239,27 @@ fn client(client: &Client) -> Vec<Field> {
             hidden: Some(client.key_sha256),
         },
         field("models", globs.join(", ")),
+        option("limits.rpm", limits.rpm),
+        option("limits.tpm", limits.tpm),
+        option("limits.rpd", limits.rpd),
+        option(
+            "budget",
+            budget.map(|it| format!("${} per {}", it.most, it.per.label())),
+        ),
+        option("max_cost_per_request", cap.map(|cap| format!("${cap}"))),
     ]
+}
+
+/// Routes have no names: all are told of when one changes.
+fn routes(old: &[Route], new: &[Route]) -> Option<String> {
+    let route = |route: &Route| {
+        let task = route.task.as_deref().unwrap_or("any");
+        let priority = route.priority.map_or("any", Priority::label);
+        format!("{task}/{priority}: {}", route.models.join(", "))
+    };
+    let shown = |routes: &[Route]| match routes {
+        [] => none(),
+        routes => routes.iter().map(route).collect::<Vec<_>>().join("; "),
+    };
+    (old != new).then(|| format!("routes: {} → {}", shown(old), shown(new)))
 }

@@ -33,8 +33,8 @@ pub fn placeholders(config: &Config) -> Vec<String> {
         }
     }
     for client in &config.clients {
-        let is_its = |key: &&str| Sha256::digest(key)[..] == client.key_sha256[..];
-        if KNOWN.iter().any(is_its) {
+        let is_known = |key: &&str| Sha256::digest(key)[..] == client.key_sha256[..];
+        if KNOWN.iter().any(is_known) {
             lines.push(format!(
                 "client {}: the key is a placeholder, which anybody can guess",
                 client.name

@@ -23,6 +23,9 @@ pub struct Config {
     pub models: Vec<PublicModel>,
     /// How a request finds its endpoint.
     pub routing: Routing,
+    /// Who serves the model [`AUTO`], in the order of the file; empty: there
+    /// is no such model.
+    pub routes: Vec<Route>,
     /// Who may ask; empty: anyone, on a loopback address.
     pub clients: Vec<Client>,
 }
@@ -31,6 +34,12 @@ impl Config {
     /// Returns the public model `name`.
     pub fn model(&self, name: &str) -> Option<&PublicModel> {
         self.models.iter().find(|model| *model.name == *name)
+    }
+
+    /// Returns the first route that takes a request for [`AUTO`] with this
+    /// task and priority.
+    pub fn route(&self, task: &str, priority: Priority) -> Option<&Route> {
+        self.routes.iter().find(|route| route.takes(task, priority))
     }
 
     /// Returns the endpoints that serve the public model `name`, each with its
@@ -217,7 +226,24 @@ pub struct Price {
     pub output: f64,
 }
 
-pub use breakerbox_actors::state::choice::Strategy;
+pub use breakerbox_actors::{
+    spec::{AUTO, Priority, Route},
+    state::{
+        allowance::Terms,
+        choice::Strategy,
+        estimate::Cost,
+        spending::{Budget, Period},
+    },
+};
+
+/// The task of a request that names none.
+pub const DEFAULT_TASK: &str = "general";
+
+/// Says whether `text` may name a task: 1 to 64 visible ASCII characters.
+pub fn is_task(text: &str) -> bool {
+    const LONGEST: usize = 64;
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
 
 /// How a request finds its endpoint, and how long it tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,8 +277,13 @@ pub struct Client {
     pub name: Arc<str>,
     /// SHA-256 of the key; unique among the clients.
     pub key_sha256: [u8; 32],
-    /// Public models allowed, as globs; one or more.
+    /// Public models allowed, as globs; one or more. [`AUTO`] counts as one.
     pub models: Vec<WildMatch>,
+    /// Requests, tokens and money it may use.
+    pub terms: Terms,
+    /// The most that one request may be estimated to cost over all its
+    /// attempts.
+    pub max_cost_per_request: Option<Cost>,
 }
 
 impl Client {

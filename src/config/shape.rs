@@ -13,10 +13,12 @@ use serde::Deserialize;
 
 pub(super) use values::{Dur, List, Size};
 
+mod clients;
 mod policy;
 mod published;
 mod values;
 
+pub(super) use clients::{Client, Period, Priority, Route};
 pub(super) use policy::{Breaker, Limits, Probe, ProbeKind, Routing, Strategy};
 pub(super) use published::published;
 
@@ -45,6 +47,9 @@ pub(super) struct File {
     /// What public model names mean. Models that need neither fallbacks nor a
     /// price need no entry.
     pub(super) models: Option<List<PublicModel>>,
+    /// Which models serve requests for the model `auto`; the first route that
+    /// takes a request counts. None: there is no model `auto`.
+    pub(super) routes: Option<List<Route>>,
     /// When circuits open and close; endpoints override it key by key.
     pub(super) breaker: Option<Breaker>,
     /// How endpoints are pinged; endpoints override it key by key.
@@ -205,24 +210,4 @@ pub(super) struct PublicModel {
     pub(super) fallbacks: Option<List<String>>,
     /// Price where an endpoint states none of its own.
     pub(super) price: Option<Price>,
-}
-
-/// Someone who may ask; exactly one of `key`, `key_file`, `key_sha256`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Client {
-    /// Unique; in logs and metrics.
-    #[schemars(required)]
-    pub(super) name: Option<String>,
-    /// The key itself.
-    #[schemars(extend("writeOnly" = true))]
-    pub(super) key: Option<String>,
-    /// File that holds the key.
-    pub(super) key_file: Option<String>,
-    /// SHA-256 of the key, 64 hexadecimal digits.
-    #[schemars(extend("writeOnly" = true))]
-    pub(super) key_sha256: Option<String>,
-    /// Models it may use, as globs with `*` and `?`. Default: all.
-    #[schemars(length(min = 1))]
-    pub(super) models: Option<List<String>>,
 }

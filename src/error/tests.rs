@@ -2,7 +2,10 @@ use actix_web::body::MessageBody;
 use serde_json::Value;
 
 use super::*;
-use crate::dialect::openai::{Api, event::ResponseHead};
+use crate::{
+    config::Period,
+    dialect::openai::{Api, event::ResponseHead},
+};
 
 fn reasons() -> Reasons {
     vec![("eu".into(), "circuit open"), ("us".into(), "draining")]
@@ -13,6 +16,10 @@ fn reported(blame: Blame) -> GatewayError {
         blame,
         message: "m".into(),
     })
+}
+
+fn usd(dollars: f64) -> Cost {
+    Cost::of(dollars).unwrap()
 }
 
 /// Every error with its status, code, `retry-after`, and whether to retry.
@@ -34,6 +41,21 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
         reasons: reasons(),
     };
     let ms = Duration::from_millis;
+    let client = |retry_after| E::ClientLimited {
+        limit: 600,
+        of: "requests a minute",
+        retry_after,
+    };
+    let budget = |retry_after| E::OverBudget {
+        budget: Budget {
+            most: usd(100.0),
+            per: Period::Day,
+        },
+        spent: usd(99.99),
+        estimate: usd(0.02),
+        retry_after,
+        until: retry_after.map(|_| 1_709_251_200),
+    };
     vec![
         (E::InvalidApiKey, 401, "invalid_api_key", None, false),
         (
@@ -50,6 +72,57 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
             },
             404,
             "model_not_found",
+            None,
+            false,
+        ),
+        (
+            E::NoRoute {
+                task: "code".into(),
+                priority: "high",
+            },
+            404,
+            "model_not_found",
+            None,
+            false,
+        ),
+        (client(ms(100)), 429, "rate_limit_exceeded", Some(1), true),
+        (
+            client(ms(60_000)),
+            429,
+            "rate_limit_exceeded",
+            Some(60),
+            true,
+        ),
+        (
+            client(ms(86_400_000)),
+            429,
+            "rate_limit_exceeded",
+            Some(60),
+            false,
+        ),
+        (budget(None), 429, "insufficient_quota", Some(1), true),
+        (
+            budget(Some(ms(30_000))),
+            429,
+            "insufficient_quota",
+            Some(30),
+            true,
+        ),
+        (
+            budget(Some(ms(3_600_000))),
+            429,
+            "insufficient_quota",
+            Some(60),
+            false,
+        ),
+        (
+            E::CostLimit {
+                estimate: usd(0.5),
+                cap: usd(0.25),
+                spent: usd(0.1),
+            },
+            402,
+            "cost_limit_exceeded",
             None,
             false,
         ),
@@ -222,6 +295,32 @@ fn every_error_on_the_wire() {
         assert!(detail["type"].as_str().unwrap().ends_with("_error"));
         assert_eq!(detail["param"].as_str(), error.param());
     }
+}
+
+#[test]
+fn refusals_about_money_name_the_amounts() {
+    let told = |code: &str| {
+        let errors = table().into_iter().map(|(error, ..)| error);
+        let of_code = errors.filter(|it| it.label() == code);
+        of_code.map(|it| it.to_string()).collect::<Vec<_>>()
+    };
+    let quota = told("insufficient_quota");
+    let sum = "This API key's budget of $100 per day does not reach: $99.99 are spent, and the request may cost $0.02.";
+    assert_eq!(quota[0], format!("{sum} Requests under way hold the rest."));
+    assert_eq!(
+        quota[1],
+        format!("{sum} It starts anew at 2024-03-01T00:00:00Z.")
+    );
+    assert_eq!(
+        told("cost_limit_exceeded"),
+        [
+            "This request may cost $0.5, which is above its limit of $0.25; earlier attempts have cost $0.1 of it."
+        ]
+    );
+    assert_eq!(
+        told("rate_limit_exceeded")[0],
+        "This API key's limit of 600 requests a minute is reached."
+    );
 }
 
 #[test]

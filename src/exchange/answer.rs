@@ -12,8 +12,9 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use breakerbox_actors::{clock, id::TargetId};
+use breakerbox_actors::{clock, id::TargetId, table::Plan};
 
+use super::{flight::Flight, tab::Tab};
 use crate::{
     error::{GatewayError, MAX_RETRY_AFTER},
     metrics::InFlight,
@@ -26,18 +27,43 @@ const MODEL: HeaderName = HeaderName::from_static("x-breakerbox-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-breakerbox-attempts");
 const FALLBACK: HeaderName = HeaderName::from_static("x-breakerbox-fallback");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-breakerbox-overhead-ms");
+const COST: HeaderName = HeaderName::from_static("x-breakerbox-cost-usd");
+const WARNINGS: HeaderName = HeaderName::from_static("x-breakerbox-warnings");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Whose request it is, for the log.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    id: HeaderValue,
+    user: Option<HeaderValue>,
+}
+
+impl Who {
+    /// Returns the id that client and log know the request by.
+    pub(super) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    /// Returns on whose behalf the client made it, if it said so.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.user.as_ref()?.to_str().ok()
+    }
+}
 
 /// What happened to one request so far, for its headers and metrics.
 pub(crate) struct Story {
-    /// The public model asked for, once it is known to be one.
-    pub(crate) asked: Option<Arc<str>>,
+    /// Who may serve it, once the model is known to be one.
+    pub(super) plan: Option<Arc<Plan>>,
     /// Attempts made.
     pub(super) attempts: u32,
-    id: HeaderValue,
+    /// What it has used.
+    pub(super) tab: Tab,
+    who: Who,
     began: Instant,
     upstream: Duration,
     target: Option<TargetId>,
+    /// Whether there is a cost cap, and the target has no price to hold to it.
+    unchecked: bool,
     in_flight: Option<InFlight>,
 }
 
@@ -45,12 +71,17 @@ impl Story {
     /// Begins with the request's head; keeps the client's id if it is a fair one.
     pub(super) fn begin(request: &HttpRequest, in_flight: InFlight) -> Self {
         Self {
-            asked: None,
+            plan: None,
             attempts: 0,
-            id: request_id::of(request.headers()),
+            tab: Tab::default(),
+            who: Who {
+                id: request_id::of(request.headers()),
+                user: None,
+            },
             began: clock::now(),
             upstream: Duration::ZERO,
             target: None,
+            unchecked: false,
             in_flight: Some(in_flight),
         }
     }
@@ -65,9 +96,22 @@ impl Story {
         self.in_flight.into_iter().for_each(InFlight::finish);
     }
 
-    /// Notes whom the present attempt asks.
-    pub(super) fn goes_to(&mut self, target: &TargetId) {
-        self.target = Some(target.clone());
+    /// Notes whom the present attempt asks, and what it may use there.
+    pub(super) fn sets_out(&mut self, flight: &Flight) {
+        self.target = Some(flight.target().clone());
+        let expected = flight.expected();
+        self.unchecked = expected.cost.is_none() && self.tab.is_capped();
+        self.tab.begins(expected);
+    }
+
+    /// Notes on whose behalf the client made the request.
+    pub(super) fn is_of(&mut self, user: Option<HeaderValue>) {
+        self.who.user = user;
+    }
+
+    /// Returns the public model asked for, once it is known to be one.
+    pub(crate) fn asked(&self) -> Option<&Arc<str>> {
+        self.plan.as_ref().map(|plan| &plan.model)
     }
 
     /// Notes that the gateway waited for an upstream since `since`.
@@ -75,20 +119,21 @@ impl Story {
         self.upstream += clock::now().saturating_duration_since(since);
     }
 
-    /// Returns the id that client and log know the request by.
-    pub(super) fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
+    /// Returns whose request it is.
+    pub(super) fn who(&self) -> &Who {
+        &self.who
     }
 
     /// Says in the log why the request got no answer: aloud where an upstream
     /// failed it, at debug level where it was refused.
     pub(super) fn log(&self, error: &GatewayError) {
-        let (request_id, attempts) = (self.id(), self.attempts);
+        let (request_id, user) = (self.who.id(), self.who.user());
+        let attempts = self.attempts;
         let (code, why) = (error.label(), error.to_string());
         if matches!(error.status().as_u16(), 500 | 502 | 504) {
-            tracing::warn!(request_id, code, attempts, why, "request failed");
+            tracing::warn!(request_id, user, code, attempts, why, "request failed");
         } else {
-            tracing::debug!(request_id, code, attempts, why, "request refused");
+            tracing::debug!(request_id, user, code, attempts, why, "request refused");
         }
     }
 
@@ -113,6 +158,19 @@ impl Story {
         response
     }
 
+    /// Begins a whole answer, which says what it has cost.
+    pub(super) fn tell_whole(
+        &self,
+        status: StatusCode,
+        headers: &AnswerHeaders,
+    ) -> HttpResponseBuilder {
+        let mut response = self.tell(status, headers);
+        if let Some(cost) = self.tab.cost() {
+            response.insert_header((COST, cost.to_string()));
+        }
+        response
+    }
+
     /// Begins a stream: never buffered, cached or transformed on the way.
     pub(super) fn tell_stream(
         &self,
@@ -131,22 +189,27 @@ impl Story {
     pub(super) fn tell_error(&self, error: &GatewayError) -> HttpResponse {
         let mut response = error.error_response();
         let headers = response.headers_mut();
-        headers.insert(request_id::NAME, self.id.clone());
+        headers.insert(request_id::NAME, self.who.id.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
         response
     }
 
     fn sign(&self, response: &mut HttpResponseBuilder) {
         response
-            .insert_header((request_id::NAME, self.id.clone()))
+            .insert_header((request_id::NAME, self.who.id.clone()))
             .insert_header((ATTEMPTS, self.attempts))
             .insert_header((OVERHEAD, millis(self.overhead())));
         if let Some(target) = &self.target {
             response
                 .insert_header((ENDPOINT, &**target.endpoint()))
                 .insert_header((MODEL, &**target.model()));
-            if let Some(asked) = self.asked.as_ref().filter(|it| *it != target.model()) {
-                response.insert_header((FALLBACK, format!("{asked}>{}", target.model())));
+            let first = self.plan.as_ref().map(|plan| plan.first());
+            if let Some(first) = first.filter(|it| *it != target.model()) {
+                response.insert_header((FALLBACK, format!("{first}>{}", target.model())));
+            }
+            if self.unchecked {
+                let warning = format!("the cost cap was not checked: {target} has no price");
+                response.insert_header((WARNINGS, warning));
             }
         }
     }

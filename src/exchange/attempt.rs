@@ -60,8 +60,8 @@ impl Exchange<'_> {
             let target = lease.id().clone();
             return Tried::Failed(Failed::reloaded(target));
         };
-        story.goes_to(lease.id());
-        let mut flight = Flight::new(lease, site.clone());
+        let mut flight = Flight::new(lease, site.clone(), self.intake.estimate);
+        story.sets_out(&flight);
         let began = clock::now();
         let sent = self.send(&flight).await;
         story.waited(began);
@@ -166,7 +166,7 @@ impl Exchange<'_> {
             None => {}
         }
         let site = flight.site().clone();
-        flight.settle(Outcome::ClientFault, None);
+        story.tab.ends(flight.settle(Outcome::ClientFault, None));
         let mut response = story.tell(status, &headers);
         Tried::Answered(match body.whole() {
             Some(whole) => response.body(site.redacted(whole)),
@@ -195,10 +195,14 @@ impl Exchange<'_> {
         };
         match response::judge(self.intake.peek.api, &body) {
             Ok(usage) => {
-                flight.settle(Outcome::Success, usage);
-                Tried::Answered(story.tell(status, &headers).body(held::body(body, held)))
+                story.tab.ends(flight.settle(Outcome::Success, usage));
+                Tried::Answered(
+                    story
+                        .tell_whole(status, &headers)
+                        .body(held::body(body, held)),
+                )
             }
-            Err(what) => no_answer(flight, what),
+            Err(what) => no_answer(flight, what, story),
         }
     }
 
@@ -221,7 +225,7 @@ impl Exchange<'_> {
             Err(FirstFailure::Timeout) if clock::now() >= self.intake.deadline => {
                 return out_of_time(flight);
             }
-            Err(FirstFailure::NotAnAnswer(what)) => return no_answer(flight, what),
+            Err(FirstFailure::NotAnAnswer(what)) => return no_answer(flight, what, story),
             Err(failure) => {
                 let outcome = match &failure {
                     FirstFailure::Timeout => Outcome::Failure(FailureKind::Timeout),
@@ -240,12 +244,15 @@ impl Exchange<'_> {
             idle_timeout: None,
         };
         let in_flight = story.hand_over();
-        let request_id = story.id().to_owned();
+        let who = story.who().clone();
+        let mut tab = std::mem::take(&mut story.tab);
         let finish = move |end: StreamEnd, usage: Option<dialect::Usage>| {
             if end != StreamEnd::Complete {
-                tracing::warn!(request_id, endpoint = %flight.target(), reason = end.label(), "stream broke");
+                let (request_id, user) = (who.id(), who.user());
+                let (endpoint, reason) = (flight.target(), end.label());
+                tracing::warn!(request_id, user, %endpoint, reason, "stream broke");
             }
-            flight.settle(end_of(end), usage);
+            tab.ends(flight.settle(end_of(end), usage));
             in_flight.into_iter().for_each(|it| it.finish());
         };
         let mut closing = self.worker.shared.closing.clone();
@@ -261,15 +268,16 @@ impl Exchange<'_> {
 
 /// Ends an attempt whose request's own time was over first.
 fn out_of_time(flight: Flight) -> Tried {
-    flight.settle(Outcome::Cancelled, None);
+    // Its tab takes it for what it was expected to use, as settling does.
+    let _ = flight.settle(Outcome::Cancelled, None);
     Tried::OutOfTime
 }
 
 /// Handles a 200 whose body is no answer.
-fn no_answer(flight: Flight, what: NotAnAnswer) -> Tried {
+fn no_answer(flight: Flight, what: NotAnAnswer, story: &mut Story) -> Tried {
     match what {
         NotAnAnswer::Error(reported) if reported.blame == dialect::Blame::Client => {
-            flight.settle(Outcome::ClientFault, None);
+            story.tab.ends(flight.settle(Outcome::ClientFault, None));
             Tried::Reported(reported)
         }
         NotAnAnswer::Error(ref reported) => {

@@ -6,9 +6,13 @@ use std::{sync::Arc, time::Duration};
 use breakerbox_actors::{
     id::TargetId,
     lease::Lease,
-    state::event::{FailureKind, Outcome, ProviderLimits, Remaining},
+    state::{
+        estimate::Estimate,
+        event::{FailureKind, Outcome, ProviderLimits, Remaining},
+    },
 };
 
+use super::tab::Used;
 use crate::{dialect::Usage, generation::Site};
 
 /// See the [module](self). Dropped unsettled, it counts as cancelled.
@@ -17,6 +21,8 @@ pub(super) struct Flight {
     target: TargetId,
     site: Arc<Site>,
     limits: ProviderLimits,
+    /// Tokens it uses unless the provider counts them.
+    estimate: Estimate,
 }
 
 /// An attempt that failed before its client saw a byte.
@@ -28,6 +34,8 @@ pub(crate) struct Failed {
     pub(crate) label: &'static str,
     /// What kind of failure it is for the client.
     pub(super) blame: Blame,
+    /// What it has used all the same.
+    pub(super) used: Used,
 }
 
 /// What kind of failure an attempt ended in, as far as the client is concerned.
@@ -50,6 +58,7 @@ impl Failed {
             target,
             label: "reloaded",
             blame: Blame::Failure,
+            used: Used::NOTHING,
         }
     }
 
@@ -61,12 +70,26 @@ impl Failed {
 
 impl Flight {
     /// Begins an attempt.
-    pub(super) fn new(lease: Lease, site: Arc<Site>) -> Self {
+    pub(super) fn new(lease: Lease, site: Arc<Site>, estimate: Estimate) -> Self {
         Self {
             target: lease.id().clone(),
             lease: Some(lease),
             site,
             limits: ProviderLimits::default(),
+            estimate,
+        }
+    }
+
+    /// Returns what it will have used unless somebody knows better.
+    pub(super) fn expected(&self) -> Used {
+        self.used(self.estimate)
+    }
+
+    fn used(&self, tokens: Estimate) -> Used {
+        let price = self.site.price.as_ref();
+        Used {
+            tokens: tokens.total(),
+            cost: price.map(|(price, _)| price.cost(tokens)),
         }
     }
 
@@ -107,15 +130,15 @@ impl Flight {
         }
     }
 
-    /// Reports what became of the attempt.
-    pub(super) fn settle(mut self, outcome: Outcome, usage: Option<Usage>) {
-        self.end(outcome, usage);
+    /// Reports what became of the attempt; returns what it has used.
+    pub(super) fn settle(mut self, outcome: Outcome, usage: Option<Usage>) -> Used {
+        self.end(outcome, usage)
     }
 
     /// Reports a failure, for the request to go on from.
     pub(super) fn fail(mut self, label: &'static str, outcome: Outcome) -> Failed {
         let target = self.target.clone();
-        self.end(outcome, None);
+        let used = self.end(outcome, None);
         let blame = match outcome {
             Outcome::Failure(FailureKind::Timeout) => Blame::Slowness,
             Outcome::KeyRejected => Blame::Key,
@@ -129,10 +152,12 @@ impl Flight {
             target,
             label,
             blame,
+            used,
         }
     }
 
-    fn end(&mut self, outcome: Outcome, usage: Option<Usage>) {
+    fn end(&mut self, outcome: Outcome, usage: Option<Usage>) -> Used {
+        let mut charged = Used::NOTHING;
         if let Some(lease) = self.lease.take() {
             self.site.metrics.settled(outcome, lease.age(), usage);
             // Who refused has used nothing; of others that did not say, the
@@ -144,9 +169,18 @@ impl Flight {
                     | Outcome::RateLimited { .. }
                     | Outcome::Failure(FailureKind::Connect | FailureKind::Status)
             );
+            charged = match usage {
+                Some(Usage { input, output, .. }) => self.used(Estimate { input, output }),
+                None if refused => charged,
+                None => self.expected(),
+            };
+            if let (Some((_, metric)), Some(cost)) = (&self.site.price, charged.cost) {
+                metric.spent(cost);
+            }
             let used = usage.map(|it| it.total()).or(refused.then_some(0));
             lease.settle(outcome, used, std::mem::take(&mut self.limits));
         }
+        charged
     }
 }
 

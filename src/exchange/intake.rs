@@ -12,14 +12,14 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::wishes::Wishes;
 use crate::{
-    config::Client,
+    config::{Client, Server},
     dialect::openai::{
         Api,
         request::{BadRequest, Peek, images, peek},
     },
     error::GatewayError,
-    generation::Generation,
     room::{Held, Room},
 };
 
@@ -39,8 +39,8 @@ pub(super) struct Intake {
     pub(super) peek: Peek,
     /// Tokens it may use.
     pub(super) estimate: Estimate,
-    /// The only endpoint that will do, if the client named one.
-    pub(super) pin: Option<String>,
+    /// What the client asks of the gateway.
+    pub(super) wishes: Wishes,
     /// The room its body takes.
     #[expect(dead_code, reason = "its drop is its use")]
     pub(super) held: Held,
@@ -48,42 +48,34 @@ pub(super) struct Intake {
     pub(super) deadline: Instant,
 }
 
-/// Reads and checks a request.
+/// Reads and checks a request of `client`.
 ///
 /// # Errors
 ///
 /// The [`GatewayError`] the client is to be told; no endpoint was involved.
 pub(super) async fn take_in(
-    generation: &Generation,
+    server: &Server,
+    client: Option<&Client>,
+    wishes: Wishes,
     api: Api,
     request: &HttpRequest,
     payload: Payload,
     room: &Room,
 ) -> Result<Intake, GatewayError> {
-    let config = &generation.config;
     let headers = request.headers();
-    let client = authenticate(&config.clients, headers)?;
     let encoding = headers.get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         // Never unpacked here: a small bomb would take all memory.
         return Err(GatewayError::EncodedBody);
     }
-    let now = clock::now();
-    let deadline = now + timeout(headers, config.server.request_timeout)?;
+    let most = server.request_timeout;
+    let deadline = clock::now() + wishes.timeout.map_or(most, |own| most.min(own));
     let mut held = room.enter();
-    let body = collect(headers, payload, config.server.max_body, &mut held).await?;
+    let body = collect(headers, payload, server.max_body, &mut held).await?;
     let peek = peek(&body, api)?;
     if client.is_some_and(|client| !client.may_use(&peek.model)) {
         return Err(GatewayError::ModelNotAllowed { model: peek.model });
     }
-    let pin = match headers.get("x-breakerbox-endpoint") {
-        None => None,
-        Some(name) => Some(
-            name.to_str()
-                .map_err(|_| bad_header("endpoint"))?
-                .to_owned(),
-        ),
-    };
     let output = match api {
         Api::Embeddings => Some(0),
         _ => peek.max_output_tokens,
@@ -93,7 +85,7 @@ pub(super) async fn take_in(
     Ok(Intake {
         peek,
         estimate,
-        pin,
+        wishes,
         held,
         deadline,
     })
@@ -133,25 +125,6 @@ fn presented(headers: &HeaderMap) -> Option<&[u8]> {
         .iter()
         .find_map(|name| headers.get(*name))
         .map(|value| value.as_bytes())
-}
-
-fn timeout(headers: &HeaderMap, most: Duration) -> Result<Duration, GatewayError> {
-    let Some(value) = headers.get("x-breakerbox-deadline-ms") else {
-        return Ok(most);
-    };
-    let millis = value.to_str().ok().and_then(|text| text.parse().ok());
-    let millis = millis.ok_or_else(|| bad_header("deadline-ms"))?;
-    Ok(most.min(Duration::from_millis(millis)))
-}
-
-fn bad_header(name: &str) -> GatewayError {
-    GatewayError::BadRequest(BadRequest {
-        param: Some(format!("x-breakerbox-{name}")),
-        message: match name {
-            "deadline-ms" => "The header must be a whole number of milliseconds.".to_owned(),
-            _ => "The header must be the name of an endpoint.".to_owned(),
-        },
-    })
 }
 
 fn broken_body() -> GatewayError {

@@ -96,6 +96,15 @@ pub(super) const TOKENS: Metric = metric(
     &["endpoint", "model", "direction"],
     "Tokens as providers counted them.",
 );
+/// The recorder's counters hold whole numbers; money is no such number. So this
+/// one is recorded as a gauge and [exposed](super::Exposition) as the counter it is.
+pub(super) const COST: Metric = metric(
+    "breakerbox_cost_usd_total",
+    Kind::Gauge,
+    Unit::Count,
+    &["endpoint", "model"],
+    "US dollars spent, by configured prices; the estimate where a provider did not count its tokens.",
+);
 pub(super) const QUEUE_WAIT: Metric = metric(
     "breakerbox_queue_wait_seconds",
     Kind::Histogram,
@@ -165,6 +174,7 @@ const GATEWAY: &[Metric] = &[
     RETRIES,
     FAILOVERS,
     TOKENS,
+    COST,
     QUEUE_WAIT,
     QUEUE_LENGTH,
     RETRY_BUDGET,

@@ -7,8 +7,8 @@ use breakerbox_actors::{clock, engine::Engine, metrics as engine_metrics};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::catalogue::{
-    BUILD, CONFIG_GENERATION, CONFIG_OK, CONFIG_RELOADS, LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET,
-    catalogue,
+    BUILD, CONFIG_GENERATION, CONFIG_OK, CONFIG_RELOADS, COST, LOOP_LAG, QUEUE_LENGTH,
+    RETRY_BUDGET, catalogue,
 };
 use crate::generation::Generation;
 
@@ -82,7 +82,11 @@ impl Exposition {
             engine_metrics::in_flight(target);
             engine_metrics::mailbox_depth(target);
         }
-        self.handle.render()
+        let name = COST.name;
+        let (gauge, counter) = ["gauge", "counter"]
+            .map(|kind| format!("# TYPE {name} {kind}\n"))
+            .into();
+        self.handle.render().replacen(&gauge, &counter, 1)
     }
 }
 

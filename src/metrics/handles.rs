@@ -12,12 +12,15 @@ use actix_web::http::StatusCode;
 use breakerbox_actors::{
     clock,
     id::TargetId,
-    state::event::{FailureKind, Outcome},
+    state::{
+        estimate::Cost,
+        event::{FailureKind, Outcome},
+    },
 };
 use metrics::{Counter, Gauge, Histogram, SharedString};
 
 use super::catalogue::{
-    DISCONNECTS, FAILOVERS, FIRST_BYTE, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION, REQUESTS,
+    COST, DISCONNECTS, FAILOVERS, FIRST_BYTE, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION, REQUESTS,
     REQUESTS_IN_FLIGHT, RETRIES, TOKENS, UPSTREAM_DURATION, UPSTREAM_REQUESTS,
 };
 use crate::dialect::{Usage, openai::Api};
@@ -212,5 +215,29 @@ impl SiteMetrics {
     /// Counts an attempt's first byte.
     pub fn first_byte(&self, took: Duration) {
         self.first_byte.record(took);
+    }
+}
+
+/// What one target has cost, for all workers.
+pub struct CostMetric(Gauge);
+
+impl std::fmt::Debug for CostMetric {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CostMetric")
+    }
+}
+
+impl CostMetric {
+    /// Looks up the handle of `target`; its series starts at 0.
+    pub fn new(target: &TargetId) -> Self {
+        let (endpoint, model) = (target.endpoint().clone(), target.model().clone());
+        let gauge = COST.gauge([endpoint.into(), model.into()]);
+        gauge.increment(0.0);
+        Self(gauge)
+    }
+
+    /// Counts what an attempt has cost.
+    pub fn spent(&self, cost: Cost) {
+        self.0.increment(cost.dollars());
     }
 }

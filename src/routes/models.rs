@@ -1,7 +1,12 @@
 //! `GET /v1/models` and `/v1/models/{id}`: what the client may ask for.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, http::header::ContentType, web};
-use breakerbox_actors::{state::health::Status, table::Plan};
+use breakerbox_actors::{
+    state::health::Status,
+    table::{Plan, Table},
+};
 use serde::Serialize;
 
 use super::worker;
@@ -28,14 +33,17 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(plan: &Plan) -> Self {
+    /// Tells of the model `name`, of which `table` knows.
+    fn of(name: &str, table: &Table) -> Self {
         let serves = |status| !matches!(status, Status::Unhealthy | Status::Disabled);
+        let able = |plan: &Arc<Plan>| plan.entries().any(|entry| serves(entry.target.status()));
+        let own = table.plan(name);
         Self {
-            id: plan.model.to_string(),
+            id: name.to_owned(),
             object: "model",
             created: 1_700_000_000,
             owned_by: "breakerbox",
-            available: plan.entries().any(|entry| serves(entry.target.status())),
+            available: own.map_or_else(|| table.routes().any(able), able),
         }
     }
 }
@@ -47,9 +55,9 @@ pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, GatewayEr
     let client = authenticate(&generation.config.clients, request.headers())?;
     let table = worker.shared.engine.table();
     let mut data: Vec<Entry> = table
-        .models()
-        .filter(|plan| client.is_none_or(|client| client.may_use(&plan.model)))
-        .map(|plan| Entry::of(plan))
+        .names()
+        .filter(|name| client.is_none_or(|client| client.may_use(name)))
+        .map(|name| Entry::of(name, &table))
         .collect();
     data.sort_by(|a, b| a.id.cmp(&b.id));
     json(&List {
@@ -68,10 +76,10 @@ pub(super) async fn retrieve(
     let client = authenticate(&generation.config.clients, request.headers())?;
     let table = worker.shared.engine.table();
     let visible = |model: &str| client.is_none_or(|client| client.may_use(model));
-    match table.plan(&id) {
-        Some(plan) if visible(&plan.model) => json(&Entry::of(plan)),
+    match table.names().find(|name| ***name == **id) {
+        Some(name) if visible(name) => json(&Entry::of(name, &table)),
         _ => {
-            let known = table.models().map(|plan| &*plan.model);
+            let known = table.names().map(|name| &**name);
             Err(GatewayError::ModelNotFound {
                 near: near_names(&id, known.filter(|model| visible(model))),
                 model: id.into_inner(),

@@ -11,6 +11,7 @@ use super::{badly, begin, chat, failed, house, reaches, well};
 use crate::support::chat::{CHAT, ask, ask_stream, chunk, delta, stream_head};
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
+use crate::support::gateway::{House, endpoint};
 use crate::support::wait::{DEADLINE, eventually};
 
 /// Opens at once, half-open after a second, closed by one success.
@@ -70,6 +71,31 @@ async fn of_a_thousand_requests_at_once_exactly_one_goes() {
     go.notify_one();
     assert_eq!(told.recv().await.expect("an answer").status(), 200);
     reaches(&house, "thousand", Phase::Closed).await;
+}
+
+#[tokio::test]
+async fn who_may_wait_is_served_after_the_trial_and_no_sooner() {
+    const REQUESTS: usize = 50;
+    let go = Arc::new(Notify::new());
+    let evil = upstream(vec![badly(), held(&go)]);
+    let house = House::start(&format!(
+        "endpoints:\n{}breaker: {{ {EAGER} }}\n\
+         routing: {{ max_attempts: 1, queue: {{ max_wait: 10s }} }}\n",
+        endpoint("waits", &evil.base_url(), "")
+    ));
+    assert!(failed(chat(&house).await.status()));
+    reaches(&house, "waits", Phase::HalfOpen).await;
+    let mut clients = Vec::new();
+    for _ in 0..REQUESTS {
+        clients.push(begin(&house).await);
+    }
+    eventually(DEADLINE, || house.engine().waiting() == REQUESTS - 1).await;
+    assert_eq!(evil.count(), 2, "the failure and one trial");
+    go.notify_one();
+    for mut client in clients {
+        assert_eq!(client.answer().await.status(), 200);
+    }
+    assert_eq!(evil.count(), 1 + REQUESTS);
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ async fn ask(engine: &Engine, router: &Addr<Router>, luck: &mut StdRng, sent: &S
             input: reserved,
             output: 0,
         },
+        most: None,
         extra: false,
     };
     let Ok(Ok(lease)) = router.send(pick).await else {

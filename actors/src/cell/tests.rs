@@ -14,7 +14,7 @@ fn offer(epoch: u32, credits: u32, tokens_limit: u64) -> Offer {
             credits,
             last_resort: 0,
             tokens_limit,
-            tokens_max: u64::MAX,
+            penalty: Duration::ZERO,
             tokens_free_at: None,
             max_in_flight: u32::MAX,
             weight: 1.0,

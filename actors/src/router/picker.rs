@@ -1,7 +1,11 @@
 //! Chooses a target and takes its credit.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use parking_lot::MutexGuard;
 use rand::rngs::SmallRng;
 
 use super::Commons;
@@ -13,19 +17,18 @@ use crate::{
     messages::Pick,
     outbox::Outbox,
     state::{
+        budget::RetryBudget,
         choice::{self, Candidate},
+        estimate::MOST_TOKENS,
         event::{Event, Outcome, ProviderLimits, Tokens},
     },
     table::{Entry, Plan},
     target::Target,
 };
 
-/// The most tokens that one request can reserve.
-///
-/// Reservations add up in one number for as long as the gateway runs. What a
-/// client says it wants must not bring that number to its end: at 2^24 a
-/// request and 10,000 requests a second it takes three years.
-const MOST_TOKENS: u64 = 1 << 24;
+/// First attempts that one router tells the shared budget together: few
+/// enough that the others hardly miss what they earn.
+const TOLD_TOGETHER: u32 = 32;
 
 /// What a router picks with. See the [module](self).
 #[derive(Debug)]
@@ -33,6 +36,10 @@ pub(super) struct Picker {
     commons: Commons,
     outbox: Arc<Outbox>,
     rng: SmallRng,
+    /// Room for those among whom one is drawn, kept from draw to draw.
+    candidates: Vec<Candidate>,
+    /// First attempts that the budget has not heard of.
+    untold: u32,
     /// Picks answered.
     pub(super) picks: u64,
 }
@@ -44,6 +51,8 @@ impl Picker {
             commons,
             outbox: Outbox::start(),
             rng: chance::generator(),
+            candidates: Vec::new(),
+            untold: 0,
             picks: 0,
         }
     }
@@ -51,21 +60,29 @@ impl Picker {
     /// Counts a pick that comes for the first time; the budget earns by it.
     pub(super) fn count(&mut self, pick: &Pick, now: Instant) {
         self.picks += 1;
-        if !pick.extra {
-            self.commons.budget.lock().first_attempt(now);
+        self.untold += u32::from(!pick.extra);
+        if self.untold >= TOLD_TOGETHER {
+            drop(self.budget(now));
         }
+    }
+
+    /// Returns the budget, once it has heard of all that was earned here.
+    fn budget(&mut self, now: Instant) -> MutexGuard<'_, RetryBudget> {
+        let mut budget = self.commons.budget.lock();
+        budget.first_attempts(std::mem::take(&mut self.untold), now);
+        budget
     }
 
     /// Makes an attempt of `pick`. An extra one is paid for by the retry
     /// budget if it is made, whether or not it had to wait.
     pub(super) fn attempt(&mut self, pick: &Pick, now: Instant) -> Result<Lease, Unavailable> {
-        if pick.extra && !self.commons.budget.lock().take(now) {
+        if pick.extra && !self.budget(now).take(now) {
             return Err(Unavailable::over_budget());
         }
-        let table = self.commons.table.load_full();
+        let table = self.commons.table.load();
         let mut found = self.find(&pick.plan, pick, table.strategy, now);
         if found.is_err()
-            && let Some(plan) = table.plan(&pick.plan.model)
+            && let Some(plan) = table.now(&pick.plan)
             && !Arc::ptr_eq(plan, &pick.plan)
         {
             // A reload has taken targets away meanwhile, or brought new ones.
@@ -93,7 +110,8 @@ impl Picker {
                 continue;
             }
             for tier in &plan.tiers {
-                while let Some(entry) = self.draw(&tier.entries, pick, strategy, sweep, &lost) {
+                while let Some(entry) = self.draw(&tier.entries, pick, strategy, sweep, &lost, now)
+                {
                     match self.take(entry, pick, sweep == Sweep::LastResort, now) {
                         Some(lease) => return Ok(lease),
                         // Another worker was faster, or the tokens do not reach.
@@ -113,28 +131,36 @@ impl Picker {
         strategy: choice::Strategy,
         sweep: Sweep,
         lost: &[*const Target],
+        now: Instant,
     ) -> Option<&'a Entry> {
-        let open = |entry: &&Entry| {
-            let seen = entry.target.cell.look();
+        let candidate = |entry: &Entry| {
+            let cell = &entry.target.cell;
+            let seen = cell.look();
             let credit = match sweep {
                 Sweep::LastResort => seen.last_resort() > 0,
                 Sweep::Unasked => seen.credits() > 0 && !was_asked(entry, pick),
                 Sweep::Asked => seen.credits() > 0 && was_asked(entry, pick),
             };
-            credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target))
-        };
-        let candidates: Vec<Candidate> = entries
-            .iter()
-            .filter(open)
-            .map(|entry| Candidate {
-                weight: entry.target.cell.weight(),
-                latency: entry.target.cell.latency(),
+            let open =
+                credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target));
+            open.then(|| Candidate {
+                weight: cell.weight(),
+                latency: cell.latency(),
+                penalty: cell.penalty(),
+                // Who is on trial is drawn whatever it owes from before.
+                silence: if seen.is_trial() {
+                    Duration::ZERO
+                } else {
+                    cell.silence(now)
+                },
                 cost: entry.price.map(|price| price.cost(pick.estimate)),
                 order: entry.order,
             })
-            .collect();
-        let drawn = choice::choose(strategy, &candidates, &mut self.rng)?;
-        let order = candidates.get(drawn)?.order;
+        };
+        self.candidates.clear();
+        self.candidates.extend(entries.iter().filter_map(candidate));
+        let drawn = choice::choose(strategy, &self.candidates, &mut self.rng)?;
+        let order = self.candidates.get(drawn)?.order;
         entries.iter().find(|entry| entry.order == order)
     }
 
@@ -152,15 +178,16 @@ impl Picker {
         if target.cell.wants_a_look(taken.is_ok(), now) {
             target.replenish();
         }
-        taken.ok().map(|taken| self.lease(target, taken))
+        taken.ok().map(|taken| self.lease(target, taken, now))
     }
 
-    fn lease(&self, target: &Arc<Target>, taken: Taken) -> Lease {
+    fn lease(&self, target: &Arc<Target>, taken: Taken, now: Instant) -> Lease {
         Lease::new(
             target.clone(),
             taken,
             self.outbox.clone(),
             self.commons.bell.clone(),
+            now,
         )
     }
 
@@ -201,6 +228,8 @@ pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
             (Why::Tried, None)
         } else if !is_pinned(entry, pick) {
             (Why::NotPinned, None)
+        } else if !is_affordable(entry, pick) {
+            (Why::TooDear, None)
         } else {
             target.cell.refusal(tokens(entry, pick))
         };
@@ -215,7 +244,9 @@ pub(super) fn unavailable(plan: &Plan, pick: &Pick) -> Unavailable {
 
 /// Returns whether `entry` is one that `pick` asks for.
 fn may_serve(entry: &Entry, pick: &Pick) -> bool {
-    is_pinned(entry, pick) && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
+    is_pinned(entry, pick)
+        && is_affordable(entry, pick)
+        && !pick.except.iter().any(|it| Arc::ptr_eq(it, &entry.target))
 }
 
 /// Returns whether the request has asked the entry's endpoint, for any model.
@@ -234,4 +265,12 @@ fn is_pinned(entry: &Entry, pick: &Pick) -> bool {
     pick.pin
         .as_deref()
         .is_none_or(|pin| pin == &**entry.target.id.endpoint())
+}
+
+/// Returns whether `entry` costs no more than `pick` may, as far as one knows.
+fn is_affordable(entry: &Entry, pick: &Pick) -> bool {
+    match (pick.most, entry.price) {
+        (Some(most), Some(price)) => price.cost(pick.estimate) <= most,
+        _ => true,
+    }
 }

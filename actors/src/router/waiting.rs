@@ -10,7 +10,7 @@ use crate::{
     error::Unavailable,
     lease::Lease,
     messages::{Pick, Queue},
-    state::queue,
+    state::queue::Line,
 };
 
 type Answer = Result<Lease, Unavailable>;
@@ -32,7 +32,7 @@ impl Waiting {
     /// Whether what it may be served by is whatever serves its model: if such
     /// a one finds nothing, nobody behind it does.
     fn is_plain(&self) -> bool {
-        self.pick.pin.is_none() && self.pick.except.is_empty()
+        self.pick.pin.is_none() && self.pick.most.is_none() && self.pick.except.is_empty()
     }
 
     fn answer(mut self, answer: Answer) {
@@ -101,15 +101,15 @@ impl MessageResponse<Router, Queue> for Caller {
     }
 }
 
-/// A line for each model that somebody waits for; first come, first served.
+/// A line for each plan that somebody waits for; first come, first served.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    by_model: HashMap<Arc<str>, queue::Queue<Box<Waiting>>>,
+    by_plan: HashMap<Arc<str>, Line<Box<Waiting>>>,
     next_number: u64,
 }
 
 impl Lines {
-    /// Lets `pick` wait at the end of its model's line.
+    /// Lets `pick` wait at the end of its plan's line.
     pub(super) fn push(
         &mut self,
         pick: Pick,
@@ -118,12 +118,9 @@ impl Lines {
         refusal: Unavailable,
         seat: Seat,
     ) {
-        let line = self
-            .by_model
-            .entry(pick.plan.model.clone())
-            .or_insert_with(|| queue::Queue::new(usize::MAX));
-        // Seats bound the line; without its bound a line refuses nobody.
-        let _ = line.push(
+        let line = self.by_plan.entry(pick.plan.name.clone()).or_default();
+        // Seats bound the line.
+        line.push(
             Box::new(Waiting {
                 pick,
                 deadline,
@@ -137,31 +134,31 @@ impl Lines {
         self.next_number += 1;
     }
 
-    /// Returns whether somebody waits for `model`.
-    pub(super) fn has(&self, model: &str) -> bool {
-        self.by_model.contains_key(model)
+    /// Returns whether somebody waits for the plan called `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_plan.contains_key(name)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.by_model.is_empty()
+        self.by_plan.is_empty()
     }
 
     /// Returns how many wait.
     pub(super) fn len(&self) -> usize {
-        self.by_model.values().map(queue::Queue::len).sum()
+        self.by_plan.values().map(Line::len).sum()
     }
 
     /// Refuses all who wait.
     pub(super) fn clear(&mut self) {
-        self.by_model.clear();
+        self.by_plan.clear();
     }
 
     /// Gives the seats of those who left to others.
     pub(super) fn forget_the_gone(&mut self) {
-        for line in self.by_model.values_mut() {
+        for line in self.by_plan.values_mut() {
             line.offer(|waiting, _| (!waiting.caller.has_left()).then_some(waiting));
         }
-        self.by_model.retain(|_, line| !line.is_empty());
+        self.by_plan.retain(|_, line| !line.is_empty());
     }
 
     /// Serves who can be served, in order, and answers whose time is over.
@@ -171,23 +168,19 @@ impl Lines {
     /// or the first of a line is not [plain](Waiting::is_plain).
     pub(super) fn serve(&mut self, picker: &mut Picker, now: Instant) -> Option<Instant> {
         let mut wake_at = None;
-        let mut lines: Vec<_> = self.by_model.values_mut().collect();
+        let mut lines: Vec<_> = self.by_plan.values_mut().collect();
         lines.sort_unstable_by_key(|line| line.front().map(|first| first.number));
         for line in lines {
             let free = serve_line(line, picker, now);
             wake_at = earlier(wake_at, earlier(free, line.next_deadline()));
         }
-        self.by_model.retain(|_, line| !line.is_empty());
+        self.by_plan.retain(|_, line| !line.is_empty());
         wake_at
     }
 }
 
 /// Serves one line; returns when something comes free for those who stay.
-fn serve_line(
-    line: &mut queue::Queue<Box<Waiting>>,
-    picker: &mut Picker,
-    now: Instant,
-) -> Option<Instant> {
+fn serve_line(line: &mut Line<Box<Waiting>>, picker: &mut Picker, now: Instant) -> Option<Instant> {
     if line.next_deadline().is_some_and(|at| at <= now) {
         return offer_all(line, picker, now);
     }
@@ -213,11 +206,7 @@ fn serve_line(
     None
 }
 
-fn offer_all(
-    line: &mut queue::Queue<Box<Waiting>>,
-    picker: &mut Picker,
-    now: Instant,
-) -> Option<Instant> {
+fn offer_all(line: &mut Line<Box<Waiting>>, picker: &mut Picker, now: Instant) -> Option<Instant> {
     let mut free_at = None;
     let mut exhausted = false;
     line.offer(|waiting, deadline| {

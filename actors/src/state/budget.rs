@@ -1,10 +1,7 @@
 //! How many extra attempts a router may make, so that retries cannot turn a
 //! provider's bad minute into a storm.
 
-use std::{
-    num::NonZeroU32,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
     policy::{PPM, Ratio},
@@ -31,7 +28,6 @@ const SECOND: u128 = 1_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RetryBudget {
     ratio: Ratio,
-    parts: NonZeroU32,
     /// What it holds, in millionths of an attempt.
     level: u64,
     /// The instant up to which seconds were counted.
@@ -40,18 +36,12 @@ pub struct RetryBudget {
 
 impl RetryBudget {
     /// Returns a full bucket that earns `ratio` of an attempt a first attempt.
-    ///
-    /// It is one of `parts` that share what one bucket would earn in a second
-    /// and hold, so that several workers together keep to the promise of one.
-    pub fn new(ratio: Ratio, parts: NonZeroU32, now: Instant) -> Self {
-        let mut budget = Self {
+    pub fn new(ratio: Ratio, now: Instant) -> Self {
+        Self {
             ratio,
-            parts,
-            level: 0,
+            level: CAPACITY,
             counted: now,
-        };
-        budget.level = budget.capacity();
-        budget
+        }
     }
 
     /// Changes the ratio; what it holds stays.
@@ -59,10 +49,10 @@ impl RetryBudget {
         self.ratio = ratio;
     }
 
-    /// Learns of a request's first attempt.
-    pub fn first_attempt(&mut self, now: Instant) {
+    /// Learns of the first attempts of so many requests.
+    pub fn first_attempts(&mut self, count: u32, now: Instant) {
         self.refill(now);
-        self.earn(u64::from(self.ratio.ppm()));
+        self.earn(u64::from(count) * u64::from(self.ratio.ppm()));
     }
 
     /// Takes one extra attempt at `now`; returns whether there was one.
@@ -87,22 +77,17 @@ impl RetryBudget {
     }
 
     fn refill(&mut self, now: Instant) {
-        let rate = PER_SECOND / u64::from(self.parts.get()).min(PER_SECOND); // a second
+        let rate = u128::from(PER_SECOND);
         let passed = u128::from(nanos(now.saturating_duration_since(self.counted)));
-        let earned = passed * u128::from(rate) / SECOND;
+        let earned = passed * rate / SECOND;
         // Count only the time that was paid for, or frequent looks would lose the rest.
-        let paid = earned * SECOND / u128::from(rate);
+        let paid = earned * SECOND / rate;
         self.counted += Duration::from_nanos(u64::try_from(paid).unwrap_or(u64::MAX));
         self.earn(u64::try_from(earned).unwrap_or(u64::MAX));
     }
 
     fn earn(&mut self, amount: u64) {
-        self.level = self.level.saturating_add(amount).min(self.capacity());
-    }
-
-    /// Holds one attempt at least, or it could never be taken.
-    fn capacity(&self) -> u64 {
-        (CAPACITY / u64::from(self.parts.get())).max(ONE)
+        self.level = self.level.saturating_add(amount).min(CAPACITY);
     }
 }
 
@@ -121,10 +106,11 @@ mod tests {
     #[test]
     fn full_at_first_and_then_a_share_of_the_traffic() {
         let t0 = crate::clock::now();
-        let mut budget = RetryBudget::new(ratio(0.1), NonZeroU32::MIN, t0);
+        let mut budget = RetryBudget::new(ratio(0.1), t0);
         assert_eq!(drain(&mut budget, t0), 100);
-        for _ in 0..250 {
-            budget.first_attempt(t0);
+        for _ in 0..25 {
+            budget.first_attempts(1, t0);
+            budget.first_attempts(9, t0);
         }
         assert_eq!(drain(&mut budget, t0), 25);
     }
@@ -132,7 +118,7 @@ mod tests {
     #[test]
     fn a_second_earns_one_however_often_one_looks() {
         let t0 = crate::clock::now();
-        let mut budget = RetryBudget::new(ratio(0.0), NonZeroU32::MIN, t0);
+        let mut budget = RetryBudget::new(ratio(0.0), t0);
         drain(&mut budget, t0);
         let taken = (1..=10_000_u64)
             .filter(|ms| budget.take(t0 + Duration::from_millis(*ms)))
@@ -143,31 +129,22 @@ mod tests {
     #[test]
     fn it_never_holds_more_than_its_burst() {
         let t0 = crate::clock::now();
-        let mut budget = RetryBudget::new(ratio(1.0), NonZeroU32::MIN, t0);
+        let mut budget = RetryBudget::new(ratio(1.0), t0);
         let later = t0 + Duration::from_secs(86_400);
-        budget.first_attempt(later);
+        budget.first_attempts(1, later);
         assert_eq!(budget.remaining(later), 100.0);
         assert_eq!(drain(&mut budget, later), 100);
     }
 
     #[test]
-    fn parts_together_are_one_budget() {
-        let t0 = crate::clock::now();
-        let parts = NonZeroU32::new(4).expect("four");
-        let mut budget = RetryBudget::new(ratio(0.0), parts, t0);
-        assert_eq!(drain(&mut budget, t0), 25);
-        assert_eq!(drain(&mut budget, t0 + Duration::from_secs(8)), 2);
-    }
-
-    #[test]
     fn a_new_ratio_counts_from_the_next_attempt() {
         let t0 = crate::clock::now();
-        let mut budget = RetryBudget::new(ratio(0.0), NonZeroU32::MIN, t0);
+        let mut budget = RetryBudget::new(ratio(0.0), t0);
         drain(&mut budget, t0);
-        budget.first_attempt(t0);
+        budget.first_attempts(1, t0);
         assert!(!budget.take(t0));
         budget.set_ratio(ratio(1.0));
-        budget.first_attempt(t0);
+        budget.first_attempts(1, t0);
         assert!(budget.take(t0));
     }
 }

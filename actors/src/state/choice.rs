@@ -8,6 +8,8 @@ use super::estimate::Cost;
 
 /// What is added to a latency, so that an instant answer is not worth everything.
 const FLOOR: Duration = Duration::from_millis(1);
+/// Silence that says nothing yet: a pause of the network, or our own.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// How an endpoint is chosen among those that can serve.
 ///
@@ -53,10 +55,18 @@ pub struct Candidate {
     /// Configured weight times ramp. What is not a positive finite number
     /// takes no part unless nothing else can.
     pub weight: f64,
-    /// Expected time to first byte; `None` while unmeasured: it then weighs
-    /// as the median of the measured candidates, and like any other if there
-    /// are none.
+    /// Time to the first byte that those who were served had to wait; `None`
+    /// while nobody was: it then weighs as the median of the measured
+    /// candidates, and as an instant answer if there are none.
     pub latency: Option<Duration>,
+    /// What its recent failures are taken to add to that.
+    pub penalty: Duration,
+    /// How long it has owed an answer without giving any sign of life. Once
+    /// that is twice as long as expected, it is what must be expected.
+    ///
+    /// *Source*: the peak-sensitive estimate of Finagle and tower
+    /// (`PeakEwma`), which counts a request's age before it is answered.
+    pub silence: Duration,
     /// Expected cost of this request; `None` without a price.
     pub cost: Option<Cost>,
     /// Place in the configuration; lower comes first.
@@ -67,7 +77,7 @@ pub struct Candidate {
 /// `None` if that is empty.
 ///
 /// Under [`Strategy::LatencyWeighted`] a candidate's chance is proportional to
-/// weight ÷ (latency + 1 ms). Allocates nothing.
+/// weight ÷ (expected latency + 1 ms). Allocates nothing.
 ///
 /// # Example
 ///
@@ -76,7 +86,14 @@ pub struct Candidate {
 /// use breakerbox_actors::state::choice::{Candidate, Strategy, choose};
 /// use rand::{SeedableRng, rngs::StdRng};
 ///
-/// let first = Candidate { weight: 1.0, latency: None, cost: None, order: 0 };
+/// let first = Candidate {
+///     weight: 1.0,
+///     latency: None,
+///     penalty: Duration::ZERO,
+///     silence: Duration::ZERO,
+///     cost: None,
+///     order: 0,
+/// };
 /// let second = Candidate { order: 1, ..first };
 /// let mut rng = StdRng::seed_from_u64(7);
 /// assert_eq!(choose(Strategy::Priority, &[second, first], &mut rng), Some(1));
@@ -87,6 +104,9 @@ pub fn choose(
     candidates: &[Candidate],
     rng: &mut (impl Rng + ?Sized),
 ) -> Option<usize> {
+    if candidates.len() < 2 {
+        return candidates.len().checked_sub(1);
+    }
     let field = Field::new(strategy, candidates);
     let total: f64 = (0..candidates.len()).map(|place| field.weight(place)).sum();
     let mut left = rng.random::<f64>() * total;
@@ -121,7 +141,7 @@ struct Field<'a> {
     candidates: &'a [Candidate],
     /// Latency of the unmeasured.
     median: Duration,
-    /// Lowest latency measured.
+    /// Lowest latency expected of the measured.
     least: Duration,
     /// The best rank there is.
     best: Rank,
@@ -147,7 +167,7 @@ impl<'a> Field<'a> {
             median: median(candidates),
             least: candidates
                 .iter()
-                .filter_map(|candidate| candidate.latency)
+                .filter_map(|candidate| Some(candidate.expected(candidate.latency?)))
                 .min()
                 .unwrap_or_default(),
             best: Rank::Last,
@@ -165,7 +185,7 @@ impl<'a> Field<'a> {
     fn rank(&self, candidate: &Candidate) -> Rank {
         match self.strategy {
             Strategy::LatencyWeighted => Rank::All,
-            Strategy::LeastLatency => Rank::Latency(candidate.latency.unwrap_or(self.least)),
+            Strategy::LeastLatency => Rank::Latency(candidate.expected(self.least)),
             Strategy::Cheapest => candidate.cost.map_or(Rank::Last, Rank::Cost),
             Strategy::Priority => Rank::Order(candidate.order),
         }
@@ -177,7 +197,7 @@ impl<'a> Field<'a> {
         if self.rank(candidate) != self.best {
             return 0.0;
         }
-        let latency = candidate.latency.unwrap_or(self.median);
+        let latency = candidate.expected(self.median);
         let seconds = latency.saturating_add(FLOOR).as_secs_f64();
         if self.even {
             seconds.recip()
@@ -186,6 +206,20 @@ impl<'a> Field<'a> {
             candidate.weight.clamp(1e-9, 1e9) / seconds
         } else {
             0.0
+        }
+    }
+}
+
+impl Candidate {
+    /// Returns how long the next request must be expected to wait; `typical`
+    /// stands for a latency that was never measured.
+    fn expected(&self, typical: Duration) -> Duration {
+        let latency = self.latency.unwrap_or(typical);
+        let latency = latency.saturating_add(self.penalty);
+        if self.silence > latency.saturating_mul(2).max(PAUSE) {
+            self.silence
+        } else {
+            latency
         }
     }
 }

@@ -1,6 +1,15 @@
 //! What a request will cost in tokens and money, before anybody has counted.
 
+use std::{fmt, ops::Add};
+
 use crate::error::InvalidPolicy;
+
+/// The most tokens that one request can reserve.
+///
+/// Reservations add up in one number for as long as the gateway runs. What a
+/// client says it wants must not bring that number to its end: at 2^24 a
+/// request and 10,000 requests a second it takes three years.
+pub(crate) const MOST_TOKENS: u64 = 1 << 24;
 
 /// Bytes of a request body a token, on the whole.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -83,9 +92,46 @@ impl Price {
 pub struct Cost(u128);
 
 impl Cost {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount that is read, in US dollars.
+    const MOST: f64 = 1e9;
+
+    /// Returns the amount of `dollars` US dollars, exact to a billionth; `None`
+    /// unless that is from 0 to a billion.
+    pub fn of(dollars: f64) -> Option<Self> {
+        let valid = (0.0..=Self::MOST).contains(&dollars);
+        valid.then(|| Self((dollars * 1e9).round() as u128 * 1_000))
+    }
+
     /// Returns the amount in US dollars.
     pub fn dollars(self) -> f64 {
         self.0 as f64 / (PER * PER) as f64
+    }
+
+    /// Returns what is left of the amount without `other`, nothing at least.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// The amount in US dollars, every digit that counts and no other.
+impl fmt::Display for Cost {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, parts) = (self.0 / (PER * PER), self.0 % (PER * PER));
+        if parts == 0 {
+            return write!(out, "{whole}");
+        }
+        let digits = format!("{parts:012}");
+        write!(out, "{whole}.{}", digits.trim_end_matches('0'))
     }
 }
 
@@ -116,6 +162,34 @@ mod tests {
         };
         assert_eq!(price.cost(one_out).dollars(), 32e-6);
         assert!(price.cost(million) > price.cost(one_out));
+    }
+
+    #[test]
+    fn amounts_are_written_to_their_last_digit() {
+        for (dollars, text) in [
+            (0.0, "0"),
+            (0.05, "0.05"),
+            (100.0, "100"),
+            (1e9, "1000000000"),
+        ] {
+            assert_eq!(Cost::of(dollars).expect("an amount").to_string(), text);
+        }
+        let price = Price::new(0.4, 1.6).expect("a price");
+        let tokens = Estimate {
+            input: 1,
+            output: 2,
+        };
+        assert_eq!(price.cost(tokens).to_string(), "0.0000036");
+        for wrong in [-0.1, 1.1e9, f64::NAN, f64::INFINITY] {
+            assert_eq!(Cost::of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn amounts_add_up_and_never_go_below_nothing() {
+        let [one, two] = [1.0, 2.0].map(|it| Cost::of(it).expect("an amount"));
+        assert_eq!((one + one, two.without(one)), (two, one));
+        assert_eq!(one.without(two), Cost::ZERO);
     }
 
     #[test]

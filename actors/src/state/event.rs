@@ -31,6 +31,8 @@ pub enum Event {
         epoch: u32,
         /// Time from sending to this byte.
         latency: Duration,
+        /// The request's mark, as in [`Tokens`].
+        mark: u64,
         /// What the provider said of its own limits.
         limits: ProviderLimits,
     },
@@ -158,7 +160,8 @@ pub struct Remaining {
 /// What a request reserved of the token window, and what it used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// The cell's mark just after this reservation; identifies it.
+    /// The cell's mark just after this reservation; identifies it, and tells
+    /// which of two requests was started first.
     pub mark: u64,
     /// Tokens reserved at the estimate; zero when nothing was reserved.
     pub reserved: u64,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::health::Status;
+use crate::error::Why;
 
 /// Bits of a grant's epoch; it wraps from the largest such number to zero.
 pub const EPOCH_BITS: u32 = 28;
@@ -26,9 +27,6 @@ pub struct Grant {
     /// would take the cell's count beyond it must not be made. `u64::MAX`
     /// means without limit.
     pub tokens_limit: u64,
-    /// Tokens in a minute at the very most; a larger estimate must be cut to
-    /// this or it could never be reserved. `u64::MAX` means without limit.
-    pub tokens_max: u64,
     /// When more tokens come free, if any are reserved; for a router whose
     /// estimate does not fit.
     pub tokens_free_at: Option<Instant>,
@@ -36,9 +34,12 @@ pub struct Grant {
     pub max_in_flight: u32,
     /// Configured weight times ramp; above zero.
     pub weight: f64,
-    /// Expected time to first byte; `None` while unmeasured and for trials,
-    /// which then count like the median endpoint.
+    /// Expected time to the first byte of a request that succeeds; `None`
+    /// while none has, and for trials, which then count like the median
+    /// endpoint.
     pub latency: Option<Duration>,
+    /// What recent failures are taken to add to it; zero for trials.
+    pub penalty: Duration,
     /// What people see.
     pub status: Status,
     /// Why `credits` is zero; `None` exactly when it is not.
@@ -49,59 +50,7 @@ pub struct Grant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// The reason that outranks the others.
-    pub reason: RefusalReason,
+    pub reason: Why,
     /// When asking again can succeed, as far as is known: after `now`.
     pub until: Option<Instant>,
-}
-
-/// Why an endpoint takes no request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RefusalReason {
-    /// An operator drained it.
-    Drained,
-    /// Its circuit is open because our key was rejected.
-    KeyRejected,
-    /// Its circuit is open.
-    CircuitOpen,
-    /// Its circuit is half-open and the trial is under way.
-    TrialUnderWay,
-    /// The provider asked to be left alone.
-    Cooldown,
-    /// The requests of the minute are used up.
-    RequestsPerMinute,
-    /// The tokens of the minute are reserved.
-    TokensPerMinute,
-    /// The requests of the day are used up.
-    RequestsPerDay,
-    /// The provider's own count says that nothing is left.
-    ProviderLimit,
-}
-
-impl RefusalReason {
-    /// Returns a fixed word for metric labels and people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Drained => "drained",
-            Self::KeyRejected => "key_rejected",
-            Self::CircuitOpen => "circuit_open",
-            Self::TrialUnderWay => "trial_under_way",
-            Self::Cooldown => "cooldown",
-            Self::RequestsPerMinute => "requests_per_minute",
-            Self::TokensPerMinute => "tokens_per_minute",
-            Self::RequestsPerDay => "requests_per_day",
-            Self::ProviderLimit => "provider_limit",
-        }
-    }
-
-    /// Returns whether the endpoint is well and only a rate holds it back.
-    pub fn is_rate(self) -> bool {
-        matches!(
-            self,
-            Self::Cooldown
-                | Self::RequestsPerMinute
-                | Self::TokensPerMinute
-                | Self::RequestsPerDay
-                | Self::ProviderLimit
-        )
-    }
 }

@@ -83,16 +83,29 @@ impl Latency {
         self.failures = 0;
     }
 
+    /// Returns how long a request that succeeds is expected to take, if any
+    /// ever did.
+    pub fn mean(&self, now: Instant) -> Option<Duration> {
+        let mean = self.mean.filter(|_| !self.forgotten(now));
+        mean.map(Duration::from_nanos)
+    }
+
+    /// Returns what the share of failures is taken to add to a request.
+    pub fn penalty(&self, now: Instant) -> Duration {
+        let share = self.failure_share(now);
+        let faded = self.mean.is_none() && share < UNMEASURED;
+        if faded || self.forgotten(now) {
+            return Duration::ZERO;
+        }
+        PENALTY.mul_f64(share)
+    }
+
     /// Returns what the next request is expected to cost, if anything is known.
     pub fn estimate(&self, now: Instant) -> Option<Duration> {
-        if self.forgotten(now) {
-            return None;
-        }
-        let share = self.failure_share(now);
-        let penalty = PENALTY.mul_f64(share);
-        match self.mean {
-            Some(mean) => Some(Duration::from_nanos(mean).saturating_add(penalty)),
-            None => (share >= UNMEASURED).then_some(penalty),
+        let penalty = self.penalty(now);
+        match self.mean(now) {
+            Some(mean) => Some(mean.saturating_add(penalty)),
+            None => (penalty > Duration::ZERO).then_some(penalty),
         }
     }
 

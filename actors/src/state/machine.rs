@@ -15,7 +15,7 @@ use super::{
     event::{Event, Outcome, Pong, ProviderLimits, Tokens},
     latency::Latency,
     luck::Luck,
-    policy::EndpointPolicy,
+    policy::{EndpointPolicy, PING_TOKENS},
     quota::{Quota, earliest},
 };
 pub use view::{Usage, View};
@@ -137,12 +137,13 @@ impl Machine {
             Event::FirstByte {
                 epoch,
                 latency,
+                mark,
                 limits,
             } => {
                 self.seen = true;
                 self.breaker.first_byte(epoch, now);
                 self.latency.sample(latency, now);
-                self.quota.correct(limits, now);
+                self.quota.correct(limits, mark, now);
                 None
             }
             Event::Settled {
@@ -183,7 +184,7 @@ impl Machine {
     /// After `now`, provided the machine was stepped at `now`.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let lends = !self.drained && self.limit(now).is_none();
-        let limits = &self.policy.limits;
+        let limits = &self.policy.lendable();
         let bounded = limits.rpm.is_some() || limits.tpm.is_some() || limits.rpd.is_some();
         earliest([
             self.breaker.next_deadline(&self.policy.breaker, lends, now),
@@ -223,7 +224,7 @@ impl Machine {
             self.quota
                 .settle_tokens(tokens.mark, tokens.reserved, used, now);
         }
-        self.quota.correct(limits, now);
+        self.quota.correct(limits, tokens.mark, now);
         match outcome {
             Outcome::Success => {
                 if let Some(latency) = latency {
@@ -253,6 +254,10 @@ impl Machine {
     fn pong(&mut self, pong: Pong, turn: Turn<'_>) -> Option<Transition> {
         self.seen = true;
         let probe = &turn.policy.probe;
+        if probe.billed {
+            self.quota.book(1, turn.now);
+            self.quota.book_used(u64::from(PING_TOKENS), turn.now);
+        }
         if let Pong::Alive { latency } = pong {
             self.slow_ping = latency > probe.degraded_latency;
             if latency <= probe.unhealthy_latency {

@@ -169,6 +169,9 @@ pub struct ProbeSettings {
     pub degraded_latency: Duration,
     /// Ping latency above which the ping has failed.
     pub unhealthy_latency: Duration,
+    /// Whether a ping is a request to the model, which the provider counts and
+    /// bills. Others ask for no model: one speaks for all of its endpoint.
+    pub billed: bool,
 }
 
 impl Default for ProbeSettings {
@@ -182,6 +185,7 @@ impl Default for ProbeSettings {
             unhealthy_threshold: 3,
             degraded_latency: Duration::from_secs(3),
             unhealthy_latency: Duration::from_secs(5),
+            billed: false,
         }
     }
 }
@@ -197,6 +201,7 @@ pub struct ProbePolicy {
     pub(crate) unhealthy_threshold: NonZeroU32,
     pub(crate) degraded_latency: Duration,
     pub(crate) unhealthy_latency: Duration,
+    pub(crate) billed: bool,
 }
 
 impl ProbePolicy {
@@ -231,6 +236,7 @@ impl ProbePolicy {
             unhealthy_threshold: count("unhealthy_threshold", settings.unhealthy_threshold)?,
             degraded_latency: some_time("degraded_latency", settings.degraded_latency)?,
             unhealthy_latency: settings.unhealthy_latency,
+            billed: settings.billed,
         })
     }
 
@@ -267,6 +273,10 @@ impl Weight {
     }
 }
 
+/// Tokens that a billed ping uses: one word in the frame of a chat, and one
+/// token of an answer, on the safe side.
+pub(crate) const PING_TOKENS: u32 = 16;
+
 /// All that one endpoint actor needs to know of its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointPolicy {
@@ -278,6 +288,27 @@ pub struct EndpointPolicy {
     pub limits: Limits,
     /// How it is pinged.
     pub probe: ProbePolicy,
+}
+
+impl EndpointPolicy {
+    /// Returns the limits of what routers may start: where pings are billed,
+    /// room for one is not theirs, so that it never comes on top of a full
+    /// window. A limit with no room for both stays as it is.
+    pub(crate) fn lendable(&self) -> Limits {
+        let less = |limit: NonZeroU32, room| NonZeroU32::new(limit.get().saturating_sub(room));
+        let but =
+            |limit: Option<NonZeroU32>, room| limit.map(|limit| less(limit, room).unwrap_or(limit));
+        let limits = self.limits;
+        if !self.probe.billed {
+            return limits;
+        }
+        Limits {
+            rpm: but(limits.rpm, 1),
+            tpm: but(limits.tpm, PING_TOKENS),
+            rpd: but(limits.rpd, 1),
+            max_in_flight: limits.max_in_flight,
+        }
+    }
 }
 
 fn count(key: &'static str, value: u32) -> Result<NonZeroU32, InvalidPolicy> {

@@ -11,10 +11,11 @@ use std::{
 use super::{
     cooldown::LONGEST_DAILY,
     event::{ProviderLimits, Remaining},
-    grant::{Refusal, RefusalReason},
+    grant::Refusal,
     policy::Limits,
     window::Ring,
 };
+use crate::error::Why;
 use tokens::TokenWindow;
 
 /// The minute as 60 full seconds and the current one.
@@ -46,14 +47,30 @@ pub struct Quota {
 struct Correction {
     left: u64,
     until: Instant,
+    /// Mark of the request whose answer said so.
+    mark: u64,
 }
 
 impl Correction {
-    fn new(remaining: Remaining, now: Instant) -> Self {
-        Self {
+    /// Takes over what the answer to the request of `mark` says remains.
+    ///
+    /// Answers overtake each other. That of an older request may lower what is
+    /// left, for the provider may have counted in another order, but not raise
+    /// it: it knows nothing of the requests since. That of a newer one may
+    /// raise it, because most providers' limits refill all the time.
+    fn correct(correction: &mut Option<Self>, remaining: Remaining, mark: u64, now: Instant) {
+        let said = Self {
             left: remaining.left,
             until: now + remaining.reset.unwrap_or(RESET).min(LONGEST_DAILY),
-        }
+            mark,
+        };
+        *correction = match Self::at(*correction, now) {
+            Some(newer) if mark < newer.mark => Some(Self {
+                left: newer.left.min(said.left),
+                ..newer
+            }),
+            _ => Some(said),
+        };
     }
 
     fn at(correction: Option<Self>, now: Instant) -> Option<Self> {
@@ -97,19 +114,32 @@ impl Quota {
         Correction::spend(&mut self.provider_tokens, booked);
     }
 
+    /// Books `tokens` more and returns the mark they reach.
+    pub(crate) fn book_more_tokens(&mut self, tokens: u64, now: Instant) -> u64 {
+        let mark = self.tokens.booked_mark().saturating_add(tokens);
+        self.book_tokens(mark, now);
+        mark
+    }
+
+    /// Books `tokens` that were used without a reservation.
+    pub fn book_used(&mut self, tokens: u64, now: Instant) {
+        let mark = self.tokens.booked_mark();
+        self.tokens.settle(mark, 0, tokens, now);
+    }
+
     /// Corrects a reservation to what was really used.
     pub fn settle_tokens(&mut self, mark: u64, reserved: u64, used: u64, now: Instant) {
         self.tokens.settle(mark, reserved, used, now);
     }
 
-    /// Takes over what the provider said of its own limits; its last word counts.
-    pub fn correct(&mut self, limits: ProviderLimits, now: Instant) {
-        let correction = |remaining| Correction::new(remaining, now);
-        if let Some(requests) = limits.requests {
-            self.provider_requests = Some(correction(requests));
-        }
-        if let Some(tokens) = limits.tokens {
-            self.provider_tokens = Some(correction(tokens));
+    /// Takes over what the provider said of its own limits in its answer to
+    /// the request of `mark`; what it said to the newest request counts.
+    pub fn correct(&mut self, limits: ProviderLimits, mark: u64, now: Instant) {
+        let slots = [&mut self.provider_requests, &mut self.provider_tokens];
+        for (slot, said) in slots.into_iter().zip([limits.requests, limits.tokens]) {
+            if let Some(remaining) = said {
+                Correction::correct(slot, remaining, mark, now);
+            }
         }
     }
 
@@ -147,24 +177,21 @@ impl Quota {
 
     /// Returns what holds back longest, if anything does.
     pub fn refusal(&self, limits: &Limits, now: Instant) -> Option<Refusal> {
-        let minute = full(limits.rpm, || self.minute_used(now)).map(|need| {
-            (
-                RefusalReason::RequestsPerMinute,
-                free(&self.minute, now, need),
-            )
-        });
-        let day = full(limits.rpd, || self.day_used(now))
-            .map(|need| (RefusalReason::RequestsPerDay, free(&self.day, now, need)));
-        let tokens = full(limits.tpm, || self.tokens_used(now)).map(|need| {
-            (
-                RefusalReason::TokensPerMinute,
-                self.tokens.leaves(now, need),
-            )
-        });
+        self.refusal_of(limits, 1, now)
+    }
+
+    /// Returns what holds a request of `tokens` back longest, if anything does.
+    pub fn refusal_of(&self, limits: &Limits, tokens: u64, now: Instant) -> Option<Refusal> {
+        let minute = full(limits.rpm, 1, || self.minute_used(now))
+            .map(|need| (Why::RequestsPerMinute, free(&self.minute, now, need)));
+        let day = full(limits.rpd, 1, || self.day_used(now))
+            .map(|need| (Why::RequestsPerDay, free(&self.day, now, need)));
+        let tokens = full(limits.tpm, tokens, || self.tokens_used(now))
+            .map(|need| (Why::TokensPerMinute, self.tokens.leaves(now, need)));
         let provider = [self.provider_requests, self.provider_tokens].map(|correction| {
             Correction::at(correction, now)
                 .filter(|own| own.left == 0)
-                .map(|own| (RefusalReason::ProviderLimit, Some(own.until)))
+                .map(|own| (Why::ProviderLimit, Some(own.until)))
         });
         [minute, day, tokens]
             .into_iter()
@@ -214,11 +241,11 @@ fn left(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> u64 {
     })
 }
 
-/// Returns how much must leave a full window before one more fits.
-fn full(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> Option<u64> {
+/// Returns how much must leave a window before `more` fit, if any must.
+fn full(limit: Option<NonZeroU32>, more: u64, used: impl FnOnce() -> u64) -> Option<u64> {
     let limit = u64::from(limit?.get());
-    let used = used();
-    (used >= limit).then(|| used - limit + 1)
+    let wanted = used().saturating_add(more);
+    (wanted > limit).then(|| wanted - limit)
 }
 
 /// Returns when `need` requests, 1 or more, will have left the ring.

@@ -103,6 +103,7 @@ impl Place {
         let event = Event::FirstByte {
             epoch: flight.epoch,
             latency: Duration::ZERO,
+            mark: 0,
             limits: ProviderLimits::default(),
         };
         self.flights.sort_unstable();

@@ -11,6 +11,10 @@
 mod actix_facts;
 #[cfg(test)]
 mod leases;
+mod money;
+#[cfg(test)]
+mod pings;
+#[cfg(test)]
 mod queueing;
 #[cfg(test)]
 mod recovery;
@@ -19,6 +23,8 @@ mod reload;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod supervision;
@@ -26,3 +32,5 @@ mod supervision;
 mod support;
 #[cfg(test)]
 mod threads;
+#[cfg(test)]
+mod trials;

@@ -228,3 +228,25 @@ async fn who_waits_beside_a_last_resort_without_tokens_sleeps() {
     house.turn().await;
     waiting.await.expect("a task").expect_err("no lease");
 }
+
+#[actix::test]
+async fn who_waits_is_counted_once_however_often_the_bell_rings() {
+    let house = House::paused(&[Make::new("a").in_flight(1), Make::new("b").model("n")]).await;
+    let held = house.take().await.expect("a lease");
+    house.take().await.expect_err("no room");
+    let waiting = house.queue(house.pick(), 60 * SECOND);
+    house.turn().await;
+    let before = house.router().await.picks;
+    for _ in 0..10 {
+        // Each ring makes the router look at those who wait.
+        settle(
+            house.ask(house.pick_for("n")).await.expect("a lease"),
+            Outcome::Success,
+        );
+        house.turn().await;
+    }
+    assert_eq!(house.router().await.picks, before + 10);
+    settle(held, Outcome::Success);
+    drop(waiting.await.expect("a task").expect("a lease"));
+    assert_eq!((before, house.router().await.picks), (2, before + 10));
+}

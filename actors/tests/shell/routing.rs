@@ -1,9 +1,9 @@
 //! Who is picked, who waits, and who is refused and why.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use breakerbox_actors::{
-    chance, clock,
+    clock,
     engine::Arbiters,
     error::{Unavailable, UnavailableKind, Why},
     lease::Lease,
@@ -105,30 +105,6 @@ async fn the_strategy_is_the_table_s() {
     first.strategy = Strategy::LatencyWeighted;
     house.engine.apply(first).await.expect("a guardian");
     assert_eq!(picked(&house, 50).await, ["a", "b"]);
-}
-
-#[actix::test]
-async fn a_failing_endpoint_loses_its_share_before_it_is_out() {
-    chance::seed(11);
-    let targets = ["a", "b"].map(|name| Make::new(name).breaker(|it| it.failure_threshold = 1000));
-    let house = House::paused(&targets).await;
-    let (mut bad, mut good) = (0, VecDeque::new());
-    for _ in 0..1_000 {
-        let lease = house.take().await.expect("a lease");
-        if endpoint(&lease) == "a" {
-            bad += 1;
-            tokio::time::sleep(MS).await;
-            settle(lease, FAILED);
-        } else {
-            good.push_back(lease);
-        }
-        // Eight at a time, each for 800 ms.
-        tokio::time::sleep(100 * MS).await;
-        if good.len() >= 8 {
-            settle(good.pop_front().expect("the oldest"), Outcome::Success);
-        }
-    }
-    assert!(bad <= 50, "5 % at the most: {bad}");
 }
 
 #[actix::test]

@@ -2,11 +2,15 @@
 //! virtual time: clients come and go, upstreams break and heal, actors crash,
 //! configurations change; after each step everything promised must hold.
 
+mod ledger;
+mod seen;
+mod trouble;
 mod world;
 
 use actix_rt::System;
 use breakerbox_actors::chance;
-use world::{Seen, World};
+use seen::Seen;
+use world::World;
 
 const STEPS: usize = 600;
 

@@ -26,7 +26,7 @@ use breakerbox_actors::{
     state::{
         breaker::Phase,
         choice::Strategy,
-        estimate::Estimate,
+        estimate::{Estimate, Price},
         event::{FailureKind, Outcome, Pong, ProviderLimits},
         machine::View,
         policy::{
@@ -53,6 +53,7 @@ pub(crate) struct Make {
     pub(crate) breaker: BreakerSettings,
     pub(crate) probe: ProbeSettings,
     pub(crate) limits: Limits,
+    pub(crate) price: Option<Price>,
 }
 
 impl Make {
@@ -68,6 +69,7 @@ impl Make {
                 ..ProbeSettings::default()
             },
             limits: Limits::default(),
+            price: None,
         }
     }
 
@@ -77,6 +79,15 @@ impl Make {
 
     pub(crate) fn identity(self, identity: &'static str) -> Self {
         Self { identity, ..self }
+    }
+
+    /// With a price of so many dollars a million tokens in, nothing out.
+    pub(crate) fn price(self, dollars: f64) -> Self {
+        let price = Price::new(dollars, 0.0).expect("a price");
+        Self {
+            price: Some(price),
+            ..self
+        }
     }
 
     pub(crate) fn rpm(mut self, rpm: u32) -> Self {
@@ -125,7 +136,7 @@ impl Make {
             identity: self.identity.into(),
             credentials: 0,
             policy: self.policy(),
-            price: None,
+            price: self.price,
         }
     }
 }
@@ -135,6 +146,7 @@ pub(crate) fn spec(targets: &[Make]) -> Spec {
     Spec {
         targets: targets.iter().map(Make::spec).collect(),
         fallbacks: Vec::new(),
+        routes: Vec::new(),
         strategy: Strategy::LatencyWeighted,
         retry_budget: Ratio::new(0.1).expect("a ratio"),
         max_waiting: 100,
@@ -355,6 +367,7 @@ pub(crate) fn pick(plan: Arc<Plan>) -> Pick {
         except: Vec::new(),
         pin: None,
         estimate: tokens(0),
+        most: None,
         extra: false,
     }
 }

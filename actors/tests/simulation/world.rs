@@ -6,7 +6,6 @@ mod seen;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    num::NonZeroU32,
     time::{Duration, Instant},
 };
 
@@ -21,7 +20,7 @@ use breakerbox_actors::{
         grant::Grant,
         luck::Luck,
         policy::Ratio,
-        queue::Queue,
+        queue::Line,
         schedule::Schedule,
     },
 };
@@ -36,6 +35,7 @@ pub(crate) use seen::Seen;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const PLACES: usize = 3;
+const PLACES_TO_WAIT: usize = 10;
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Something that is due.
@@ -88,7 +88,7 @@ pub(crate) struct World {
     next_id: u64,
     places: Vec<Place>,
     requests: BTreeMap<u64, Request>,
-    waiting: Queue<u32>,
+    waiting: Line<u32>,
     budget: RetryBudget,
     schedule: Schedule<usize>,
     strategy: Strategy,
@@ -125,8 +125,8 @@ impl World {
             next_id: 0,
             places,
             requests: BTreeMap::new(),
-            waiting: Queue::new(10),
-            budget: RetryBudget::new(Ratio::new(0.1).expect("a ratio"), NonZeroU32::MIN, now),
+            waiting: Line::default(),
+            budget: RetryBudget::new(Ratio::new(0.1).expect("a ratio"), now),
             schedule,
             strategy,
             calm: false,
@@ -217,7 +217,7 @@ impl World {
                     false => self.rng.random_range(0..300),
                 };
                 self.at(Duration::from_millis(gap), Due::Arrival);
-                self.budget.first_attempt(self.now);
+                self.budget.first_attempts(1, self.now);
                 self.send(1, None);
             }
             Due::Retry { attempts, except } => self.send(attempts, Some(except)),
@@ -239,9 +239,14 @@ impl World {
             }
             Due::Operator => self.operate(),
         }
-        while self.waiting.expire(self.now).is_some() {
-            self.seen.note("refused");
-        }
+        let (now, seen) = (self.now, &mut self.seen);
+        self.waiting.offer(|attempts, deadline| {
+            if now >= deadline {
+                seen.note("refused");
+                return None;
+            }
+            Some(attempts)
+        });
     }
 
     /// Starts an attempt at the place that the router draws, or lets it wait.
@@ -258,6 +263,8 @@ impl World {
                 let candidate = Candidate {
                     weight: place.grant.weight,
                     latency: place.grant.latency,
+                    penalty: place.grant.penalty,
+                    silence: Duration::ZERO,
                     cost: None,
                     order: number as u32,
                 };
@@ -282,12 +289,12 @@ impl World {
         match taken {
             Some((place, lease)) => self.start(place, lease, attempts),
             None => {
-                let deadline = self.now + 10 * SECOND;
-                let word = match self.waiting.push(attempts, deadline) {
-                    Ok(_) => "queued",
-                    Err(_) => "refused",
-                };
-                self.seen.note(word);
+                if self.waiting.len() >= PLACES_TO_WAIT {
+                    self.seen.note("refused");
+                    return;
+                }
+                self.waiting.push(attempts, self.now + 10 * SECOND);
+                self.seen.note("queued");
             }
         }
     }
@@ -342,6 +349,7 @@ impl World {
         let event = Event::FirstByte {
             epoch: request.lease.epoch,
             latency: self.now - request.started,
+            mark: request.lease.mark,
             limits: request.limits,
         };
         self.tell(request.place, event);

@@ -21,6 +21,8 @@ fn explain(text: &str, model: &str, client: Option<&str>, format: Format) -> (u8
     let explain = Explain {
         file,
         model: model.to_owned(),
+        task: DEFAULT_TASK.to_owned(),
+        priority: Urgency::Normal,
         client: client.map(str::to_owned),
         format,
     };
@@ -86,6 +88,45 @@ fn shares_follow_the_strategy() {
         assert_eq!(found, shares, "{strategy}");
         assert_eq!(value["out"].as_array().unwrap().len(), 2);
     }
+}
+
+#[test]
+fn the_model_auto_follows_the_first_route_that_matches() {
+    let routes = "routes:\n  - { task: code, priority: high, models: [big, huge] }\n  - { priority: normal, models: [small] }\n";
+    let text = format!("{FILE}{routes}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("breakerbox.yaml");
+    std::fs::write(&file, text).unwrap();
+    let ask = |task: &str, priority, client: Option<&str>| {
+        let explain = Explain {
+            file: file.clone(),
+            model: "auto".to_owned(),
+            task: task.to_owned(),
+            priority,
+            client: client.map(str::to_owned),
+            format: Format::Json,
+        };
+        let mut out = Vec::new();
+        let code = explain.run(&|_| None, &mut out).unwrap();
+        let value: Value = serde_json::from_slice(&out).unwrap();
+        let tiers = value["tiers"].as_array().cloned().unwrap_or_default();
+        let models = tiers
+            .iter()
+            .map(|tier| tier["model"].as_str().unwrap().to_owned());
+        (code, models.collect::<Vec<_>>(), value["message"].clone())
+    };
+    // Their own fallbacks do not count: `big` has one.
+    assert_eq!(ask("code", Urgency::High, None).1, ["big", "huge"]);
+    assert_eq!(ask("code", Urgency::Normal, None).1, ["small"]);
+    assert_eq!(ask("general", Urgency::Normal, None).1, ["small"]);
+    let (code, _, message) = ask("general", Urgency::Fast, None);
+    let expected = "no route takes the task general with priority fast";
+    assert_eq!((code, message), (2, expected.into()));
+    let (code, _, message) = ask("code", Urgency::High, Some("team"));
+    let expected = "client team may not use auto: its models are b*";
+    assert_eq!((code, message), (2, expected.into()));
+    let (_, text) = explain(FILE, "auto", None, Format::Text);
+    assert!(text.starts_with("unknown model auto"), "{text}");
 }
 
 #[test]

@@ -1,12 +1,20 @@
 //! Who may ask.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU32,
+};
 
+use breakerbox_actors::state::policy::Limits;
 use sha2::{Digest, Sha256};
 use wildmatch::WildMatch;
 
 use super::{Check, below, conflict, endpoints::unique, files, invalid, missing};
-use crate::config::{places::Step, settings::Client, shape};
+use crate::config::{
+    places::Step,
+    settings::{AUTO, Budget, Client, Config, Cost, Period, Terms},
+    shape,
+};
 
 /// Reads the list `clients`.
 pub(super) fn clients(check: &mut Check<'_>, file: &shape::File) -> Option<Vec<Client>> {
@@ -48,11 +56,79 @@ pub(super) fn clients(check: &mut Check<'_>, file: &shape::File) -> Option<Vec<C
                 name,
                 key_sha256,
                 models,
+                terms: terms(given),
+                max_cost_per_request: given.max_cost_per_request.and_then(Cost::of),
             }),
             _ => sound = false,
         }
     }
     sound.then_some(out)
+}
+
+fn terms(given: &shape::Client) -> Terms {
+    let limits = given.limits.unwrap_or_default();
+    let budget = given.budget.and_then(|budget| {
+        Some(Budget {
+            most: Cost::of(budget.usd?)?,
+            per: match budget.per? {
+                shape::Period::Hour => Period::Hour,
+                shape::Period::Day => Period::Day,
+                shape::Period::Week => Period::Week,
+                shape::Period::Month => Period::Month,
+            },
+        })
+    });
+    Terms {
+        limits: Limits {
+            rpm: limits.rpm.and_then(NonZeroU32::new),
+            tpm: limits.tpm.and_then(NonZeroU32::new),
+            rpd: limits.rpd.and_then(NonZeroU32::new),
+            max_in_flight: None,
+        },
+        budget,
+    }
+}
+
+/// Refuses to watch over money without knowing what things cost.
+pub(super) fn priced(check: &mut Check<'_>, config: &Config) {
+    for (index, client) in config.clients.iter().enumerate() {
+        let key = match (client.terms.budget, client.max_cost_per_request) {
+            (Some(_), _) => "budget",
+            (None, Some(_)) => "max_cost_per_request",
+            (None, None) => continue,
+        };
+        let Some((endpoint, model)) = unpriced(config, client) else {
+            continue;
+        };
+        // As the file has them: a variable may have had a part in the names.
+        let endpoint = [Step::Key("endpoints"), Step::Item(endpoint)];
+        let mut model_at = below(&endpoint, "models");
+        model_at.extend([Step::Item(model), Step::Key("name")]);
+        let help = format!(
+            "give one to {}, at {} or in `models`; what is free has `price: {{ input: 0, output: 0 }}`",
+            check.shown(&model_at),
+            check.shown(&below(&endpoint, "name")),
+        );
+        let path = [Step::Key("clients"), Step::Item(index), Step::Key(key)];
+        let problem = missing("this cannot be watched over: not every model has a price")
+            .expect("a price for every model that this client may be served by");
+        check.refuse(&path, problem.help(&help));
+    }
+}
+
+/// Returns the places of an endpoint and of one of its models that may serve
+/// `client` and has no price.
+fn unpriced(config: &Config, client: &Client) -> Option<(usize, usize)> {
+    let own = config.models.iter().filter(|it| client.may_use(&it.name));
+    let own = own.flat_map(|it| std::iter::once(&it.name).chain(&it.fallbacks));
+    let routes = config.routes.iter().filter(|_| client.may_use(AUTO));
+    let names: HashSet<_> = own.chain(routes.flat_map(|route| &route.models)).collect();
+    let mut endpoints = config.endpoints.iter().enumerate();
+    endpoints.find_map(|(index, endpoint)| {
+        let mut models = endpoint.models.iter();
+        let model = models.position(|it| it.price.is_none() && names.contains(&it.name));
+        Some((index, model?))
+    })
 }
 
 fn key(check: &mut Check<'_>, path: &[Step<'_>], given: &shape::Client) -> Option<[u8; 32]> {

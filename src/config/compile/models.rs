@@ -12,25 +12,34 @@ use super::{
 };
 use crate::config::{
     places::Step,
-    problem::near,
+    problem::{Problem, near},
     redact,
     settings::{Config, PublicModel, Strategy},
     shape::{self, EndpointModel},
 };
 
 /// The models that endpoints serve.
-struct Served {
+pub(super) struct Served {
     /// Public names in the order of the file.
     names: Vec<String>,
-    known: HashSet<String>,
+    pub(super) known: HashSet<String>,
     /// Those that may be shown: no variable had a part in them.
-    shown: Vec<String>,
+    pub(super) shown: Vec<String>,
     /// Whether every name could be read. Else, a name that is not there says
     /// nothing.
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 impl Served {
+    /// Says that nobody serves the model whose name stands `at`.
+    pub(super) fn unknown(&self, check: &Check<'_>, at: &[Step<'_>], name: &str) -> Problem {
+        let free = !check.has_variable(at);
+        let names = self.shown.iter().map(String::as_str);
+        invalid(&format!("no endpoint serves `{}`", check.shown(at)))
+            .expect(&self.describe())
+            .suggest(near(name, names).filter(|_| free))
+    }
+
     fn describe(&self) -> String {
         const SHOWN: usize = 8;
         let names: Vec<_> = self
@@ -120,11 +129,7 @@ fn fallbacks(
         } else if !seen.insert(name) {
             conflict("this fallback is in the list already").expect("each model once")
         } else if !known && served.whole {
-            let free = !check.has_variable(&at);
-            let names = served.shown.iter().map(String::as_str);
-            invalid(&format!("no endpoint serves `{}`", check.shown(&at)))
-                .expect(&served.describe())
-                .suggest(near(name, names).filter(|_| free))
+            served.unknown(check, &at, name)
         } else {
             out.push(name.as_str().into());
             continue;
@@ -135,7 +140,8 @@ fn fallbacks(
     sound.then_some(out)
 }
 
-fn served(check: &Check<'_>, file: &shape::File) -> Served {
+/// Collects the models that endpoints serve.
+pub(super) fn served(check: &Check<'_>, file: &shape::File) -> Served {
     let mut served = Served {
         names: Vec::new(),
         known: HashSet::new(),

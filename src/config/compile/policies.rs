@@ -79,6 +79,7 @@ pub(super) fn policy(
     let kind = probe.kind.map_or(sections.kind, kind);
     let probe_settings = ProbeSettings {
         enabled: kind != ProbeKind::None,
+        billed: kind == ProbeKind::Chat,
         ..probe.over(&sections.probe)
     };
     let probe = ProbePolicy::new(&probe_settings);

@@ -113,6 +113,7 @@ impl Probe {
         let time = |key: Option<Dur>, under| key.map_or(under, |dur| dur.0);
         ProbeSettings {
             enabled: under.enabled,
+            billed: under.billed,
             interval: time(self.interval, under.interval),
             interval_open: time(self.interval_open, under.interval_open),
             timeout: time(self.timeout, under.timeout),

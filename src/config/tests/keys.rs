@@ -31,6 +31,13 @@ fn with(mut case: Case, at: &'static str, value: Value) -> Case {
     case
 }
 
+/// Lets the client use one model only, which has a price.
+fn priced(case: Case) -> Case {
+    let price = json!({ "name": "n", "price": { "input": 1, "output": 1 } });
+    let case = with(case, "/endpoints/0/models/1", price);
+    with(case, "/clients/0/models/0", json!("n"))
+}
+
 /// Three endpoints, one of each provider, and a client by each form of key.
 pub(super) fn document() -> Value {
     json!({
@@ -110,6 +117,15 @@ fn cases() -> Vec<Case> {
         with(case("clients[].key_file", "/clients/0/key_file", json!("one.txt"), json!("two.txt")), "/clients/0/key", Value::Null),
         with(case("clients[].key_sha256", "/clients/0/key_sha256", json!("0".repeat(64)), json!("1".repeat(64))), "/clients/0/key", Value::Null),
         case("clients[].models[]", "/clients/0/models/0", json!("*"), json!("m*")),
+        case("clients[].limits.rpm", "/clients/0/limits/rpm", json!(1), json!(2)),
+        case("clients[].limits.tpm", "/clients/0/limits/tpm", json!(1), json!(2)),
+        case("clients[].limits.rpd", "/clients/0/limits/rpd", json!(1), json!(2)),
+        priced(case("clients[].budget.usd", "/clients/0/budget", json!({ "usd": 1, "per": "day" }), json!({ "usd": 0.5, "per": "day" }))),
+        priced(case("clients[].budget.per", "/clients/0/budget", json!({ "usd": 1, "per": "day" }), json!({ "usd": 1, "per": "month" }))),
+        priced(case("clients[].max_cost_per_request", "/clients/0/max_cost_per_request", json!(0.5), json!(0))),
+        with(case("routes[].task", "/routes/0/task", json!("code"), json!("prose")), "/routes", json!([{ "models": ["m"] }])),
+        with(case("routes[].priority", "/routes/0/priority", json!("fast"), json!("high")), "/routes", json!([{ "models": ["m"] }])),
+        with(case("routes[].models[]", "/routes/0/models/0", json!("m"), json!("n")), "/routes", json!([{ "models": ["m"] }])),
     ];
     // The two sections that endpoints override, key by key.
     for (section, at) in [

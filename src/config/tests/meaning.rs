@@ -241,6 +241,67 @@ fn clients_are_known_by_the_hash_of_their_key() {
 }
 
 #[test]
+fn the_first_route_that_takes_a_request_counts() {
+    let config = good(
+        "endpoints: [{ name: a, provider: openai, api_key: k, models: [m, n, o] }]\n\
+         routes:\n- { task: code, priority: high, models: [m] }\n- { task: code, models: [n] }\n\
+         - { priority: fast, models: [o, m] }\n",
+    );
+    let first = |task, priority| {
+        let route = config.route(task, priority)?;
+        Some(&*route.models[0])
+    };
+    assert_eq!(first("code", Priority::High), Some("m"));
+    assert_eq!(first("code", Priority::Fast), Some("n"));
+    assert_eq!(first("prose", Priority::Fast), Some("o"));
+    assert_eq!(first("prose", Priority::Normal), None);
+}
+
+#[test]
+fn who_watches_money_needs_the_price_of_whatever_may_serve() {
+    let text = |client: &str, more: &str| {
+        format!(
+            "endpoints: [{{ name: a, provider: openai, api_key: k, models: [m, n, o] }}]\n\
+             models: [{{ name: m, fallbacks: [n], price: {{ input: 1, output: 1 }} }}]\n{more}\n\
+             clients: [{{ name: c, key: k, {client} }}]"
+        )
+    };
+    let lacks = |client: &str, more: &str| {
+        let Err(problems) = compile(&text(client, more)) else {
+            return None;
+        };
+        let told = problems.to_string();
+        assert!(told.contains("not every model has a price"), "{told}");
+        let (_, rest) = told.split_once("give one to ").unwrap();
+        Some(rest[..1].to_owned())
+    };
+    let cap = "max_cost_per_request: 1";
+    assert_eq!(
+        lacks("models: [o]", ""),
+        None,
+        "who has no cap needs no price"
+    );
+    assert_eq!(lacks(&format!("models: [o], {cap}"), ""), Some("o".into()));
+    assert_eq!(
+        lacks("models: [m], budget: { usd: 1, per: hour }", ""),
+        Some("n".into())
+    );
+    let fallback = "  - name: n\n    price: { input: 0, output: 0 }";
+    let block = |client: &str| {
+        text(client, "").replace(
+            "models: [{ name: m, fallbacks: [n], price: { input: 1, output: 1 } }]\n",
+            &format!("models:\n  - name: m\n    fallbacks: [n]\n    price: {{ input: 1, output: 1 }}\n{fallback}\n"),
+        )
+    };
+    good(&block(&format!("models: [m], {cap}")));
+    let auto = "routes: [{ models: [m, o] }]";
+    assert_eq!(
+        lacks(&format!("models: [auto], {cap}"), auto),
+        Some("o".into())
+    );
+}
+
+#[test]
 fn the_same_address_is_refused_for_both_planes_however_it_is_written() {
     let clients = "clients: [{ name: c, key: k }]\n";
     for (server, admin, fine) in [

@@ -58,6 +58,35 @@ fn changes_are_told_in_a_line_each() {
 }
 
 #[test]
+fn money_limits_and_routes_are_told() {
+    let prices = (
+        "endpoints:",
+        "models: [{ name: m, price: { input: 1, output: 2 } }]\nendpoints:",
+    );
+    let client = (
+        "models: [m] }]",
+        "models: [m], limits: { rpm: 5, rpd: 9 }, budget: { usd: 2.5, per: week }, max_cost_per_request: 0.1 }]\n\
+         routes: [{ task: code, models: [n, m] }, { priority: high, models: [m] }]",
+    );
+    let diff = changes(&[prices, client]);
+    let told: Vec<_> = diff
+        .changes
+        .iter()
+        .filter(|it| !it.ends_with("1/2") && !it.contains(" at 1/2"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "client c: limits.rpm: none → 5",
+            "client c: limits.rpd: none → 9",
+            "client c: budget: none → $2.5 per week",
+            "client c: max_cost_per_request: none → $0.1",
+            "routes: none → code/any: n, m; any/high: m",
+        ]
+    );
+}
+
+#[test]
 fn keys_that_only_count_at_start_are_refused_by_name() {
     let diff = changes(&[(
         "listen: 127.0.0.1:8080",

@@ -62,8 +62,14 @@ fn a_misspelt_key_is_refused_everywhere_and_told_what_was_meant() {
         ("/routing/backoff/bsae", "base"),
         ("/routing/queue/max_lenght", "max_length"),
         ("/clients/0/key_sha265", "key_sha256"),
+        ("/clients/0/limit", "limits"),
+        ("/clients/0/limits/rmp", "rpm"),
+        ("/clients/0/budget/udd", "usd"),
+        ("/clients/0/max_cost_per_requst", "max_cost_per_request"),
+        ("/routes/0/priorty", "priority"),
     ] {
         let mut document = keys::document();
+        document["routes"] = json!([{ "models": ["m"] }]);
         keys::put(&mut document, at, json!("x"));
         if at == "/endpoints/0/modles" {
             document["endpoints"][0]

@@ -82,6 +82,11 @@ fn the_value_of_a_variable_is_never_shown() {
         "endpoints: [{ name: a, provider: openai, api_key: k, models: [m] }]\nmodels: [{ name: m, fallbacks: [\"${V}\"] }]",
         "endpoints: [{ name: a, provider: openai, api_key: k, models: [m] }]\nmodels: [{ name: \"${V}\" }]",
         "clients: [{ key_sha256: \"${V}\" }]",
+        "endpoints: [{ name: \"${V}\", provider: openai, api_key: k, models: [\"${V}\"] }]\nclients: [{ name: c, key: k, max_cost_per_request: 1 }]",
+        "endpoints: [{ name: \"${V}\", provider: openai, api_key: k, models: [{ name: \"${V}\" }] }]\nclients: [{ name: c, key: k, max_cost_per_request: 1 }]",
+        "endpoints: [{ name: a, provider: openai, api_key: k, models: [m] }]\nroutes: [{ task: \"${V} x\", models: [m] }]",
+        "endpoints: [{ name: a, provider: openai, api_key: k, models: [m] }]\nroutes: [{ task: \"${V}\", priority: \"${V}\", models: [\"${V}\"] }]",
+        "endpoints: [{ name: a, provider: openai, api_key: k, models: [m] }]\nroutes: [{ task: \"${V}\", models: [m] }, { task: \"${V}\", models: [m] }]",
         "server: { tls: { cert: \"${V}\", key: \"${V}\" } }",
     ] {
         // Names of the file's own that are near the variable's are no leak.

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::state::grant::EPOCH_BITS;
 
-/// How long a trial that has begun to answer may take: longer than any
-/// request does, so that only a lost report ends it so.
+/// How long a trial that has begun to answer keeps the place: as long as a
+/// request may take by default, so that as a rule only a lost report ends it so.
+///
+/// A stream that outlives it has shown that the endpoint serves; one trial
+/// more beside it, every ten minutes, is no flood. Its end is a straggler's.
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
 /// The place for a trial or a last resort, free or taken.

@@ -13,6 +13,8 @@ fn candidate(weight: f64, latency_ms: Option<u32>) -> Candidate {
     Candidate {
         weight,
         latency: latency_ms.map(|ms| ms * MS),
+        penalty: Duration::ZERO,
+        silence: Duration::ZERO,
         cost: None,
         order: 0,
     }
@@ -84,6 +86,55 @@ fn the_unmeasured_weigh_as_the_median() {
     assert_close(&shares(Strategy::LatencyWeighted, &none), &[0.25, 0.75]);
 }
 
+/// Of a fast and a slow endpoint that serve, one that only failed says nothing
+/// of how long an answer takes.
+#[test]
+fn failures_do_not_count_for_the_unmeasured() {
+    let failed = Candidate {
+        penalty: 24_000 * MS,
+        ..candidate(1.0, None)
+    };
+    let got = shares(
+        Strategy::LatencyWeighted,
+        &[candidate(1.0, None), candidate(1.0, Some(100)), failed],
+    );
+    assert!((got[0] - got[1]).abs() < 1e-12, "{got:?}");
+    assert!(got[2] < 0.01, "{got:?}");
+    let alone = [candidate(1.0, None), failed];
+    for strategy in [Strategy::LatencyWeighted, Strategy::LeastLatency] {
+        let got = shares(strategy, &alone);
+        assert!(got[0] > 0.99, "hope goes before failure: {got:?}");
+    }
+    let flaky = Candidate {
+        penalty: 24_000 * MS,
+        ..candidate(1.0, Some(100))
+    };
+    let got = shares(Strategy::LatencyWeighted, &[candidate(1.0, None), flaky]);
+    assert!(got[0] > 0.99, "its successes count: {got:?}");
+}
+
+#[test]
+fn who_owes_an_answer_too_long_loses_its_share() {
+    let silent = |latency, ms: u32| Candidate {
+        silence: ms * MS,
+        ..candidate(1.0, latency)
+    };
+    let share = |one: Candidate, strategy| shares(strategy, &[one, candidate(1.0, Some(500))])[0];
+    for strategy in [Strategy::LatencyWeighted, Strategy::LeastLatency] {
+        let patient = share(silent(Some(500), 1000), strategy);
+        assert!((patient - 0.5).abs() < 1e-9, "{patient}: as late as may be");
+        let late = share(silent(Some(500), 1001), strategy);
+        assert!(late < 0.35, "{late}");
+        let gone = share(silent(Some(500), 20_000), strategy);
+        assert!(gone < 0.03, "{gone}");
+        let never = share(silent(None, 20_000), strategy);
+        assert!((never - gone).abs() < 1e-9, "{never}: also unmeasured");
+    }
+    let quick = [silent(Some(1), 250), candidate(1.0, Some(1))];
+    let got = shares(Strategy::LatencyWeighted, &quick);
+    assert_eq!(got, [0.5, 0.5], "a moment is nothing, however quick it was");
+}
+
 #[test]
 fn least_latency_takes_the_fastest_and_measures_the_unmeasured() {
     let known = [candidate(1.0, Some(300)), candidate(0.1, Some(100))];
@@ -150,12 +201,17 @@ fn any_candidate() -> impl proptest::strategy::Strategy<Value = Candidate> {
         Just(Duration::MAX),
         (0..100_000_u64).prop_map(Duration::from_micros),
     ]);
-    (any::<f64>(), latency, 0..3_u32).prop_map(|(weight, latency, order)| Candidate {
-        weight,
-        latency,
-        cost: cost(f64::from(order)),
-        order,
-    })
+    let time = || prop_oneof![Just(Duration::ZERO), any::<Duration>()];
+    (any::<f64>(), latency, time(), time(), 0..3_u32).prop_map(
+        |(weight, latency, penalty, silence, order)| Candidate {
+            weight,
+            latency,
+            penalty,
+            silence,
+            cost: cost(f64::from(order)),
+            order,
+        },
+    )
 }
 
 proptest! {

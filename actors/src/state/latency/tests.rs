@@ -92,6 +92,7 @@ fn an_endpoint_that_only_ever_failed_is_measured_again() {
     let mut latency = Latency::new(t0);
     latency.failed(t0);
     assert!(latency.estimate(t0) > Some(20 * SECOND));
+    assert_eq!((latency.mean(t0), latency.penalty(t0)), (None, 24 * SECOND));
     assert_eq!(latency.estimate(t0 + 60 * SECOND), None);
 }
 

@@ -1,12 +1,15 @@
 //! What a machine lends, and why it does not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Machine;
-use crate::state::{
-    breaker::{Phase, TransitionReason},
-    grant::{Grant, Refusal, RefusalReason},
-    health::{Signs, Status},
+use crate::{
+    error::Why,
+    state::{
+        breaker::{Phase, TransitionReason},
+        grant::{Grant, Refusal},
+        health::{Signs, Status},
+    },
 };
 
 /// The share of failures from which an endpoint is degraded.
@@ -16,15 +19,15 @@ impl Machine {
     /// Returns what routers may start from `now` on, in place of what they
     /// were granted before and have not taken.
     pub fn grant(&self, now: Instant) -> Grant {
-        let limits = &self.policy.limits;
+        let limits = &self.policy.lendable();
         let limit = self.limit(now);
         let refusal = self.refusal(limit);
-        let phase = self.breaker.phase();
+        let trial = self.breaker.phase() == Phase::HalfOpen;
         let left = self.quota.requests_left(limits, now);
-        let credits = match (refusal, phase) {
-            (Some(_), _) => 0,
-            (None, Phase::HalfOpen) => left.min(1),
-            (None, _) => left,
+        let credits = match refusal {
+            Some(_) => 0,
+            None if trial => left.min(1),
+            None => left,
         };
         let lends = !self.drained && limit.is_none();
         let last_resort = lends && self.breaker.lends_last_resort(now);
@@ -33,13 +36,14 @@ impl Machine {
             credits,
             last_resort: u32::from(last_resort),
             tokens_limit: self.quota.tokens_limit(limits, now),
-            tokens_max: limits.tpm.map_or(u64::MAX, |limit| u64::from(limit.get())),
             tokens_free_at: self.quota.tokens_free_at(limits, now),
             max_in_flight: limits.max_in_flight.map_or(u32::MAX, |limit| limit.get()),
             weight: self.weight(now),
-            latency: match phase {
-                Phase::HalfOpen => None,
-                Phase::Closed | Phase::Open => self.latency.estimate(now),
+            latency: self.latency.mean(now).filter(|_| !trial),
+            penalty: if trial {
+                Duration::ZERO
+            } else {
+                self.latency.penalty(now)
             },
             status: self.status(limit, now),
             refusal,
@@ -50,27 +54,37 @@ impl Machine {
     pub(super) fn refusal(&self, limit: Option<Refusal>) -> Option<Refusal> {
         if self.drained {
             return Some(Refusal {
-                reason: RefusalReason::Drained,
+                reason: Why::Drained,
                 until: None,
             });
         }
         both(self.breaker_refusal(), limit)
     }
 
+    /// Returns whether a ping may be sent at `now`. One that is billed keeps to
+    /// cooldowns and limits as requests do; the others always may.
+    pub fn may_be_pinged(&self, now: Instant) -> bool {
+        let limits = &self.policy.limits;
+        !self.policy.probe.billed
+            || (!self.drained
+                && self.cooldown.running(now).is_none()
+                && self.quota.refusal(limits, now).is_none())
+    }
+
     /// Returns which rate holds back, if any does: a cooldown or a quota.
     pub(super) fn limit(&self, now: Instant) -> Option<Refusal> {
         let cooldown = self.cooldown.running(now).map(|until| Refusal {
-            reason: RefusalReason::Cooldown,
+            reason: Why::Cooldown,
             until: Some(until),
         });
-        both(cooldown, self.quota.refusal(&self.policy.limits, now))
+        both(cooldown, self.quota.refusal(&self.policy.lendable(), now))
     }
 
     fn breaker_refusal(&self) -> Option<Refusal> {
         if let Some((until, why)) = self.breaker.opened() {
             let reason = match why {
-                TransitionReason::KeyRejected => RefusalReason::KeyRejected,
-                _ => RefusalReason::CircuitOpen,
+                TransitionReason::KeyRejected => Why::KeyRejected,
+                _ => Why::CircuitOpen,
             };
             return Some(Refusal {
                 reason,
@@ -79,7 +93,7 @@ impl Machine {
         }
         let waits = self.breaker.phase() == Phase::HalfOpen && !self.breaker.lends_trial();
         waits.then_some(Refusal {
-            reason: RefusalReason::TrialUnderWay,
+            reason: Why::TrialUnderWay,
             until: None,
         })
     }

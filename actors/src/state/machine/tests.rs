@@ -1,14 +1,18 @@
 mod nonsense;
+mod pings;
 
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::state::{
-    breaker::TransitionReason,
-    event::FailureKind,
-    grant::{Grant, RefusalReason},
-    health::Status,
-    policy::{BreakerPolicy, BreakerSettings, Limits, ProbePolicy, ProbeSettings, Weight},
+use crate::{
+    error::Why,
+    state::{
+        breaker::TransitionReason,
+        event::FailureKind,
+        grant::Grant,
+        health::Status,
+        policy::{BreakerPolicy, BreakerSettings, Limits, ProbePolicy, ProbeSettings, Weight},
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,7 +69,7 @@ impl Machine {
         changes
     }
 
-    fn refused(&self, now: Instant) -> Option<(RefusalReason, Option<Instant>)> {
+    fn refused(&self, now: Instant) -> Option<(Why, Option<Instant>)> {
         let refusal = self.grant(now).refusal?;
         Some((refusal.reason, refusal.until))
     }
@@ -76,7 +80,7 @@ fn a_new_endpoint_may_serve_without_end() {
     let (machine, now) = machine(policy());
     let grant = machine.grant(now);
     assert_eq!((grant.credits, grant.last_resort), (u32::MAX, 0));
-    assert_eq!((grant.tokens_limit, grant.tokens_max), (u64::MAX, u64::MAX));
+    assert_eq!(grant.tokens_limit, u64::MAX);
     assert_eq!((grant.max_in_flight, grant.weight), (u32::MAX, 2.0));
     assert_eq!((grant.latency, grant.refusal), (None, None));
     assert_eq!(grant.status, Status::Unknown);
@@ -93,7 +97,7 @@ fn every_limit_of_the_policy_is_granted() {
     }));
     let grant = machine.grant(now);
     assert_eq!((grant.credits, grant.max_in_flight), (7, 3));
-    assert_eq!((grant.tokens_limit, grant.tokens_max), (1000, 1000));
+    assert_eq!(grant.tokens_limit, 1000);
 }
 
 #[test]
@@ -106,7 +110,7 @@ fn what_was_taken_is_granted_no_more() {
     assert_eq!(machine.grant(now).credits, 6);
     machine.told(spent(0, 6), now);
     let end = now + 61 * SECOND;
-    let reason = RefusalReason::RequestsPerMinute;
+    let reason = Why::RequestsPerMinute;
     assert_eq!(machine.refused(now), Some((reason, Some(end))));
     assert_eq!(machine.grant(now).status, Status::RateLimited);
     assert_eq!(machine.next_deadline(now), Some(end));
@@ -127,7 +131,7 @@ fn reserved_tokens_end_the_grant_and_settling_revives_it() {
     };
     machine.told(event, now);
     let end = now + 61 * SECOND;
-    let reason = RefusalReason::TokensPerMinute;
+    let reason = Why::TokensPerMinute;
     assert_eq!(machine.refused(now), Some((reason, Some(end))));
     assert_eq!(machine.grant(now).tokens_free_at, Some(end));
     let event = Event::Settled {
@@ -161,14 +165,8 @@ fn a_429_is_a_pause_and_no_failure() {
         assert!(machine.asked(limited, now).is_empty());
     }
     let end = now + 20 * SECOND;
-    assert_eq!(
-        machine.refused(now),
-        Some((RefusalReason::Cooldown, Some(end)))
-    );
-    assert_eq!(
-        machine.refused(end - MS),
-        Some((RefusalReason::Cooldown, Some(end)))
-    );
+    assert_eq!(machine.refused(now), Some((Why::Cooldown, Some(end))));
+    assert_eq!(machine.refused(end - MS), Some((Why::Cooldown, Some(end))));
     let view = machine.view(now);
     assert_eq!((view.phase, view.failures_in_a_row), (Phase::Closed, 4));
     assert_eq!(view.status, Status::RateLimited);
@@ -194,7 +192,7 @@ fn a_429_holds_back_trials_and_last_resorts_also_when_it_comes_late() {
     machine.told(Event::Tick, half_open);
     assert_eq!(machine.view(half_open).phase, Phase::HalfOpen);
     let end = now + 100 * SECOND;
-    let reason = RefusalReason::Cooldown;
+    let reason = Why::Cooldown;
     assert_eq!(machine.refused(half_open), Some((reason, Some(end))));
     assert_eq!(machine.grant(end).credits, 1);
 }
@@ -209,10 +207,7 @@ fn an_open_circuit_says_when_and_half_open_it_lends_one() {
     let grant = machine.grant(now);
     assert_eq!((grant.credits, grant.last_resort), (0, 1));
     assert_eq!(grant.status, Status::Unhealthy);
-    assert_eq!(
-        machine.refused(now),
-        Some((RefusalReason::CircuitOpen, Some(end)))
-    );
+    assert_eq!(machine.refused(now), Some((Why::CircuitOpen, Some(end))));
     machine.told(Event::Tick, end);
     let grant = machine.grant(end);
     assert_eq!((grant.credits, grant.last_resort), (1, 0));
@@ -224,10 +219,7 @@ fn an_open_circuit_says_when_and_half_open_it_lends_one() {
     assert_eq!(grant.status, Status::Degraded);
     machine.told(spent(grant.epoch, 1), end);
     assert_eq!(machine.grant(end).credits, 0);
-    assert_eq!(
-        machine.refused(end),
-        Some((RefusalReason::TrialUnderWay, None))
-    );
+    assert_eq!(machine.refused(end), Some((Why::TrialUnderWay, None)));
 }
 
 #[test]
@@ -271,7 +263,7 @@ fn a_lost_hint_cannot_wedge_a_trial() {
 fn a_rejected_key_is_told_apart() {
     let (mut machine, now) = machine(policy());
     machine.asked(Outcome::KeyRejected, now);
-    let reason = RefusalReason::KeyRejected;
+    let reason = Why::KeyRejected;
     assert_eq!(
         machine.refused(now),
         Some((reason, Some(now + 300 * SECOND)))
@@ -293,7 +285,7 @@ fn a_drained_endpoint_starts_nothing_and_comes_back_as_it_was() {
     let grant = machine.grant(now);
     assert_eq!((grant.credits, grant.last_resort), (0, 0));
     assert_eq!(grant.status, Status::Disabled);
-    assert_eq!(machine.refused(now), Some((RefusalReason::Drained, None)));
+    assert_eq!(machine.refused(now), Some((Why::Drained, None)));
     machine.told(Event::Drain(false), now);
     assert_eq!(machine, before);
 }
@@ -357,6 +349,7 @@ fn slow_endpoints_and_slow_pings_are_degraded_and_very_slow_pings_fail() {
     let event = Event::FirstByte {
         epoch: 0,
         latency: 4 * SECOND,
+        mark: 0,
         limits: ProviderLimits::default(),
     };
     machine.clone().told(event, now);
@@ -386,6 +379,7 @@ fn closing_forgives_the_failures_in_the_estimate_and_ramps() {
     let sample = Event::FirstByte {
         epoch: 0,
         latency: 100 * MS,
+        mark: 0,
         limits: ProviderLimits::default(),
     };
     machine.told(sample, now);
@@ -400,7 +394,10 @@ fn closing_forgives_the_failures_in_the_estimate_and_ramps() {
         machine.asked(Outcome::Success, now);
     }
     let grant = machine.grant(now);
-    assert_eq!(grant.latency, Some(100 * MS));
+    assert_eq!(
+        (grant.latency, grant.penalty),
+        (Some(100 * MS), Duration::ZERO)
+    );
     assert!((grant.weight - 0.2).abs() < 1e-9, "{}", grant.weight);
     assert_eq!(grant.status, Status::Degraded);
     let soon = machine.next_deadline(now).expect("the weight grows");

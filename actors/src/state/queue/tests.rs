@@ -5,64 +5,36 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn first_come_first_served_up_to_its_length() {
+fn first_come_first_served() {
     let t0 = crate::clock::now();
-    let mut queue = Queue::new(2);
-    assert!(queue.push("a", t0).is_ok());
-    assert!(queue.push("b", t0).is_ok());
-    assert_eq!(queue.push("c", t0), Err("c"), "given back");
-    assert_eq!(queue.front(), Some(&"a"));
-    assert_eq!(queue.pop(), Some("a"));
-    assert!(queue.push("c", t0).is_ok());
+    let mut line = Line::default();
+    line.push("a", t0);
+    line.push("b", t0);
+    assert_eq!((line.front(), line.len()), (Some(&"a"), 2));
+    assert_eq!(line.pop(), Some("a"));
+    line.push("c", t0);
     assert_eq!(
-        (queue.pop(), queue.pop(), queue.pop()),
+        (line.pop(), line.pop(), line.pop()),
         (Some("b"), Some("c"), None)
     );
+    assert!(line.is_empty());
 }
 
 #[test]
-fn a_queue_of_length_zero_lets_nobody_wait() {
-    let mut queue = Queue::new(0);
-    assert_eq!(queue.push((), crate::clock::now()), Err(()));
-}
-
-#[test]
-fn deadlines_are_kept_in_any_order() {
+fn who_takes_no_offer_keeps_the_place() {
     let t0 = crate::clock::now();
-    let mut queue = Queue::new(10);
+    let mut line = Line::default();
     for (item, seconds) in [("late", 30), ("early", 10), ("middle", 20)] {
-        queue.push(item, t0 + seconds * SECOND).expect("room");
+        line.push(item, t0 + seconds * SECOND);
     }
-    assert_eq!(queue.next_deadline(), Some(t0 + 10 * SECOND));
-    assert_eq!(queue.expire(t0 + 9 * SECOND), None);
-    assert_eq!(queue.expire(t0 + 20 * SECOND), Some("early"));
-    assert_eq!(queue.expire(t0 + 20 * SECOND), Some("middle"));
-    assert_eq!(queue.expire(t0 + 20 * SECOND), None);
-    assert_eq!(queue.next_deadline(), Some(t0 + 30 * SECOND));
-    assert_eq!(queue.len(), 1);
-}
-
-#[test]
-fn who_goes_away_leaves_the_others_in_order() {
-    let t0 = crate::clock::now();
-    let mut queue = Queue::new(3);
-    let tickets = ["a", "b", "c"].map(|item| queue.push(item, t0).expect("room"));
-    assert_eq!(queue.remove(tickets[1]), Some("b"));
-    assert_eq!(queue.remove(tickets[1]), None, "only once");
-    assert_eq!(queue.pop(), Some("a"));
-    assert_eq!(queue.remove(tickets[0]), None, "it was served");
-    assert_eq!(queue.pop(), Some("c"));
-    assert!(queue.is_empty());
-}
-
-#[test]
-fn a_shorter_queue_keeps_who_waits() {
-    let t0 = crate::clock::now();
-    let mut queue = Queue::new(2);
-    queue.push(1, t0).expect("room");
-    queue.push(2, t0).expect("room");
-    queue.set_max_length(1);
-    assert_eq!(queue.len(), 2);
-    assert_eq!(queue.pop(), Some(1));
-    assert_eq!(queue.push(3, t0), Err(3));
+    assert_eq!(line.next_deadline(), Some(t0 + 10 * SECOND));
+    let mut offered = Vec::new();
+    line.offer(|item, deadline| {
+        offered.push((item, deadline - t0));
+        (item != "early").then_some(item)
+    });
+    let all = [("late", 30), ("early", 10), ("middle", 20)];
+    assert_eq!(offered, all.map(|(item, seconds)| (item, seconds * SECOND)));
+    assert_eq!(line.next_deadline(), Some(t0 + 20 * SECOND));
+    assert_eq!((line.pop(), line.pop()), (Some("late"), Some("middle")));
 }

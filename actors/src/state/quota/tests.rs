@@ -1,3 +1,9 @@
+use proptest::{
+    collection::vec,
+    prelude::{Just, prop_assert_eq, proptest},
+    strategy::Strategy as _,
+};
+
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -38,7 +44,7 @@ fn a_full_minute_says_when_one_more_fits() {
     let now = t0 + 31 * SECOND;
     assert_eq!(quota.requests_left(&limits, now), 0);
     let refusal = quota.refusal(&limits, now).expect("full");
-    assert_eq!(refusal.reason, RefusalReason::RequestsPerMinute);
+    assert_eq!(refusal.reason, Why::RequestsPerMinute);
     let until = refusal.until.expect("known");
     assert_eq!(
         until,
@@ -72,7 +78,7 @@ fn the_day_holds_for_a_day() {
     let day = Duration::from_secs(86_400);
     assert_eq!(quota.requests_left(&limits, at + day), 0);
     let refusal = quota.refusal(&limits, at + day).expect("full");
-    assert_eq!(refusal.reason, RefusalReason::RequestsPerDay);
+    assert_eq!(refusal.reason, Why::RequestsPerDay);
     assert_eq!(quota.requests_left(&limits, at + day + TEN_MINUTES), 5);
 }
 
@@ -118,7 +124,7 @@ fn more_than_was_reserved_counts_from_now() {
     let now = t0 + 70 * SECOND;
     assert_eq!(quota.tokens_used(now), 1400);
     let refusal = quota.refusal(&limits, now).expect("full");
-    assert_eq!(refusal.reason, RefusalReason::TokensPerMinute);
+    assert_eq!(refusal.reason, Why::TokensPerMinute);
     assert_eq!(refusal.until, Some(t0 + 91 * SECOND));
 }
 
@@ -141,21 +147,21 @@ fn the_providers_count_holds_until_its_reset() {
         requests,
         tokens: None,
     };
-    quota.correct(correction(said(3, Some(20 * SECOND))), t0);
+    quota.correct(correction(said(3, Some(20 * SECOND))), 0, t0);
     assert_eq!(quota.requests_left(&limits, t0), 3);
     quota.book(2, t0 + SECOND);
     assert_eq!(quota.requests_left(&limits, t0 + SECOND), 1);
     quota.book(1, t0 + SECOND);
     let refusal = quota.refusal(&limits, t0 + SECOND).expect("nothing left");
-    assert_eq!(refusal.reason, RefusalReason::ProviderLimit);
+    assert_eq!(refusal.reason, Why::ProviderLimit);
     assert_eq!(refusal.until, Some(t0 + 20 * SECOND));
     assert_eq!(quota.requests_left(&limits, t0 + 20 * SECOND), 97);
     // Its last word counts, also when that is more.
-    quota.correct(correction(said(0, None)), t0 + 21 * SECOND);
+    quota.correct(correction(said(0, None)), 0, t0 + 21 * SECOND);
     assert_eq!(quota.requests_left(&limits, t0 + 22 * SECOND), 0);
-    quota.correct(correction(said(50, None)), t0 + 22 * SECOND);
+    quota.correct(correction(said(50, None)), 0, t0 + 22 * SECOND);
     assert_eq!(quota.requests_left(&limits, t0 + 22 * SECOND), 50);
-    quota.correct(correction(said(1000, None)), t0 + 23 * SECOND);
+    quota.correct(correction(said(1000, None)), 0, t0 + 23 * SECOND);
     assert_eq!(
         quota.requests_left(&limits, t0 + 23 * SECOND),
         97,
@@ -172,7 +178,7 @@ fn a_count_without_a_reset_holds_for_a_minute_also_for_tokens() {
         requests: None,
         tokens: said(500, None),
     };
-    quota.correct(tokens, t0);
+    quota.correct(tokens, 0, t0);
     assert_eq!(quota.tokens_limit(&none, t0), 500);
     quota.book_tokens(200, t0);
     assert_eq!(
@@ -192,9 +198,64 @@ fn a_reset_beyond_a_day_is_not_believed() {
         requests: said(0, Some(Duration::MAX)),
         tokens: None,
     };
-    quota.correct(forever, t0);
+    quota.correct(forever, 0, t0);
     let until = quota
         .refusal(&Limits::default(), t0)
         .and_then(|refusal| refusal.until);
     assert_eq!(until, Some(t0 + LONGEST_DAILY));
+}
+
+#[test]
+fn an_older_answer_lowers_what_is_left_but_never_raises_it() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let none = Limits::default();
+    let requests = |left| ProviderLimits {
+        requests: said(left, Some(MINUTE)),
+        tokens: None,
+    };
+    quota.correct(requests(4), 300, t0);
+    quota.correct(requests(9), 200, t0);
+    assert_eq!(quota.requests_left(&none, t0), 4, "of an older request");
+    quota.correct(requests(2), 100, t0);
+    assert_eq!(
+        quota.requests_left(&none, t0),
+        2,
+        "counted in another order"
+    );
+    quota.correct(requests(7), 400, t0);
+    assert_eq!(quota.requests_left(&none, t0), 7, "it has refilled since");
+    quota.correct(requests(8), 100, t0 + MINUTE);
+    assert_eq!(
+        quota.requests_left(&none, t0 + MINUTE),
+        8,
+        "the old count is over"
+    );
+}
+
+proptest! {
+    /// Of a limit that only falls, each answer tells a little less than the one
+    /// before; in whatever order they come home, the lowest heard counts.
+    #[test]
+    fn answers_that_overtake_each_other_never_raise_what_is_left(
+        order in Just((1..20_u64).collect::<Vec<_>>()).prop_shuffle(),
+        costs in vec(1..1000_u64, 20),
+    ) {
+        let t0 = crate::clock::now();
+        let mut quota = Quota::new(t0);
+        let mut lowest = u64::MAX;
+        for number in order {
+            let taken: u64 = costs[..number as usize].iter().sum();
+            let limits = ProviderLimits {
+                requests: said(100 - number, Some(MINUTE)),
+                tokens: said(100_000 - taken, None),
+            };
+            quota.correct(limits, taken, t0);
+            lowest = lowest.min(100 - number);
+            let none = Limits::default();
+            prop_assert_eq!(u64::from(quota.requests_left(&none, t0)), lowest);
+            let taken: u64 = costs[..(100 - lowest) as usize].iter().sum();
+            prop_assert_eq!(quota.tokens_left(&none, t0), 100_000 - taken);
+        }
+    }
 }

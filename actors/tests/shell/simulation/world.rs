@@ -1,8 +1,8 @@
 //! The world around an engine, and what it may expect of it.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,104 +11,39 @@ use breakerbox_actors::{
     clock,
     engine::Arbiters,
     error::Unavailable,
-    guardian::DrainEndpoint,
     lease::Lease,
-    messages::{Chaos, Pick, Queue},
+    messages::{Pick, Queue},
     router::Router,
-    state::{
-        breaker::Phase,
-        event::{Outcome, Pong, ProviderLimits},
-    },
+    state::{breaker::Phase, event::Outcome},
     supervise::QUARANTINE,
-    target::Target,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::task::JoinHandle;
 
-use crate::support::{FAILED, House, MS, Make, SECOND, id, spec};
+use super::{ledger::Ledger, seen::Seen, trouble::Upstream};
+use crate::support::{FAILED, House, MS, Make, SECOND, spec};
 
-const NAMES: [&str; 3] = ["a", "b", "c"];
-const RPM: usize = 60;
-const TPM: u64 = 4_000;
-const IN_FLIGHT: u32 = 6;
-const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// How often what happened; two runs with the same are the same run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    counts: BTreeMap<&'static str, u64>,
-}
-
-impl Seen {
-    fn note(&mut self, what: &'static str) {
-        *self.counts.entry(what).or_default() += 1;
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        for (what, count) in &other.counts {
-            *self.counts.entry(what).or_default() += count;
-        }
-    }
-
-    pub(super) fn everything(&self) -> bool {
-        let wanted = [
-            "served",
-            "refused",
-            "waited in vain",
-            "waited and served",
-            "trial",
-            "last resort",
-            "open",
-            "half-open",
-            "quarantined",
-            "drained",
-            "reloaded",
-            "removed",
-            "left",
-        ];
-        wanted.iter().all(|what| self.counts.contains_key(what))
-    }
-}
-
-/// How an upstream really is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Upstream {
-    Well,
-    Broken,
-    Limited,
-    Silent,
-}
-
-/// A request under way, as its client's ledger has it.
-struct Held {
-    lease: Lease,
-    start: Instant,
-    reserved: u64,
-    spoke: Option<Instant>,
-}
-
-/// What one target was asked for: when, and for how many tokens.
-#[derive(Default)]
-struct Asked(Vec<(Instant, u64)>);
+pub(super) const NAMES: [&str; 3] = ["a", "b", "c"];
+pub(super) const RPM: usize = 60;
+pub(super) const TPM: u64 = 4_000;
+pub(super) const IN_FLIGHT: u32 = 6;
+pub(super) const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 pub(super) struct World {
-    rng: SmallRng,
-    house: House,
-    routers: Vec<Addr<Router>>,
-    targets: Vec<Make>,
-    upstreams: BTreeMap<&'static str, Upstream>,
-    held: Vec<Held>,
-    asked: BTreeMap<usize, Asked>,
-    /// Targets by address, kept so that no address is used twice.
-    known: Vec<Arc<Target>>,
+    pub(super) rng: SmallRng,
+    pub(super) house: House,
+    pub(super) routers: Vec<Addr<Router>>,
+    pub(super) targets: Vec<Make>,
+    pub(super) upstreams: BTreeMap<&'static str, Upstream>,
+    ledger: Ledger,
     waiting: Vec<(JoinHandle<Result<Lease, Unavailable>>, u64)>,
     left: usize,
-    drained: BTreeSet<&'static str>,
+    pub(super) drained: BTreeSet<&'static str>,
     pub(super) seen: Seen,
 }
 
-fn make(name: &'static str) -> Make {
+pub(super) fn make(name: &'static str) -> Make {
     let make = Make::new(name)
         .breaker(|it| {
             it.recovery_timeout = 10 * SECOND;
@@ -134,9 +69,7 @@ impl World {
             house,
             targets,
             upstreams: NAMES.map(|name| (name, Upstream::Well)).into(),
-            held: Vec::new(),
-            asked: BTreeMap::new(),
-            known: Vec::new(),
+            ledger: Ledger::default(),
             waiting: Vec::new(),
             left: 0,
             drained: BTreeSet::new(),
@@ -158,7 +91,7 @@ impl World {
         self.check().await;
     }
 
-    fn name(&mut self) -> &'static str {
+    pub(super) fn name(&mut self) -> &'static str {
         NAMES[self.rng.random_range(0..NAMES.len())]
     }
 
@@ -185,7 +118,7 @@ impl World {
             let estimate = pick.estimate.input;
             let answer = router.send(pick.clone()).await.expect("a router");
             match answer {
-                Ok(lease) => self.start(lease, estimate),
+                Ok(lease) => self.ledger.enter(lease, estimate, &mut self.seen),
                 Err(refusal) => {
                     let deadline = clock::now() + self.rng.random_range(1..40) * SECOND;
                     if refusal.may_wait_until(deadline, clock::now()) {
@@ -209,113 +142,36 @@ impl World {
         self.waiting.push((actix_rt::spawn(ask), estimate));
     }
 
-    /// Enters a lease into the ledger, if it may be there.
-    fn start(&mut self, lease: Lease, estimate: u64) {
-        // Those who wait are heard of a little after they were served.
-        let now = clock::now() - lease.age();
-        let target = lease.target().clone();
-        let name = target.id().endpoint().to_string();
-        if lease.is_trial() {
-            // Those who waited are entered late, perhaps after a later one.
-            let overlaps = |held: &&Held| {
-                let limit = match held.spoke {
-                    Some(at) => at + 10 * MINUTE,
-                    None => held.start + TRIAL_TIMEOUT,
-                };
-                held.start < now + TRIAL_TIMEOUT && now < limit
-            };
-            let same =
-                |held: &&Held| held.lease.is_trial() && Arc::ptr_eq(held.lease.target(), &target);
-            if let Some(other) = self.held.iter().filter(same).find(overlaps) {
-                let (first, spoke) = (other.start, other.spoke);
-                panic!("two trials of {name}: {now:?}, {first:?} that spoke {spoke:?}");
-            }
-            self.seen.note("trial");
-            if target.status() == breakerbox_actors::state::health::Status::Unhealthy {
-                self.seen.note("last resort");
-            }
-        }
-        let reserved = if name == "a" {
-            estimate.min(TPM)
-        } else {
-            estimate
-        };
-        let asked = self.asked.entry(Arc::as_ptr(&target) as usize).or_default();
-        asked.0.push((now, reserved));
-        asked.0.retain(|(at, _)| *at + MINUTE > now);
-        if name == "a" {
-            assert!(
-                asked.0.len() <= RPM,
-                "{} requests in a minute",
-                asked.0.len()
-            );
-            let tokens: u64 = asked.0.iter().map(|(_, tokens)| tokens).sum();
-            assert!(tokens <= TPM, "{tokens} tokens in a minute");
-        }
-        if !self.known.iter().any(|it| Arc::ptr_eq(it, &target)) {
-            self.known.push(target);
-        }
-        self.held.push(Held {
-            lease,
-            start: now,
-            reserved,
-            spoke: None,
-        });
-    }
-
     /// Some answers come, as their upstreams are.
     fn finish(&mut self) {
         for _ in 0..self.rng.random_range(1..6) {
-            if self.held.is_empty() {
+            if self.ledger.len() == 0 {
                 return;
             }
-            let at = self.rng.random_range(0..self.held.len());
+            let at = self.rng.random_range(0..self.ledger.len());
             if self.rng.random_bool(0.1) {
-                let held = &mut self.held[at];
-                held.lease.first_byte(ProviderLimits::default());
-                let now = clock::now();
-                // A trial that speaks too late has failed before.
-                if now < held.start + TRIAL_TIMEOUT {
-                    held.spoke.get_or_insert(now);
-                }
+                self.ledger.begins(at);
                 continue;
             }
-            let held = self.held.swap_remove(at);
+            let held = self.ledger.take(at);
             if self.rng.random_bool(0.1) {
                 self.seen.note("left");
                 continue; // its client has gone
             }
-            let upstream = self
-                .upstreams
-                .get(&**held.lease.id().endpoint())
-                .copied()
-                .expect("an upstream");
-            let (outcome, used) = match upstream {
-                Upstream::Well => (
-                    Outcome::Success,
-                    Some(self.rng.random_range(0..=held.reserved)),
-                ),
-                Upstream::Broken => (FAILED, Some(0)),
+            let (outcome, used) = match self.upstreams[&**held.lease.id().endpoint()] {
+                Upstream::Well => (Outcome::Success, self.rng.random_range(0..=held.reserved)),
+                Upstream::Broken => (FAILED, 0),
                 Upstream::Silent => continue,
                 Upstream::Limited => {
                     let retry_after = Some(self.rng.random_range(0..20) * SECOND);
                     let daily = false;
-                    (Outcome::RateLimited { retry_after, daily }, Some(0))
+                    (Outcome::RateLimited { retry_after, daily }, 0)
                 }
             };
             if outcome == Outcome::Success {
                 self.seen.note("served");
             }
-            let asked = self
-                .asked
-                .get_mut(&(Arc::as_ptr(held.lease.target()) as usize));
-            if let (Some(used), Some(asked)) = (used, asked) {
-                let mine = (held.start, held.reserved);
-                if let Some(entry) = asked.0.iter_mut().find(|it| **it == mine) {
-                    entry.1 = used;
-                }
-            }
-            held.lease.settle(outcome, used, ProviderLimits::default());
+            self.ledger.settle(held, outcome, used);
         }
     }
 
@@ -327,100 +183,6 @@ impl World {
             _ => SECOND * self.rng.random_range(1..30),
         };
         tokio::time::sleep(time).await;
-    }
-
-    fn weather(&mut self) {
-        let name = self.name();
-        let upstream = match self.rng.random_range(0..6) {
-            0..3 => Upstream::Well,
-            3 => Upstream::Broken,
-            4 => Upstream::Limited,
-            _ => Upstream::Silent,
-        };
-        self.turns(name, upstream);
-    }
-
-    fn turns(&mut self, name: &'static str, upstream: Upstream) {
-        self.upstreams.insert(name, upstream);
-        let answer = match upstream {
-            Upstream::Well | Upstream::Limited => Some(Pong::Alive { latency: 10 * MS }),
-            Upstream::Broken => Some(Pong::Failed),
-            Upstream::Silent => None,
-        };
-        self.house.pinger.answers(name, answer);
-    }
-
-    fn crash(&mut self) {
-        let mut chaos = || match self.rng.random_range(0..3) {
-            0 => Chaos::Panic,
-            1 => Chaos::PanicIn(MS * 3),
-            _ => Chaos::Stop,
-        };
-        let chaos = [chaos(), chaos()];
-        match self.rng.random_range(0..10) {
-            0 => self
-                .house
-                .engine
-                .guardian()
-                .try_send(chaos[0])
-                .expect("an actor"),
-            1 => self
-                .house
-                .engine
-                .prober()
-                .try_send(chaos[0])
-                .expect("an actor"),
-            2 => self.routers[self.rng.random_range(0..self.routers.len())]
-                .try_send(chaos[0])
-                .expect("an actor"),
-            3 => {
-                let name = self.name();
-                for _ in 0..6 {
-                    self.house.engine.chaos(&id(name), chaos[0]);
-                }
-            }
-            _ => {
-                let name = self.name();
-                for chaos in chaos {
-                    self.house.engine.chaos(&id(name), chaos);
-                }
-            }
-        }
-    }
-
-    async fn reload(&mut self) {
-        let threshold = self.rng.random_range(2..8);
-        let mut next: Vec<Make> = NAMES.map(make).into();
-        for make in &mut next {
-            make.breaker.failure_threshold = threshold;
-        }
-        if self.rng.random_bool(0.2) {
-            next.pop();
-            self.drained.remove("c");
-            self.seen.note("removed");
-        }
-        self.targets = next;
-        let applied = self.house.engine.apply(spec(&self.targets)).await;
-        applied.expect("a guardian");
-        self.seen.note("reloaded");
-    }
-
-    async fn drain(&mut self) {
-        let name = self.name();
-        let drained = !self.drained.contains(name);
-        self.tell_drain(name, drained).await;
-    }
-
-    async fn tell_drain(&mut self, name: &'static str, drained: bool) {
-        let endpoint = name.into();
-        let guardian = self.house.engine.guardian();
-        let found = guardian.send(DrainEndpoint { endpoint, drained }).await;
-        if found == Ok(true) && drained {
-            self.drained.insert(name);
-            self.seen.note("drained");
-        } else {
-            self.drained.remove(name);
-        }
     }
 
     /// Somebody who waits goes away.
@@ -441,13 +203,25 @@ impl World {
             tokio::task::yield_now().await;
         }
         self.collect().await;
+        // Compared at once: while somebody is asked how they are, those who
+        // wait may be served.
+        self.ledger.check();
         let waiting = self.house.engine.waiting();
         let asking = self.waiting.len();
         assert!(
             (asking..=asking + self.left).contains(&waiting),
             "{asking} {waiting}"
         );
-        let guardian = self.house.guardian().await;
+        let mut guardian = self.house.guardian().await;
+        if guardian
+            .actors
+            .iter()
+            .any(|it| it.up && it.mailbox_depth > 0)
+        {
+            // Mail of this very instant; what was lost count of would stay.
+            self.house.turn().await;
+            guardian = self.house.guardian().await;
+        }
         for actor in &guardian.actors {
             assert!(!actor.up || actor.mailbox_depth == 0, "{actor:?}");
             if !actor.up {
@@ -455,12 +229,6 @@ impl World {
             }
         }
         assert_eq!(guardian.replaced, 0, "nobody was silent or gone");
-        for target in &self.known {
-            let mine = |held: &&Held| Arc::ptr_eq(held.lease.target(), target);
-            let held = self.held.iter().filter(mine).count() as u32;
-            assert_eq!(target.in_flight(), held, "{}", target.id());
-            assert!(**target.id().endpoint() != *"b" || held <= IN_FLIGHT);
-        }
         for make in &self.targets {
             let up = guardian.actors.iter().find(|it| it.target == make.id());
             if !up.expect("an actor").up {
@@ -484,14 +252,18 @@ impl World {
             .partition(|(task, _)| task.is_finished());
         self.waiting = waiting;
         let done: Vec<_> = done;
+        let mut served = Vec::new();
         for (task, estimate) in done {
             match task.await.expect("a task") {
-                Ok(lease) => {
-                    self.seen.note("waited and served");
-                    self.start(lease, estimate);
-                }
+                Ok(lease) => served.push((lease, estimate)),
                 Err(_) => self.seen.note("waited in vain"),
             }
+        }
+        // The ledger is kept in the order in which they were served.
+        served.sort_by_key(|(lease, _)| Reverse(lease.age()));
+        for (lease, estimate) in served {
+            self.seen.note("waited and served");
+            self.ledger.enter(lease, estimate, &mut self.seen);
         }
     }
 
@@ -508,17 +280,14 @@ impl World {
         let end = clock::now() + 10 * MINUTE;
         while clock::now() < end {
             self.collect().await;
-            for held in std::mem::take(&mut self.held) {
-                held.lease
-                    .settle(Outcome::Success, Some(0), ProviderLimits::default());
-            }
+            self.ledger.settle_all();
             if let Ok(lease) = self.house.take().await {
-                self.start(lease, 0);
+                self.ledger.enter(lease, 0, &mut self.seen);
             }
             tokio::time::sleep(500 * MS).await;
         }
         assert!(self.waiting.is_empty(), "all who waited were answered");
-        self.held.clear();
+        self.ledger.clear();
         self.check().await;
         assert_eq!(self.house.engine.waiting(), 0);
         for name in NAMES {

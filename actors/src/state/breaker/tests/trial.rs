@@ -187,6 +187,33 @@ fn a_last_resort_under_way_is_the_trial_when_the_circuit_half_opens() {
     );
 }
 
+/// Streams that outlive their place: the trials beside each other are as many
+/// as there are ten minutes in a stream, and no end of one moves the circuit.
+#[test]
+fn a_trial_that_streams_on_and_on_makes_room_every_ten_minutes() {
+    let mut bench = bench().half_open();
+    let mut trials = Vec::new();
+    for _ in 0..60 * 60 {
+        if bench.breaker.lends_trial() {
+            let trial = bench.take();
+            bench.breaker.first_byte(trial, bench.now);
+            trials.push(trial);
+        }
+        assert_eq!(bench.wait(SECOND), None, "nobody was silent");
+    }
+    assert_eq!(trials.len(), 6, "in an hour");
+    let current = trials.pop().expect("the newest");
+    for outlived in trials {
+        assert_eq!(bench.settle(outlived, Verdict::Good), None);
+        assert_eq!(bench.settle(outlived, Verdict::Bad), None);
+    }
+    assert_eq!(bench.wait(SECOND), None);
+    let newest = bench.take();
+    assert_eq!(bench.settle(newest, Verdict::Good), None, "one of two");
+    bench.settle(current, Verdict::Good);
+    assert_eq!(bench.phase(), Phase::HalfOpen);
+}
+
 #[test]
 fn a_silent_last_resort_frees_its_place_and_its_late_answer_is_void() {
     let mut bench = bench().open();

@@ -42,13 +42,14 @@ fn any_event() -> impl proptest::strategy::Strategy<Value = (Event, u64)> {
                 tokens_mark
             }
         ),
-        (0..9_u32, any::<Duration>(), limits.clone()).prop_map(|(epoch, latency, limits)| {
-            Event::FirstByte {
+        (0..9_u32, any::<Duration>(), any::<u64>(), limits.clone()).prop_map(
+            |(epoch, latency, mark, limits)| Event::FirstByte {
                 epoch,
                 latency,
+                mark,
                 limits,
             }
-        }),
+        ),
         (0..9_u32, outcome, any::<Option<Duration>>(), limits, tokens).prop_map(
             |(epoch, outcome, latency, limits, tokens)| Event::Settled {
                 epoch,

@@ -1,0 +1,84 @@
+//! A half-open circuit: one trial at a time, and who waits for it.
+
+use breakerbox_actors::{
+    clock,
+    error::Why,
+    lease::Lease,
+    state::{breaker::Phase, event::Outcome},
+};
+
+use super::support::{FAILED, House, Make, SECOND, settle};
+
+/// One endpoint whose circuit is half-open and needs two trials; the first is
+/// under way.
+async fn tried() -> (House, Lease) {
+    let make = Make::new("a").breaker(|it| {
+        it.failure_threshold = 1;
+        it.half_open_requests = 2;
+    });
+    let house = House::paused(&[make]).await;
+    house.fail(1).await;
+    while house.phase("a").await != Phase::HalfOpen {
+        tokio::time::sleep(SECOND).await;
+    }
+    let trial = house.take().await.expect("a trial");
+    assert!(trial.is_trial());
+    (house, trial)
+}
+
+#[actix::test]
+async fn who_comes_during_a_trial_waits_and_is_served_one_by_one_until_it_closes() {
+    let (house, trial) = tried().await;
+    let refusal = house.take().await.expect_err("one trial at a time");
+    let now = clock::now();
+    assert_eq!(refusal.exclusions[0].why, Why::TrialUnderWay);
+    assert!(refusal.may_wait_until(now + SECOND, now));
+    let mut line: Vec<_> = (0..5)
+        .map(|_| house.queue(house.pick(), 10 * SECOND))
+        .collect();
+    house.turn().await;
+    assert_eq!(house.engine.waiting(), 5, "also the actor has heard of it");
+    settle(trial, Outcome::Success);
+    house.turn().await;
+    assert_eq!(house.engine.waiting(), 4, "one more trial");
+    let second = line.remove(0).await.expect("a task").expect("a lease");
+    assert!(second.is_trial());
+    settle(second, Outcome::Success);
+    house.turn().await;
+    assert_eq!(house.phase("a").await, Phase::Closed);
+    for served in line {
+        assert!(served.is_finished());
+        drop(served.await.expect("a task").expect("a lease"));
+    }
+}
+
+#[actix::test]
+async fn who_waits_for_a_trial_that_fails_is_refused_at_once() {
+    let (house, trial) = tried().await;
+    let line: Vec<_> = (0..5)
+        .map(|_| house.queue(house.pick(), 10 * SECOND))
+        .collect();
+    house.turn().await;
+    let start = clock::now();
+    settle(trial, FAILED);
+    let mut last_resorts = Vec::new();
+    for waited in line {
+        match waited.await.expect("a task") {
+            Ok(lease) => last_resorts.push(lease),
+            Err(refusal) => assert_eq!(refusal.exclusions[0].why, Why::CircuitOpen),
+        }
+    }
+    assert!(clock::now() - start < SECOND / 10);
+    assert_eq!(last_resorts.len(), 1, "the last endpoint is still tried");
+}
+
+#[actix::test]
+async fn who_waits_for_a_trial_that_nobody_ends_waits_no_longer_than_allowed() {
+    let (house, _trial) = tried().await;
+    let start = clock::now();
+    let waiting = house.queue(house.pick(), 10 * SECOND);
+    let refusal = waiting.await.expect("a task").expect_err("too late");
+    assert_eq!(refusal.exclusions[0].why, Why::TrialUnderWay);
+    let waited = clock::now() - start;
+    assert!(waited < 11 * SECOND, "{waited:?}");
+}
