@@ -19,7 +19,7 @@ use actix_web::{
 pub use near::near_names;
 
 use crate::{
-    dialect::{Blame, Reported, openai::request::BadRequest},
+    dialect::{Blame, Reported, request::BadRequest},
     relay::StreamEnd,
 };
 

@@ -31,7 +31,7 @@ use breakerbox_actors::{
 use rand::RngExt;
 
 use crate::{
-    dialect::openai::{Api, request::BadRequest},
+    dialect::{Api, request::BadRequest},
     error::{GatewayError, near_names},
     generation::Generation,
     metrics::ApiMetrics,

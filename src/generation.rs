@@ -20,7 +20,7 @@ use memchr::memmem;
 
 use crate::{
     config::{Config, Endpoint, Model, Provider, Secret},
-    dialect::openai::Api,
+    dialect::Api,
     metrics::SiteMetrics,
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
 };

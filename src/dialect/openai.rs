@@ -3,11 +3,8 @@
 //! Bytes pass unchanged in both directions; what is read here is what routing,
 //! limits and the judgement of an answer need.
 
-mod api;
+pub mod chat;
 pub mod event;
-pub mod request;
 pub mod response;
+pub mod responses;
 mod shape;
-pub mod sse;
-
-pub use api::Api;

@@ -2,7 +2,7 @@ use actix_web::body::MessageBody;
 use serde_json::Value;
 
 use super::*;
-use crate::dialect::openai::{Api, event::ResponseHead};
+use crate::dialect::{Api, ResponseHead};
 
 fn reasons() -> Reasons {
     vec![("eu".into(), "circuit open"), ("us".into(), "draining")]

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     config::Client,
-    dialect::openai::{
+    dialect::{
         Api,
         request::{BadRequest, Peek, peek},
     },

@@ -20,7 +20,7 @@ use super::catalogue::{
     DISCONNECTS, FAILOVERS, FIRST_BYTE, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION, REQUESTS,
     REQUESTS_IN_FLIGHT, RETRIES, TOKENS, UPSTREAM_DURATION, UPSTREAM_REQUESTS,
 };
-use crate::dialect::{Usage, openai::Api};
+use crate::dialect::{Api, Usage};
 
 /// Stands for every model that nobody serves.
 const OTHER: &str = "other";

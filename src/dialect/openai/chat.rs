@@ -1,0 +1,1 @@
+//! Chat completions, read into the neutral form and written from it.

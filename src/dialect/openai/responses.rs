@@ -1,0 +1,1 @@
+//! Responses, for providers that know chat only.
