@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::{Delta, Part};
 
 pub(crate) use answered::reply;
-pub(crate) use asked::{conversation, media, name, object, text};
+pub(crate) use asked::conversation;
 pub(crate) use pieces::{deltas, gathered};
 
 proptest! {

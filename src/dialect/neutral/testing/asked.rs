@@ -13,7 +13,7 @@ use crate::dialect::neutral::{
 };
 
 /// Texts with all that breaks a careless writer; never empty.
-pub(crate) fn text() -> impl Strategy<Value = String> {
+fn text() -> impl Strategy<Value = String> {
     let pieces = [
         "a", "Hello ", "é", "🎉", "中", "\"", "\\", "\n", "\r", "\t", "{", "}", "data: ", "\u{0}",
         "\u{2028}",
@@ -22,12 +22,12 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
 }
 
 /// Names as every provider takes them for a tool.
-pub(crate) fn name() -> impl Strategy<Value = String> {
+fn name() -> impl Strategy<Value = String> {
     select(vec!["get_weather", "search", "run-it", "f_1"]).prop_map(String::from)
 }
 
 /// A JSON object, as written by someone.
-pub(crate) fn object() -> impl Strategy<Value = Json> {
+fn object() -> impl Strategy<Value = Json> {
     select(vec![
         r#"{}"#,
         r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#,
@@ -37,7 +37,7 @@ pub(crate) fn object() -> impl Strategy<Value = Json> {
 }
 
 /// Where an image lies (`image/…`), or a document.
-pub(crate) fn media(image: bool) -> impl Strategy<Value = Media> {
+fn media(image: bool) -> impl Strategy<Value = Media> {
     let (mime, url) = match image {
         true => ("image/png", "https://example.com/a.png"),
         false => ("application/pdf", "https://example.com/a.pdf"),
