@@ -7,7 +7,7 @@ use crate::dialect::{
     neutral::{Delta, Part, Reply, Stop, ToolCall, Unreadable, testing},
 };
 
-fn answer(message: Value, reason: Value) -> Result<Reply, NotAnAnswer> {
+fn answer(message: &Value, reason: &Value) -> Result<Reply, NotAnAnswer> {
     let body = json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_001, "model": "gpt-5.1",
         "choices": [{"index": 0, "message": message, "finish_reason": reason, "logprobs": null}],
@@ -30,8 +30,8 @@ fn call(id: &str, arguments: &str) -> Part {
 #[test]
 fn an_answer_is_read_whole() {
     let reply = answer(
-        json!({"role": "assistant", "content": "Grüße", "refusal": null, "reasoning_content": "hm"}),
-        json!("stop"),
+        &json!({"role": "assistant", "content": "Grüße", "refusal": null, "reasoning_content": "hm"}),
+        &json!("stop"),
     );
     let reply = reply.unwrap();
     assert_eq!(
@@ -55,11 +55,11 @@ fn an_answer_is_read_whole() {
 #[test]
 fn content_may_come_in_pieces() {
     let reply = answer(
-        json!({"content": [
+        &json!({"content": [
             {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
             {"type": "text", "text": "yes"},
         ]}),
-        json!("stop"),
+        &json!("stop"),
     );
     assert!(
         matches!(&reply.unwrap().choices[0].parts[..], [Part::Thought(thought), Part::Text(text)]
@@ -70,7 +70,7 @@ fn content_may_come_in_pieces() {
 #[test]
 fn an_answer_ends_for_the_reason_it_gives() {
     let stop = |reason: Value| {
-        answer(json!({"content": "x"}), reason).map(|it| it.choices[0].stop.clone())
+        answer(&json!({"content": "x"}), &reason).map(|it| it.choices[0].stop.clone())
     };
     assert_eq!(stop(json!("length")), Ok(Stop::Length));
     assert_eq!(stop(json!("content_filter")), Ok(Stop::Filter));
@@ -84,7 +84,7 @@ fn an_answer_ends_for_the_reason_it_gives() {
     let calls = json!({"content": null, "tool_calls": [
         {"type": "function", "function": {"name": "weather", "arguments": "{}"}},
     ]});
-    let reply = answer(calls, json!("stop")).unwrap();
+    let reply = answer(&calls, &json!("stop")).unwrap();
     assert_eq!(reply.choices[0].stop, Stop::ToolCalls);
     assert_eq!(reply.choices[0].parts, [call("call_chatcmpl-1_0_0", "{}")]);
 }

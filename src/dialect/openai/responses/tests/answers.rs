@@ -3,8 +3,9 @@ use serde_json::{Value, json};
 
 use super::super::{read, write};
 use crate::dialect::{
-    Api, Kind, Usage, judge_answer, judge_event,
+    Api, Kind, Usage,
     neutral::{Choice, Delta, Lost, Part, Reply, Stop, Thought, ToolCall, testing},
+    openai::{event, response},
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -164,9 +165,10 @@ fn without_a_reason_nothing_ends() {
 }
 
 #[test]
-fn the_relay_can_put_events_between() {
+fn the_relay_knows_who_and_where_the_stream_is() {
     let mut events = write::Events::new(NOW);
     let mut out = Vec::new();
+    assert_eq!(events.last_sequence(), None);
     let deltas = testing::deltas(&rich(), 9);
     events.write(&deltas[0], &mut out);
     let head = events.head();
@@ -174,18 +176,14 @@ fn the_relay_can_put_events_between() {
         (&*head.id, head.created_at, &*head.model),
         ("resp_msg_1", NOW, "claude")
     );
-    assert_eq!(events.take_sequence(), 2);
+    // `created` and `in_progress`.
+    assert_eq!(events.last_sequence(), Some(1));
     out.clear();
     events.write(&deltas[1], &mut out);
-    let first = judge_event(
-        Api::Responses,
-        out.split_inclusive(|it| *it == b'\n')
-            .take(2)
-            .collect::<Vec<_>>()
-            .concat()
-            .as_slice(),
-    );
-    assert_eq!(first.sequence, Some(3));
+    let text = str::from_utf8(&out).unwrap();
+    let last = text.split_inclusive("\n\n").last().unwrap();
+    let last = event::judge(Api::Responses, last.as_bytes());
+    assert_eq!(events.last_sequence(), last.sequence);
 }
 
 #[test]
@@ -230,11 +228,11 @@ proptest! {
 
     #[test]
     fn what_is_written_passes_as_an_answer(reply in testing::reply()) {
-        let usage = judge_answer(Api::Responses, &write::reply(&reply, NOW));
+        let usage = response::judge(Api::Responses, &write::reply(&reply, NOW));
         prop_assert_eq!(usage, Ok(reply.usage));
         let out = written(&testing::deltas(&reply, 3));
         let text = String::from_utf8(out).unwrap();
-        let judged: Vec<_> = text.split_inclusive("\n\n").map(|it| judge_event(Api::Responses, it.as_bytes())).collect();
+        let judged: Vec<_> = text.split_inclusive("\n\n").map(|it| event::judge(Api::Responses, it.as_bytes())).collect();
         prop_assert!(judged[0].created.is_some());
         prop_assert_eq!(&judged.last().unwrap().kind, &Kind::Terminal);
         prop_assert_eq!(judged.last().unwrap().usage, reply.usage);

@@ -158,8 +158,12 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
     let (_, kind) = needed(kind, "type")?;
     let kind = text(kind).within("type")?;
     let mut unknown = |name: &str, raw: &str| {
-        let is_known = matches!(name, "type" | "annotations" | "logprobs");
-        if !is_known && !(name == "detail" && raw == r#""auto""#) && !says_nothing(raw) {
+        let is_known = match name {
+            "type" | "annotations" | "logprobs" => true,
+            "detail" => raw == r#""auto""#,
+            _ => says_nothing(raw),
+        };
+        if !is_known {
             lost.field(&format!("input.content.{name}"));
         }
     };
