@@ -36,7 +36,7 @@ use rand::RngExt;
 
 use crate::{
     config::{AUTO, Client},
-    dialect::openai::{Api, request::BadRequest},
+    dialect::{Api, request::BadRequest},
     error::{GatewayError, near_names},
     generation::Generation,
     metrics::{self, ApiMetrics},

@@ -22,7 +22,7 @@ use memchr::memmem;
 use crate::{
     accounts::{Account, Accounts},
     config::{AUTO, Client, Config, Endpoint, Model, Provider, Secret},
-    dialect::openai::Api,
+    dialect::Api,
     metrics::{self, CostMetric, ModelMetrics, SiteMetrics},
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
     wall,

@@ -7,7 +7,7 @@ use breakerbox_actors::{desk::Post, engine::Engine, router::Router};
 use tokio::sync::watch;
 
 use crate::{
-    dialect::openai::Api,
+    dialect::Api,
     generation::Generation,
     metrics::ApiMetrics,
     room::Room,

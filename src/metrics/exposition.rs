@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     config::{AUTO, Config},
-    dialect::openai::Api,
+    dialect::Api,
     generation::Generation,
 };
 

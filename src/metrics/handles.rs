@@ -23,7 +23,7 @@ use super::{
     },
     models::ModelMetrics,
 };
-use crate::dialect::{Usage, openai::Api};
+use crate::dialect::{Api, Usage};
 
 /// One call's handles, for one worker.
 pub struct ApiMetrics {

@@ -12,7 +12,7 @@ use super::{
     catalogue::{FAILOVERS, REQUESTS, RETRIES},
     handles::OUTCOMES,
 };
-use crate::{config::Config, dialect::openai::Api};
+use crate::{config::Config, dialect::Api};
 
 /// Statuses of a model's requests whose series start at 0: success, and what
 /// the gateway itself answers when the model's endpoints do not serve.
