@@ -32,6 +32,8 @@ pub(super) fn read(wire: &str) -> Option<String> {
         return None;
     }
     let foreign = wire.strip_prefix(FOREIGN).and_then(|rest| {
+        // google-genai gives bytes back in the alphabet for addresses.
+        let rest = rest.replace('-', "+").replace('_', "/");
         let bytes = STANDARD.decode(rest).ok()?;
         String::from_utf8(bytes).ok()
     });
@@ -65,6 +67,11 @@ mod tests {
         assert!(STANDARD.decode(&shown).is_ok());
         assert_eq!(read(&shown).unwrap(), "ErUBanthropic==");
         assert_eq!(for_provider("ErUBanthropic=="), None);
+
+        let shown = for_client("~~~???");
+        assert!(shown.ends_with("fn5+Pz8/"), "{shown}");
+        let back = shown.replace('+', "-").replace('/', "_");
+        assert_eq!(read(&back).unwrap(), "~~~???");
     }
 
     #[test]

@@ -203,10 +203,10 @@ impl Serialize for Outcome {
         let raw: Option<&RawValue> = serde_json::from_str(&self.text).ok();
         let raw = raw.filter(|raw| raw.get().starts_with(['{', '[']));
         let name = if self.is_error { "error" } else { "result" };
-        if let (Some(raw), false) = (raw, self.is_error || looks_wrapped(&self.text)) {
-            if raw.get().starts_with('{') {
-                return raw.serialize(serializer);
-            }
+        let stands_alone =
+            |raw: &&RawValue| raw.get().starts_with('{') && !looks_wrapped(raw.get());
+        if let Some(raw) = raw.filter(stands_alone).filter(|_| !self.is_error) {
+            return raw.serialize(serializer);
         }
         let mut map = serializer.serialize_map(Some(1))?;
         match raw {
