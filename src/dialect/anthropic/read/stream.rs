@@ -102,7 +102,7 @@ impl Events {
             "content_block_stop" => self.close(event.index, out),
             "message_delta" => {
                 let piece = event.delta.ok_or(Unreadable)?;
-                self.finish(piece, event.usage, out)?;
+                self.ending(piece, event.usage, out)?;
             }
             "message_stop" if self.stopped => {
                 self.ended = true;
@@ -113,6 +113,10 @@ impl Events {
         }
         Ok(())
     }
+
+    /// Appends what is owed once the body has ended behind its terminal event:
+    /// nothing, since `message_stop` says it all.
+    pub fn finish(&mut self, _: &mut Vec<Delta>) {}
 
     fn start(&mut self, message: Start<'_>, out: &mut Vec<Delta>) {
         self.count(message.usage);
@@ -210,7 +214,7 @@ impl Events {
         }
     }
 
-    fn finish(
+    fn ending(
         &mut self,
         piece: Piece<'_>,
         usage: Option<&RawValue>,
