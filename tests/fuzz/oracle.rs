@@ -2,20 +2,20 @@
 //! event streams against.
 
 /// An event's name and data.
-pub type Parsed = (Vec<u8>, Vec<u8>);
+pub(crate) type Parsed = (Vec<u8>, Vec<u8>);
 
 /// What came out of a splitter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Split {
+pub(crate) struct Split {
     /// All bytes given back, the unfinished rest included.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// All events, comments too.
-    pub events: Vec<Parsed>,
+    pub(crate) events: Vec<Parsed>,
 }
 
 /// Reads the first byte of `input` as how the rest is cut into reads, and says
 /// what of `split` is not as it should be.
-pub fn check(input: &[u8], split: impl Fn(&[&[u8]]) -> Split) -> Result<(), String> {
+pub(crate) fn check(input: &[u8], split: impl Fn(&[&[u8]]) -> Split) -> Result<(), String> {
     let Some((&cut, stream)) = input.split_first() else {
         return Ok(());
     };
@@ -46,7 +46,7 @@ pub fn check(input: &[u8], split: impl Fn(&[&[u8]]) -> Split) -> Result<(), Stri
 /// The standard, byte for byte and without haste: what is dispatched. Source:
 /// WHATWG HTML, "Server-sent events", 9.2.6; but a byte order mark may precede
 /// any event.
-pub fn by_the_standard(stream: &[u8]) -> Vec<Parsed> {
+pub(crate) fn by_the_standard(stream: &[u8]) -> Vec<Parsed> {
     const BOM: &[u8] = b"\xEF\xBB\xBF";
     let (mut events, mut data, mut name) = (Vec::new(), Vec::new(), Vec::new());
     let (mut line, mut at, mut first) = (Vec::new(), 0, true);
