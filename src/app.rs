@@ -105,6 +105,7 @@ pub enum NotReloaded {
 pub struct Gateway {
     shared: Shared,
     closing: watch::Sender<Closing>,
+    exposition: Option<Exposition>,
     data: SocketAddr,
     admin: SocketAddr,
     servers: [ServerHandle; 2],
@@ -131,7 +132,6 @@ impl Gateway {
             move || pinger(generation)
         };
         let engine = Engine::start(spec, arbiters, pinger).await?;
-        metrics::expect(engine.table().names());
         let (closing, watched) = watch::channel(Closing::No);
         let shared = Shared {
             engine,
@@ -141,14 +141,14 @@ impl Gateway {
             closing: watched,
         };
         if let Some(exposition) = &exposition {
-            // On the system's own thread, which serves no requests.
-            exposition.keep_up(&Arbiter::current());
+            exposition.begin(workers(&config));
         }
-        let (admin, admin_server) = serve_admin(&config, &shared, exposition)?;
+        let (admin, admin_server) = serve_admin(&config, &shared, exposition.clone())?;
         let (data, data_server) = serve_data(&config, &shared, tls)?;
         Ok(Self {
             shared,
             closing,
+            exposition,
             data,
             admin,
             servers: [data_server, admin_server],
@@ -183,6 +183,11 @@ impl Gateway {
     pub async fn reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
         let result = self.try_reload(config).await;
         metrics::reloaded(result.is_ok());
+        // Also of those that a refused one has named, and also if nobody asks
+        // for /metrics: what is left behind must not pile up.
+        if let Some(exposition) = &self.exposition {
+            exposition.forget(&self.shared.generation.load());
+        }
         result
     }
 
@@ -206,7 +211,6 @@ impl Gateway {
         self.shared.generation.store(Arc::new(generation));
         self.shared.room.resize(max_body);
         self.shared.engine.apply(spec).await?;
-        metrics::expect(self.shared.engine.table().names());
         Ok(diff.changes)
     }
 
@@ -260,17 +264,20 @@ fn listen(addr: SocketAddr, stuck: Duration) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Returns how many threads serve requests.
+fn workers(config: &Config) -> usize {
+    match config.server.workers {
+        0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        workers => workers,
+    }
+}
+
 fn serve_data(
     config: &Config,
     shared: &Shared,
     tls: Option<rustls::ServerConfig>,
 ) -> Result<(SocketAddr, ServerHandle), NotStarted> {
     let addr = config.server.listen;
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = match config.server.workers {
-        0 => cores,
-        workers => workers,
-    };
     let counter = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let server = {
         let shared = shared.clone();
@@ -285,7 +292,7 @@ fn serve_data(
         })
     };
     let server = server
-        .workers(workers)
+        .workers(workers(config))
         .tcp_nodelay(true)
         // A client that closes has left: its upstream request ends at once.
         .h1_allow_half_closed(false)

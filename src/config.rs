@@ -36,9 +36,9 @@ pub use placeholder::placeholders;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use settings::{
-    AUTO, Admin, BaseUrl, Budget, Client, Config, Cors, Cost, DEFAULT_TASK, Endpoint, Model,
-    Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server, Strategy,
-    Terms, Tls, is_task,
+    AUTO, Admin, BaseUrl, Budget, Client, Config, Cors, Cost, DEFAULT_TASK, Endpoint, Fingerprint,
+    Model, Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server,
+    Strategy, Terms, Tls, is_task,
 };
 pub use units::{show_duration, show_size};
 
@@ -123,7 +123,10 @@ fn compile_text(
         }
     };
     match config {
-        Some(config) if list.is_empty() => Ok(config),
+        Some(config) if list.is_empty() => Ok(Config {
+            sha256: Fingerprint::of(text),
+            ..config
+        }),
         _ => Err(Problems::new(name, text, list, &secrets, true)),
     }
 }

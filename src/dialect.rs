@@ -1,6 +1,26 @@
 //! The languages clients and providers speak, and what all of them share.
+//!
+//! A request whose endpoint speaks its own dialect passes byte for byte; what is
+//! read of it is in [`request`], and what an answer proved to be in [`Judged`].
+//! For another dialect it is read into the [`neutral`] form and written anew:
+//!
+//! ```text
+//!   client ──▶ read::request ──▶ Conversation ──▶ write::request ──▶ provider
+//!   client ◀── write::reply  ◀── Reply        ◀── read::reply    ◀── provider
+//!   client ◀── write::Events ◀── Delta        ◀── read::Events   ◀── provider
+//! ```
 
+pub mod anthropic;
+mod api;
+pub mod gemini;
+mod judged;
+pub mod neutral;
 pub mod openai;
+pub mod request;
+pub mod sse;
+
+pub use api::Api;
+pub use judged::{Judged, Kind, NotAnAnswer, ResponseHead, judge_answer, judge_event};
 
 /// Tokens an answer was billed for, as its provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,8 +31,9 @@ pub struct Usage {
     pub output: u64,
     /// Tokens of the prompt that came from the provider's cache; at most `input`.
     pub cached: u64,
+    /// Tokens of the answer that went into reasoning; at most `output`.
+    pub reasoning: u64,
 }
-
 impl Usage {
     /// Returns all tokens, as a tokens-per-minute limit counts them.
     pub fn total(self) -> u64 {

@@ -24,7 +24,7 @@ pub use near::near_names;
 
 use crate::{
     config::{Budget, Cost},
-    dialect::{Blame, Reported, openai::request::BadRequest},
+    dialect::{Blame, Reported, request::BadRequest},
     relay::StreamEnd,
 };
 

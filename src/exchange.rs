@@ -36,10 +36,10 @@ use rand::RngExt;
 
 use crate::{
     config::{AUTO, Client},
-    dialect::openai::{Api, request::BadRequest},
+    dialect::{Api, request::BadRequest},
     error::{GatewayError, near_names},
     generation::Generation,
-    metrics::ApiMetrics,
+    metrics::{self, ApiMetrics},
     upstream::{self, Lines},
     worker::Worker,
 };
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
             story.tell_error(&error)
         }
     };
-    metrics.answered(story.asked(), response.status(), story.overhead());
+    metrics.answered(story.counts.as_deref(), response.status(), story.overhead());
     story.end();
     response
 }
@@ -90,6 +90,9 @@ async fn accept(
     let intake =
         intake::take_in(&config.server, client, wishes, api, request, payload, room).await?;
     let plan = plan(&worker.shared.engine.table(), client, &intake)?;
+    // The table may be of a generation that was put in force this moment.
+    let counts = generation.metrics(&plan.model).cloned();
+    story.counts = counts.or_else(|| worker.generation().metrics(&plan.model).cloned());
     story.plan = Some(plan.clone());
     let exchange = Exchange {
         worker,
@@ -177,7 +180,7 @@ impl Exchange<'_> {
                 }
             };
             if let Some(last) = failures.last() {
-                self.metrics().retried(&last.target, lease.id(), last.label);
+                metrics::retried(&last.target, lease.id(), last.reason);
             }
             story.attempts += 1;
             tried.push(lease.target().clone());

@@ -7,6 +7,7 @@ use std::{
     fs,
     hash::{BuildHasher, RandomState},
     sync::{Arc, LazyLock},
+    time::SystemTime,
 };
 
 use actix_web::http::uri::PathAndQuery;
@@ -18,11 +19,12 @@ use breakerbox_actors::{
 
 use crate::{
     accounts::{Account, Accounts},
-    config::{Client, Config, Endpoint, Model, Provider, Secret},
-    dialect::openai::Api,
-    metrics::{CostMetric, SiteMetrics},
+    config::{AUTO, Client, Config, Endpoint, Model, Provider, Secret},
+    dialect::Api,
+    metrics::{self, CostMetric, ModelMetrics, SiteMetrics},
     redaction::Redaction,
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
+    wall,
 };
 
 /// A configuration and all that is built from it once. See the [module](self).
@@ -32,7 +34,10 @@ pub struct Generation {
     pub number: u64,
     /// The configuration.
     pub config: Arc<Config>,
+    /// When it was made ready, in seconds since 1970.
+    pub made_at: f64,
     sites: HashMap<TargetId, Arc<Site>>,
+    models: HashMap<Arc<str>, Arc<ModelMetrics>>,
     /// Of all clients there ever were; shared with other generations.
     accounts: Accounts,
     /// Of those that are limited now, by name.
@@ -133,10 +138,20 @@ impl Generation {
                 sites.insert(id, Arc::new(site));
             }
         }
+        metrics::failovers(&config);
+        let auto = (!config.routes.is_empty()).then(|| Arc::from(AUTO));
+        let names = config.models.iter().map(|model| model.name.clone());
+        let models = names.chain(auto).map(|name| {
+            let metrics = Arc::new(ModelMetrics::new(&name));
+            (name, metrics)
+        });
+        let since_1970 = wall::now().duration_since(SystemTime::UNIX_EPOCH);
         let limited = config.clients.iter().filter(|it| !it.terms.is_unlimited());
         let limited = limited.map(|it| (it.name.clone(), accounts.of(&it.name)));
         Ok(Self {
             number,
+            made_at: since_1970.unwrap_or_default().as_secs_f64(),
+            models: models.collect(),
             limited: limited.collect(),
             config,
             sites,
@@ -155,6 +170,11 @@ impl Generation {
     /// Returns how `target` is reached, unless it is of another generation.
     pub fn site(&self, target: &TargetId) -> Option<&Arc<Site>> {
         self.sites.get(target)
+    }
+
+    /// Returns the metrics of the public `model`.
+    pub(crate) fn metrics(&self, model: &str) -> Option<&Arc<ModelMetrics>> {
+        self.models.get(model)
     }
 
     /// Returns what the engine is to run.

@@ -6,9 +6,15 @@
 mod catalogue;
 mod exposition;
 mod handles;
+mod models;
+mod process;
+mod recorder;
 
 pub use catalogue::catalogue;
 pub(crate) use exposition::reloaded;
 pub use exposition::{Exposition, NotInstalled, lag_of};
-pub(crate) use handles::expect;
 pub use handles::{ApiMetrics, CostMetric, InFlight, SiteMetrics};
+pub(crate) use models::{ModelMetrics, RELOADED, failovers, retried};
+
+/// Stands for every model that nobody serves, and for codes nobody registered.
+const OTHER: &str = "other";

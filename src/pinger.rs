@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::{
     config::ProbeKind,
-    dialect::openai::Api,
+    dialect::Api,
     generation::{Generation, Site},
     upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError},
 };

@@ -12,7 +12,7 @@ use actix_web::{
     web::{self, Payload, ServiceConfig},
 };
 
-use crate::{dialect::openai::Api, error::GatewayError, exchange, worker::Worker};
+use crate::{dialect::Api, error::GatewayError, exchange, worker::Worker};
 
 /// Adds every path of the data plane.
 pub(crate) fn table(config: &mut ServiceConfig) {

@@ -2,13 +2,12 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use actix::Addr;
 use arc_swap::ArcSwap;
-use breakerbox_actors::{engine::Engine, router::Router};
+use breakerbox_actors::{desk::Post, engine::Engine, router::Router};
 use tokio::sync::watch;
 
 use crate::{
-    dialect::openai::Api,
+    dialect::Api,
     generation::Generation,
     metrics::ApiMetrics,
     room::Room,
@@ -53,7 +52,7 @@ pub struct Worker {
     /// What all workers share.
     pub shared: Shared,
     /// This thread's router.
-    pub router: Addr<Router>,
+    pub router: Post<Router>,
     /// This thread's connections to upstreams.
     pub client: Client,
     /// This thread's metric handles, in the order of [`Api::ALL`].

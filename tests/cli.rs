@@ -11,7 +11,7 @@ mod online;
 mod serve;
 
 /// A folder with one file in it; its path.
-fn file(text: &str) -> (TempDir, String) {
+pub(crate) fn file(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("breakerbox.yaml");
     std::fs::write(&path, text).expect("written");

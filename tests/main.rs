@@ -7,6 +7,8 @@ mod demo;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod states;

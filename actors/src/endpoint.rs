@@ -19,7 +19,7 @@ use crate::{
     messages::{
         Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged,
     },
-    metrics::{self, EndpointMetrics},
+    metrics::Timed,
     state::{breaker::Transition, event::Event, health::Status, machine::Machine},
     supervise::Bond,
     target::{Mail, Target},
@@ -52,7 +52,6 @@ pub struct Endpoint {
     mail: Arc<Mail>,
     books: Books,
     around: Surroundings,
-    metrics: EndpointMetrics,
     status: Status,
     doubt: Doubt,
     alarm: Alarm,
@@ -72,7 +71,6 @@ impl Endpoint {
     ) -> Self {
         let books = target.snapshot.lock().clone();
         Self {
-            metrics: EndpointMetrics::new(&target.id),
             status: target.status(),
             target,
             bond,
@@ -124,11 +122,8 @@ impl Endpoint {
         }
         let changes = self.books.publish(&self.target.cell, now, luck());
         saved.clone_from(&self.books);
-        // Under the lock too, or the series of a target that was just removed
-        // would come back.
-        let view = self.books.machine.view(now);
-        self.metrics.show(&view);
         drop(saved);
+        let view = self.books.machine.view(now);
         tell(&self.target, &self.books.machine, changes, now);
         let status = self.target.status();
         let in_doubt = self.doubt.arises(view.failures_in_a_row, now);
@@ -139,9 +134,11 @@ impl Endpoint {
         true
     }
 
-    fn count(&self, message: &'static str) {
+    /// Counts a message from its target's mailbox, and times it.
+    fn begin_message(&self, message: &'static str) -> Timed {
         self.mail.handled();
-        self.metrics.message(message);
+        self.target.metrics.actor.message(message);
+        self.target.metrics.actor.timed()
     }
 }
 
@@ -162,7 +159,7 @@ pub(crate) fn tell(
             retry_in_ms = until.map(|at| at.saturating_duration_since(now).as_millis() as u64),
             "circuit changed phase"
         );
-        metrics::transition(&target.id, &it);
+        target.metrics.transition(&it);
     }
 }
 
@@ -178,9 +175,6 @@ impl Actor for Endpoint {
         self.books = self.target.snapshot.lock().clone();
         // As others saw it last, so that a change is told.
         self.status = self.target.status();
-        if !self.bond.is_retired() {
-            metrics::actor_up(&self.target.id, true);
-        }
         let begin = std::mem::replace(&mut self.begin, Event::Restarted);
         self.drive(ctx, [begin]);
     }
@@ -206,7 +200,7 @@ impl Handler<Reports> for Endpoint {
     type Result = ();
 
     fn handle(&mut self, reports: Reports, ctx: &mut Self::Context) {
-        self.count("reports");
+        let _timed = self.begin_message("reports");
         self.drive(ctx, reports.0);
     }
 }
@@ -215,7 +209,7 @@ impl Handler<Replenish> for Endpoint {
     type Result = ();
 
     fn handle(&mut self, _: Replenish, ctx: &mut Self::Context) {
-        self.count("replenish");
+        let _timed = self.begin_message("replenish");
         self.drive(ctx, [Event::Tick]);
     }
 }
@@ -224,7 +218,7 @@ impl Handler<Heard> for Endpoint {
     type Result = ();
 
     fn handle(&mut self, heard: Heard, ctx: &mut Self::Context) {
-        self.count("pong");
+        let _timed = self.begin_message("pong");
         self.drive(ctx, [Event::Pong(heard.0)]);
     }
 }
@@ -233,7 +227,7 @@ impl Handler<Patch> for Endpoint {
     type Result = ();
 
     fn handle(&mut self, patch: Patch, ctx: &mut Self::Context) {
-        self.count("patch");
+        let _timed = self.begin_message("patch");
         self.drive(ctx, [Event::Patch(patch.0)]);
     }
 }
@@ -242,7 +236,7 @@ impl Handler<Drain> for Endpoint {
     type Result = ();
 
     fn handle(&mut self, drain: Drain, ctx: &mut Self::Context) {
-        self.count("drain");
+        let _timed = self.begin_message("drain");
         self.drive(ctx, [Event::Drain(drain.0)]);
     }
 }
@@ -260,6 +254,9 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
     type Result = MessageResult<Observe<EndpointSeen>>;
 
     fn handle(&mut self, _: Observe<EndpointSeen>, ctx: &mut Self::Context) -> Self::Result {
+        // Not from the counted mailbox: anyone may ask.
+        self.target.metrics.actor.message("observe");
+        let _timed = self.target.metrics.actor.timed();
         self.drive(ctx, []);
         MessageResult(EndpointSeen {
             target: self.target.id.clone(),

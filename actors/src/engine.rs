@@ -11,16 +11,15 @@ use tokio::sync::broadcast;
 use crate::{
     bell::Bell,
     clock,
+    desk::{Desks, Post},
     endpoint::Surroundings,
     guardian::{Apply, Guardian},
     id::TargetId,
     messages::{EndpointSeen, Observe, Ping, StatusChanged},
-    metrics,
     prober::{Changed, Missed, Prober},
     router::{Commons, Router},
     spec::Spec,
     state::{budget::RetryBudget, policy::Ratio},
-    supervise::{self, Bond, Incident},
     table::Table,
     target::Office,
 };
@@ -73,8 +72,9 @@ pub struct GuardianLost;
 pub struct Engine {
     commons: Commons,
     around: Surroundings,
-    guardian: Addr<Guardian>,
-    prober: Addr<Prober>,
+    guardian: Post<Guardian>,
+    prober: Post<Prober>,
+    desks: Desks,
 }
 
 impl Engine {
@@ -101,11 +101,13 @@ impl Engine {
             budget: Arc::new(Mutex::new(RetryBudget::new(Ratio::ONE, clock::now()))),
             bell,
         };
-        let prober = supervise::start(
+        let desks = Desks::default();
+        let prober = desks.open(
             &arbiters.prober,
-            Bond::new(supervise::BREATH),
-            |incident| restarted("prober", incident),
-            move |_| Prober::new(pinger()),
+            "prober",
+            false,
+            Prober::MESSAGES,
+            move |_, desk| Prober::new(pinger(), desk),
         );
         let listener = prober.downgrade();
         arbiters.prober.spawn(async move {
@@ -125,17 +127,19 @@ impl Engine {
         });
         let guardian = {
             let (around, commons, prober) = (around.clone(), commons.clone(), prober.clone());
-            supervise::start(
+            desks.open(
                 &arbiters.guardian,
-                Bond::new(supervise::BREATH),
-                |incident| restarted("guardian", incident),
-                move |_| {
+                "guardian",
+                false,
+                Guardian::MESSAGES,
+                move |_, desk| {
                     Guardian::new(
                         around,
                         commons.table,
                         commons.budget,
                         prober,
                         arbiters.endpoints,
+                        desk,
                     )
                 },
             )
@@ -145,6 +149,7 @@ impl Engine {
             around,
             guardian,
             prober,
+            desks,
         };
         engine.apply(spec).await?;
         Ok(engine)
@@ -163,14 +168,22 @@ impl Engine {
     }
 
     /// Starts a router on the current thread.
-    pub fn router(&self) -> Addr<Router> {
+    pub fn router(&self) -> Post<Router> {
         let commons = self.commons.clone();
-        supervise::start(
+        self.desks.open(
             &Arbiter::current(),
-            Bond::new(supervise::BREATH),
-            |incident| restarted("router", incident),
-            move |ctx| Router::new(commons, ctx),
+            "router",
+            true,
+            Router::MESSAGES,
+            move |ctx, desk| Router::new(commons, ctx, desk),
         )
+    }
+
+    /// Writes into the metrics what is only known by looking: how every actor
+    /// and every target is now. To be called at each scrape.
+    pub fn show(&self) {
+        self.desks.show();
+        self.table().show();
     }
 
     /// Returns who may serve what, as of now.
@@ -217,22 +230,12 @@ impl Engine {
     }
 
     /// Returns the guardian, to observe it or to drain an endpoint.
-    pub fn guardian(&self) -> &Addr<Guardian> {
+    pub fn guardian(&self) -> &Post<Guardian> {
         &self.guardian
     }
 
     /// Returns the prober, to observe it or to force a check.
-    pub fn prober(&self) -> &Addr<Prober> {
+    pub fn prober(&self) -> &Post<Prober> {
         &self.prober
     }
-}
-
-fn restarted(actor: &'static str, incident: Incident) {
-    metrics::house_actor_restarted(actor, incident.ended.label());
-    tracing::error!(
-        actor,
-        reason = incident.ended.label(),
-        quarantined = incident.rests_until.is_some(),
-        "actor restarted"
-    );
 }

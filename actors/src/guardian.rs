@@ -24,10 +24,10 @@ use parking_lot::Mutex;
 use crate::{
     chance::luck,
     clock,
+    desk::{Desk, Post},
     endpoint::{Endpoint, Surroundings},
     id::TargetId,
     messages::{Drain, Observe},
-    metrics,
     prober::{Prober, Watch},
     spec::{AUTO, Spec, TargetSpec},
     state::{budget::RetryBudget, event::Event, machine::Machine},
@@ -48,8 +48,9 @@ pub struct Guardian {
     around: Surroundings,
     table: Arc<ArcSwap<Table>>,
     budget: Arc<Mutex<RetryBudget>>,
-    prober: Addr<Prober>,
+    prober: Post<Prober>,
     arbiters: Vec<ArbiterHandle>,
+    desk: Arc<Desk>,
     kept: BTreeMap<TargetId, Kept>,
     /// Endpoints that an operator drained; a model added to one is drained too.
     drained: BTreeSet<Arc<str>>,
@@ -94,12 +95,16 @@ pub struct DrainEndpoint {
 }
 
 impl Guardian {
+    /// The labels of its messages.
+    pub(crate) const MESSAGES: &[&'static str] = &["apply", "drain_endpoint", "observe"];
+
     pub(crate) fn new(
         around: Surroundings,
         table: Arc<ArcSwap<Table>>,
         budget: Arc<Mutex<RetryBudget>>,
-        prober: Addr<Prober>,
+        prober: Post<Prober>,
         arbiters: Vec<ArbiterHandle>,
+        desk: Arc<Desk>,
     ) -> Self {
         Self {
             around,
@@ -107,6 +112,7 @@ impl Guardian {
             budget,
             prober,
             arbiters,
+            desk,
             kept: BTreeMap::new(),
             drained: BTreeSet::new(),
             replaced: 0,
@@ -130,13 +136,25 @@ impl Guardian {
         }
         let before = std::mem::replace(&mut self.kept, next);
         self.budget.lock().set_ratio(spec.retry_budget);
-        self.table.store(Arc::new(self.tabulate(spec)));
+        let gone = |(id, old): &(&TargetId, &Kept)| {
+            let successor = self.kept.get(*id).map(|it| &it.target);
+            successor.is_none_or(|it| !Arc::ptr_eq(it, &old.target))
+        };
+        let gone: Vec<&Kept> = before.iter().filter(gone).map(|(_, old)| old).collect();
+        let mut table = self.tabulate(spec);
+        table.leaving = self
+            .table
+            .load()
+            .leaving()
+            .map(|it| Arc::downgrade(&it))
+            .collect();
+        table
+            .leaving
+            .extend(gone.iter().map(|old| Arc::downgrade(&old.target)));
+        self.table.store(Arc::new(table));
         // Only now: until the table is there, routers choose by the old one.
-        for (id, old) in &before {
-            let successor = self.kept.get(id).map(|it| &it.target);
-            if successor.is_none_or(|it| !Arc::ptr_eq(it, &old.target)) {
-                old.retire(successor);
-            }
+        for old in gone {
+            old.retire();
         }
         self.around.bell.ring();
         let watched = self
@@ -239,6 +257,7 @@ impl Guardian {
             plans: plans.collect(),
             routes: routes.collect(),
             targets: self.kept.values().map(|it| it.target.clone()).collect(),
+            leaving: Vec::new(),
             strategy: spec.strategy,
             max_waiting: spec.max_waiting,
         }
@@ -285,9 +304,9 @@ impl Guardian {
         }
         for id in lost {
             tracing::error!(endpoint = %id, "endpoint actor was silent or gone: replaced");
-            metrics::actor_restarted(&id, "replaced");
             self.replaced += 1;
             if let Some(kept) = self.kept.get_mut(&id) {
+                kept.target.metrics.actor.restarted("replaced");
                 (kept.handled, kept.silent) = (0, 0);
             }
             if let Some(kept) = self.kept.get(&id) {
@@ -330,6 +349,7 @@ impl Handler<Apply> for Guardian {
     type Result = ();
 
     fn handle(&mut self, apply: Apply, _: &mut Self::Context) {
+        let _timed = self.desk.begin_message("apply");
         self.apply(&apply.0);
     }
 }
@@ -338,6 +358,7 @@ impl Handler<DrainEndpoint> for Guardian {
     type Result = bool;
 
     fn handle(&mut self, drain: DrainEndpoint, _: &mut Self::Context) -> bool {
+        let _timed = self.desk.begin_message("drain_endpoint");
         let mut found = false;
         for (id, kept) in &mut self.kept {
             if *id.endpoint() == drain.endpoint {
@@ -359,6 +380,7 @@ impl Handler<Observe<GuardianSeen>> for Guardian {
     type Result = MessageResult<Observe<GuardianSeen>>;
 
     fn handle(&mut self, _: Observe<GuardianSeen>, _: &mut Self::Context) -> Self::Result {
+        let _timed = self.desk.begin_message("observe");
         let actors = self.kept.values().filter_map(|kept| {
             let office = kept.target.office()?;
             Some(ActorSeen {

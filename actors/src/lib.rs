@@ -8,6 +8,7 @@
 #[cfg(feature = "chaos")]
 pub mod chance;
 pub mod clock;
+pub mod desk;
 pub mod endpoint;
 pub mod engine;
 pub mod error;

@@ -1,36 +1,44 @@
 //! The engine's part of the one metric catalogue, and the only way to record.
 //!
 //! The gateway adds its own entries and prints all of them; nothing anywhere
-//! names a metric but through a [`Metric`]. Handles are cached by whoever
-//! records often.
+//! names a metric but through a [`Metric`]. Who records often keeps its
+//! handles; a handle that is kept also keeps its series shown.
 
 mod actors;
 mod endpoint;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, SharedString, Unit};
 
-pub use actors::{ACTOR_CATALOGUE, mailbox_depth};
-pub(crate) use actors::{
-    ProberMetrics, actor_gone, actor_restarted, actor_up, house_actor_restarted,
-};
-pub use endpoint::{ENDPOINT_CATALOGUE, in_flight};
-pub(crate) use endpoint::{EndpointMetrics, clear, transition};
+pub use actors::ACTOR_CATALOGUE;
+pub(crate) use actors::{ActorMetrics, Timed};
+pub use endpoint::ENDPOINT_CATALOGUE;
+pub(crate) use endpoint::EndpointMetrics;
+
+/// Bounds in seconds, from a fast gateway's share to a slow model's whole answer.
+pub const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+];
 
 /// What a metric is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Only grows; its name ends in `_total`.
     Counter,
+    /// A counter of parts of its unit. Recorded through a gauge's handle, for
+    /// the facade's counters are whole numbers.
+    Sum,
     /// Goes up and down.
     Gauge,
-    /// A distribution, in buckets.
-    Histogram,
+    /// A distribution, in buckets with these upper bounds, which grow.
+    Histogram(&'static [f64]),
 }
 
 /// One entry of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// The name, with the prefix `breakerbox_`.
+    /// The name, with the prefix `breakerbox_`, or `process_` for what every
+    /// Prometheus client calls so.
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
@@ -47,34 +55,27 @@ static METADATA: Metadata<'static> = Metadata::new("breakerbox", Level::INFO, No
 impl Metric {
     /// Returns the counter with these label values, in the order of `labels`.
     pub fn counter<const N: usize>(&self, values: [SharedString; N]) -> Counter {
-        let key = self.key(Kind::Counter, values);
+        debug_assert_eq!(self.kind, Kind::Counter, "{}", self.name);
+        let key = self.key(values);
         metrics::with_recorder(|recorder| recorder.register_counter(&key, &METADATA))
     }
 
     /// Returns the gauge with these label values, in the order of `labels`.
     pub fn gauge<const N: usize>(&self, values: [SharedString; N]) -> Gauge {
-        let key = self.key(Kind::Gauge, values);
+        let kept = matches!(self.kind, Kind::Gauge | Kind::Sum);
+        debug_assert!(kept, "{}", self.name);
+        let key = self.key(values);
         metrics::with_recorder(|recorder| recorder.register_gauge(&key, &METADATA))
     }
 
     /// Returns the histogram with these label values, in the order of `labels`.
     pub fn histogram<const N: usize>(&self, values: [SharedString; N]) -> Histogram {
-        let key = self.key(Kind::Histogram, values);
+        debug_assert!(matches!(self.kind, Kind::Histogram(_)), "{}", self.name);
+        let key = self.key(values);
         metrics::with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
     }
 
-    /// Tells the recorder what this metric is.
-    pub fn describe(&self) {
-        let (name, unit, help) = (self.name.into(), Some(self.unit), self.help.into());
-        metrics::with_recorder(|recorder| match self.kind {
-            Kind::Counter => recorder.describe_counter(name, unit, help),
-            Kind::Gauge => recorder.describe_gauge(name, unit, help),
-            Kind::Histogram => recorder.describe_histogram(name, unit, help),
-        });
-    }
-
-    fn key<const N: usize>(&self, kind: Kind, values: [SharedString; N]) -> Key {
-        debug_assert_eq!(self.kind, kind, "{}", self.name);
+    fn key<const N: usize>(&self, values: [SharedString; N]) -> Key {
         debug_assert_eq!(self.labels.len(), N, "{}", self.name);
         let labels: Vec<Label> = self
             .labels

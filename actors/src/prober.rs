@@ -25,9 +25,9 @@ use crate::{
     alarm::{self, Alarm, Alarmed},
     chance::luck,
     clock,
+    desk::Desk,
     id::TargetId,
     messages::{Heard, Observe, Ping, StatusChanged},
-    metrics::ProberMetrics,
     state::{event::Pong, policy::ProbePolicy, schedule::Schedule},
     target::Target,
 };
@@ -48,7 +48,7 @@ pub struct Prober {
     /// Failed pings that still count as quick ones, where a target is in doubt.
     doubts: BTreeMap<TargetId, u32>,
     alarm: Alarm,
-    metrics: ProberMetrics,
+    desk: Arc<Desk>,
 }
 
 /// How the prober is.
@@ -81,8 +81,12 @@ pub(crate) struct Changed(pub(crate) StatusChanged);
 pub(crate) struct Missed;
 
 impl Prober {
+    /// The labels of its messages.
+    pub(crate) const MESSAGES: &[&'static str] =
+        &["watch", "force_check", "changed", "missed", "observe"];
+
     /// Returns a prober that sends its pings through `pinger`.
-    pub(crate) fn new(pinger: Recipient<Ping>) -> Self {
+    pub(crate) fn new(pinger: Recipient<Ping>, desk: Arc<Desk>) -> Self {
         Self {
             pinger,
             groups: Groups::default(),
@@ -90,7 +94,7 @@ impl Prober {
             under_way: BTreeSet::new(),
             doubts: BTreeMap::new(),
             alarm: Alarm::default(),
-            metrics: ProberMetrics::new(),
+            desk,
         }
     }
 
@@ -166,7 +170,7 @@ impl Prober {
         }
         for target in &group.targets {
             if self.groups.watches(target) {
-                self.metrics.pinged(&target.id, pong, took);
+                target.metrics.pinged(pong, took);
                 target.post(Heard(pong));
             }
         }
@@ -206,6 +210,7 @@ impl Handler<Watch> for Prober {
     type Result = ();
 
     fn handle(&mut self, watch: Watch, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("watch");
         let now = clock::now();
         let groups = Groups::form(watch.0);
         for (name, group) in groups.iter() {
@@ -227,7 +232,6 @@ impl Handler<Watch> for Prober {
                 self.forget(name);
             }
         }
-        self.metrics.retain(|id| self.groups.of(id).is_some());
         self.run(ctx);
     }
 }
@@ -236,6 +240,7 @@ impl Handler<ForceCheck> for Prober {
     type Result = ();
 
     fn handle(&mut self, _: ForceCheck, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("force_check");
         let now = clock::now();
         for (name, _) in self.groups.iter() {
             self.schedule.hurry(name, now);
@@ -248,6 +253,7 @@ impl Handler<Changed> for Prober {
     type Result = ();
 
     fn handle(&mut self, changed: Changed, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("changed");
         let Changed(news) = changed;
         let now = clock::now();
         let Some((name, group)) = self.groups.of(&news.target) else {
@@ -271,6 +277,7 @@ impl Handler<Missed> for Prober {
     type Result = ();
 
     fn handle(&mut self, _: Missed, ctx: &mut Self::Context) {
+        let _timed = self.desk.begin_message("missed");
         for (name, group) in self.groups.iter() {
             let out = group.is_out();
             self.schedule.set_open(name, out, clock::now(), luck());
@@ -283,6 +290,7 @@ impl Handler<Observe<ProberSeen>> for Prober {
     type Result = MessageResult<Observe<ProberSeen>>;
 
     fn handle(&mut self, _: Observe<ProberSeen>, _: &mut Self::Context) -> Self::Result {
+        let _timed = self.desk.begin_message("observe");
         MessageResult(ProberSeen {
             watched: self.groups.pinged(),
             under_way: self.under_way.len(),

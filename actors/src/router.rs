@@ -19,14 +19,20 @@ use crate::{
     alarm::{self, Alarm, Alarmed},
     bell::Bell,
     clock,
+    desk::Desk,
     error::Unavailable,
     lease::Lease,
     messages::{Observe, Pick, Queue},
+    metrics::Timed,
     state::budget::RetryBudget,
     table::Table,
 };
 use picker::{Picker, unavailable};
 use waiting::{Caller, Lines};
+
+/// One in so many messages is timed: the clock is read twice for each, which
+/// a pick would feel.
+const TIMED: u32 = 64;
 
 /// What the routers of all workers share.
 #[derive(Clone, Debug)]
@@ -46,6 +52,9 @@ pub struct Router {
     serving: bool,
     wake: Arc<Notify>,
     alarm: Alarm,
+    desk: Arc<Desk>,
+    /// Messages until one is timed.
+    untimed: u32,
 }
 
 /// How a router is.
@@ -58,17 +67,21 @@ pub struct RouterSeen {
 }
 
 impl Router {
+    /// The labels of its messages.
+    pub(crate) const MESSAGES: &[&'static str] = &["pick", "queue", "wake", "observe"];
+
     /// Returns a router that listens to the bell.
-    pub(crate) fn new(commons: Commons, ctx: &Context<Self>) -> Self {
+    pub(crate) fn new(commons: Commons, ctx: &Context<Self>, desk: Arc<Desk>) -> Self {
         let wake = commons.bell.join();
         // A task beside the actor listens: a future inside it would be polled
         // at every message. It outlives restarts and ends with the router.
         let (bell, addr) = (wake.clone(), ctx.address().downgrade());
+        let counts = desk.clone();
         actix_rt::spawn(async move {
             loop {
                 bell.notified().await;
                 match addr.upgrade() {
-                    Some(router) if router.try_send(Wake).is_ok() => {}
+                    Some(router) if router.try_send(Wake).is_ok() => counts.posted(),
                     _ => break,
                 }
             }
@@ -80,7 +93,16 @@ impl Router {
             serving: false,
             wake,
             alarm: Alarm::default(),
+            desk,
+            untimed: 0,
         }
+    }
+
+    /// Counts a message, and times some of them.
+    fn begin_message(&mut self, message: &'static str) -> Option<Timed> {
+        self.desk.message(message);
+        self.untimed = self.untimed.checked_sub(1).unwrap_or(TIMED - 1);
+        (self.untimed == 0).then(|| self.desk.timed())
     }
 
     /// Serves the lines as far as that goes.
@@ -140,6 +162,7 @@ impl Handler<Wake> for Router {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        let _timed = self.begin_message("wake");
         if !self.lines.is_empty() {
             self.serve(ctx);
         }
@@ -150,6 +173,7 @@ impl Handler<Pick> for Router {
     type Result = Result<Lease, Unavailable>;
 
     fn handle(&mut self, pick: Pick, _: &mut Self::Context) -> Self::Result {
+        let _timed = self.begin_message("pick");
         let now = clock::now();
         self.picker.count(&pick, now);
         // Who comes later must not pass those that wait for the same model.
@@ -164,6 +188,7 @@ impl Handler<Queue> for Router {
     type Result = Caller;
 
     fn handle(&mut self, queue: Queue, ctx: &mut Self::Context) -> Caller {
+        let _timed = self.begin_message("queue");
         let Queue { pick, deadline } = queue;
         let caller = Caller::new();
         let refusal = unavailable(&pick.plan, &pick);
@@ -189,6 +214,7 @@ impl Handler<Observe<RouterSeen>> for Router {
     type Result = MessageResult<Observe<RouterSeen>>;
 
     fn handle(&mut self, _: Observe<RouterSeen>, _: &mut Self::Context) -> Self::Result {
+        let _timed = self.begin_message("observe");
         MessageResult(RouterSeen {
             waiting: self.lines.len(),
             picks: self.picker.picks,

@@ -76,7 +76,12 @@ pub struct Bond {
     rest: Duration,
     retired: AtomicBool,
     resting: AtomicBool,
+    over: AtomicBool,
     restarts: AtomicU64,
+    /// Messages sent, as far as the sender says so, and those of them that
+    /// had left the mailbox when it was empty last.
+    posted: AtomicU64,
+    taken: AtomicU64,
 }
 
 impl Bond {
@@ -87,7 +92,10 @@ impl Bond {
             rest,
             retired: AtomicBool::new(false),
             resting: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
+            posted: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
         })
     }
 
@@ -104,6 +112,29 @@ impl Bond {
     /// Returns whether the actor rests after too many restarts.
     pub fn is_resting(&self) -> bool {
         self.resting.load(Ordering::Acquire)
+    }
+
+    /// Returns whether the actor has ended for good.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Counts a message that was sent to the actor.
+    pub(crate) fn posted(&self) {
+        self.posted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many of the counted messages wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.posted.load(Ordering::Relaxed).saturating_sub(taken)
+    }
+
+    /// Says that the mailbox is empty. Counted like this and not by what was
+    /// handled, for actix drops a question whose asker has left.
+    fn emptied(&self) {
+        let posted = self.posted.load(Ordering::Relaxed);
+        self.taken.store(posted, Ordering::Relaxed);
     }
 
     /// Returns how often the actor was restarted.
@@ -175,6 +206,7 @@ impl<A: Actor<Context = Context<A>>> Drop for Nursed<A> {
     /// poll it once more then, without a runtime; what panics in that, while
     /// another panic is under way, ends the process.
     fn drop(&mut self) {
+        self.bond.over.store(true, Ordering::Release);
         self.life.ctx().terminate();
     }
 }
@@ -197,7 +229,10 @@ where
             }
             let life = &mut this.life;
             let ended = match catch_unwind(AssertUnwindSafe(|| Pin::new(life).poll(cx))) {
-                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Pending) => {
+                    this.bond.emptied();
+                    return Poll::Pending;
+                }
                 Ok(Poll::Ready(())) => Ended::Stopped,
                 Err(_) => Ended::Panicked,
             };

@@ -3,9 +3,13 @@
 //! Built by the guardian from the configuration, replaced as a whole; a
 //! request keeps the plan it started with.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
 
 use crate::{
+    clock,
     spec::{Priority, Route},
     state::{choice::Strategy, estimate::Price},
     target::Target,
@@ -67,6 +71,8 @@ pub struct Table {
     /// In the order of the configuration: the first that takes a request counts.
     pub(crate) routes: Vec<(Route, Arc<Plan>)>,
     pub(crate) targets: Vec<Arc<Target>>,
+    /// Targets of former tables that may still have requests under way.
+    pub(crate) leaving: Vec<Weak<Target>>,
     pub(crate) strategy: Strategy,
     pub(crate) max_waiting: usize,
 }
@@ -106,6 +112,26 @@ impl Table {
     /// Iterates over all targets, each once, in no order.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
         self.targets.iter()
+    }
+
+    /// Iterates over the former targets that requests still hold.
+    pub(crate) fn leaving(&self) -> impl Iterator<Item = Arc<Target>> {
+        self.leaving.iter().filter_map(Weak::upgrade)
+    }
+
+    /// Writes how every target is, those included that are leaving.
+    pub(crate) fn show(&self) {
+        let now = clock::now();
+        let leaving: Vec<_> = self.leaving().collect();
+        // A name may be another target's by now: those in force speak last.
+        for target in leaving.iter().chain(&self.targets) {
+            target.show(now);
+            let twins = leaving
+                .iter()
+                .filter(|it| it.id == target.id && !Arc::ptr_eq(it, target));
+            let under_way = twins.map(|it| it.in_flight()).sum::<u32>();
+            target.metrics.in_flight(target.in_flight() + under_way);
+        }
     }
 
     /// Iterates over the plans of all public models, in no order.

@@ -21,7 +21,8 @@ use crate::{
     error::Why,
     id::TargetId,
     messages::{EndpointSeen, Observe, Replenish, Reports},
-    state::{health::Status, machine::Machine},
+    metrics::EndpointMetrics,
+    state::{health::Status, luck::Luck, machine::Machine},
     supervise::Bond,
 };
 
@@ -59,6 +60,7 @@ pub struct Target {
     pub(crate) cell: Cell,
     /// The books after the last message that was handled to its end.
     pub(crate) snapshot: Mutex<Books>,
+    pub(crate) metrics: EndpointMetrics,
     office: RwLock<Option<Office>>,
 }
 
@@ -90,6 +92,7 @@ impl Office {
 impl Target {
     pub(crate) fn new(id: TargetId, machine: Machine, now: Instant) -> Self {
         Self {
+            metrics: EndpointMetrics::new(&id),
             id,
             cell: Cell::new(now),
             snapshot: Mutex::new(Books::new(machine)),
@@ -118,10 +121,25 @@ impl Target {
         self.cell.in_flight()
     }
 
-    /// Returns how many messages wait for the actor.
-    pub(crate) fn mail_depth(&self) -> u64 {
-        let office = self.office.read();
-        office.as_ref().map_or(0, |office| office.mail.depth())
+    /// Writes how it is at `now`, whenever something happened last: windows
+    /// slide by themselves, and what routers took may not be booked yet.
+    pub(crate) fn show(&self, now: Instant) {
+        let books = {
+            // Under the lock: the cell's grant is the one that the books have lent.
+            let saved = self.snapshot.lock();
+            let mut books = saved.clone();
+            books.look(&self.cell, now, Luck::EVEN).for_each(drop);
+            books
+        };
+        self.metrics.show(self.status(), &books.machine.view(now));
+        let (up, depth) = match &*self.office.read() {
+            None => (false, 0),
+            Some(office) => (
+                office.addr.connected() && !office.bond.is_resting(),
+                office.mail.depth(),
+            ),
+        };
+        self.metrics.actor.show(up, depth);
     }
 
     /// Asks the actor how it is; `None` while there is none to answer.

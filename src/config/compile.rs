@@ -9,7 +9,7 @@ use super::{
     Overrides,
     places::{self, Step},
     problem::Problem,
-    settings::{Config, Routing, Strategy},
+    settings::{Config, Fingerprint, Routing, Strategy},
     shape,
     tree::Node,
 };
@@ -57,6 +57,7 @@ pub(super) fn compile(
         routing: routing?,
         routes: routes?,
         clients: clients?,
+        sha256: Fingerprint::default(),
     };
     models::fill_prices(&mut config);
     models::priced(&mut check, &config);

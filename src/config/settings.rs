@@ -4,6 +4,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use breakerbox_actors::state::policy::{BreakerSettings, EndpointPolicy, ProbeSettings, Ratio};
+use sha2::{Digest, Sha256};
 use wildmatch::WildMatch;
 
 use super::Secret;
@@ -28,6 +29,33 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Who may ask; empty: anyone, on a loopback address.
     pub clients: Vec<Client>,
+    /// Of the text it was compiled from.
+    pub sha256: Fingerprint,
+}
+
+/// The SHA-256 of a configuration's text, variables unreplaced; shows as
+/// hexadecimal digits. Says which file it was: two configurations that say the
+/// same are equal all the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Returns the fingerprint of `text`.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+}
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
 }
 
 impl Config {

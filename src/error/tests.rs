@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     config::Period,
-    dialect::openai::{Api, event::ResponseHead},
+    dialect::{Api, ResponseHead},
 };
 
 fn reasons() -> Reasons {

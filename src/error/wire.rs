@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::GatewayError;
-use crate::dialect::openai::{Api, event::ResponseHead};
+use crate::dialect::{Api, ResponseHead};
 
 #[derive(Serialize)]
 struct Body<'a> {

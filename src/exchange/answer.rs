@@ -18,7 +18,7 @@ use super::{flight::Flight, tab::Tab};
 use crate::{
     config::Client,
     error::{GatewayError, MAX_RETRY_AFTER},
-    metrics::InFlight,
+    metrics::{InFlight, ModelMetrics},
     request_id,
     upstream::{AnswerHeaders, headers::returned, retry_after},
 };
@@ -61,6 +61,8 @@ impl Who {
 pub(crate) struct Story {
     /// Who may serve it, once the model is known to be one.
     pub(super) plan: Option<Arc<Plan>>,
+    /// The metrics of the model asked for.
+    pub(super) counts: Option<Arc<ModelMetrics>>,
     /// Attempts made.
     pub(super) attempts: u32,
     /// What it has used.
@@ -79,6 +81,7 @@ impl Story {
     pub(super) fn begin(request: &HttpRequest, in_flight: InFlight) -> Self {
         Self {
             plan: None,
+            counts: None,
             attempts: 0,
             tab: Tab::default(),
             who: Who {
@@ -120,11 +123,6 @@ impl Story {
     /// Notes on whose behalf the client made the request.
     pub(super) fn is_for(&mut self, user: Option<HeaderValue>) {
         self.who.user = user;
-    }
-
-    /// Returns the public model asked for, once it is known to be one.
-    pub(crate) fn asked(&self) -> Option<&Arc<str>> {
-        self.plan.as_ref().map(|plan| &plan.model)
     }
 
     /// Notes that the gateway waited for an upstream since `since`.

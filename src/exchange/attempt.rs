@@ -18,10 +18,7 @@ use super::{
     held,
 };
 use crate::{
-    dialect::{
-        self, Reported,
-        openai::response::{self, NotAnAnswer},
-    },
+    dialect::{self, NotAnAnswer, Reported, judge_answer},
     relay::{self, FirstFailure, Relay, StreamEnd},
     upstream::{
         Answer, BodyError, Call, Deadlines, Evidence, Lines, MAX_ERROR_BODY, SendError, Verdict,
@@ -193,7 +190,7 @@ impl Exchange<'_> {
             Err(BodyError::NoRoom) => return Tried::NoRoom,
             Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
-        match response::judge(self.intake.peek.api, &body) {
+        match judge_answer(self.intake.peek.api, &body) {
             Ok(usage) => {
                 story.tab.ends(flight.settle(Outcome::Success, usage));
                 Tried::Answered(

@@ -13,7 +13,7 @@ use breakerbox_actors::{
 };
 
 use super::tab::Used;
-use crate::{dialect::Usage, generation::Site};
+use crate::{dialect::Usage, generation::Site, metrics::RELOADED};
 
 /// See the [module](self). Dropped unsettled, it counts as cancelled.
 pub(super) struct Flight {
@@ -32,6 +32,8 @@ pub(crate) struct Failed {
     pub(crate) target: TargetId,
     /// How, in a fixed word.
     pub(crate) label: &'static str,
+    /// The same in the words of outcomes, which are fewer.
+    pub(crate) reason: &'static str,
     /// What kind of failure it is for the client.
     pub(super) blame: Blame,
     /// What it has used all the same.
@@ -56,7 +58,8 @@ impl Failed {
     pub(super) fn reloaded(target: TargetId) -> Self {
         Self {
             target,
-            label: "reloaded",
+            label: RELOADED,
+            reason: RELOADED,
             blame: Blame::Failure,
             used: Used::NOTHING,
         }
@@ -151,6 +154,7 @@ impl Flight {
         Failed {
             target,
             label,
+            reason: outcome.label(),
             blame,
             used,
         }

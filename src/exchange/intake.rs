@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use super::wishes::Wishes;
 use crate::{
     config::{Client, Server},
-    dialect::openai::{
+    dialect::{
         Api,
         request::{BadRequest, Peek, images, peek},
     },

@@ -7,7 +7,7 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 
 use crate::{
     config::{Cost, DEFAULT_TASK, Priority, is_task},
-    dialect::openai::request::BadRequest,
+    dialect::request::BadRequest,
     error::GatewayError,
 };
 

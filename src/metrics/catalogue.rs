@@ -1,6 +1,6 @@
 //! Every metric of the gateway: name, unit, labels, help.
 
-use breakerbox_actors::metrics::{ACTOR_CATALOGUE, ENDPOINT_CATALOGUE, Kind, Metric};
+use breakerbox_actors::metrics::{ACTOR_CATALOGUE, ENDPOINT_CATALOGUE, Kind, Metric, SECONDS};
 use metrics::Unit;
 
 const fn metric(
@@ -24,11 +24,11 @@ pub(super) const REQUESTS: Metric = metric(
     Kind::Counter,
     Unit::Count,
     &["api", "model", "code"],
-    "Requests answered, by the status the client saw.",
+    "Requests answered, by the status the client saw; the model is `other` if nobody serves it or before it is known, the code if it is none of the registered ones.",
 );
 pub(super) const REQUEST_DURATION: Metric = metric(
     "breakerbox_http_request_duration_seconds",
-    Kind::Histogram,
+    Kind::Histogram(SECONDS),
     Unit::Seconds,
     &["api"],
     "From a request's head to the last byte of its answer.",
@@ -42,7 +42,7 @@ pub(super) const REQUESTS_IN_FLIGHT: Metric = metric(
 );
 pub(super) const OVERHEAD: Metric = metric(
     "breakerbox_overhead_seconds",
-    Kind::Histogram,
+    Kind::Histogram(SECONDS),
     Unit::Seconds,
     &["api"],
     "Time until the answer's head that was not spent waiting for an upstream; waits in the queue count.",
@@ -63,14 +63,14 @@ pub(super) const UPSTREAM_REQUESTS: Metric = metric(
 );
 pub(super) const UPSTREAM_DURATION: Metric = metric(
     "breakerbox_upstream_request_duration_seconds",
-    Kind::Histogram,
+    Kind::Histogram(SECONDS),
     Unit::Seconds,
     &["endpoint", "model"],
     "From sending an attempt to its end.",
 );
 pub(super) const FIRST_BYTE: Metric = metric(
     "breakerbox_upstream_time_to_first_byte_seconds",
-    Kind::Histogram,
+    Kind::Histogram(SECONDS),
     Unit::Seconds,
     &["endpoint", "model"],
     "From sending an attempt to the answer's first event, or its head if it does not stream.",
@@ -80,14 +80,14 @@ pub(super) const RETRIES: Metric = metric(
     Kind::Counter,
     Unit::Count,
     &["reason"],
-    "Extra attempts, by what failed before.",
+    "Extra attempts, by how the one before ended, in the words of the outcomes; `reloaded`: its endpoint had just left the configuration.",
 );
 pub(super) const FAILOVERS: Metric = metric(
     "breakerbox_failovers_total",
     Kind::Counter,
     Unit::Count,
     &["from", "to", "reason"],
-    "Extra attempts at another endpoint.",
+    "Extra attempts at another endpoint, by how the one before ended; the first 1000 series start at 0.",
 );
 pub(super) const TOKENS: Metric = metric(
     "breakerbox_tokens_total",
@@ -96,18 +96,16 @@ pub(super) const TOKENS: Metric = metric(
     &["endpoint", "model", "direction"],
     "Tokens as providers counted them.",
 );
-/// The recorder's counters hold whole numbers; money is no such number. So this
-/// one is recorded as a gauge and [exposed](super::Exposition) as the counter it is.
 pub(super) const COST: Metric = metric(
     "breakerbox_cost_usd_total",
-    Kind::Gauge,
+    Kind::Sum,
     Unit::Count,
     &["endpoint", "model"],
     "US dollars spent, by configured prices; the estimate where a provider did not count its tokens.",
 );
 pub(super) const QUEUE_WAIT: Metric = metric(
     "breakerbox_queue_wait_seconds",
-    Kind::Histogram,
+    Kind::Histogram(SECONDS),
     Unit::Seconds,
     &[],
     "How long requests waited for a rate-limited endpoint.",
@@ -154,12 +152,76 @@ pub(super) const CONFIG_OK: Metric = metric(
     &[],
     "1 unless the last reload was refused.",
 );
+pub(super) const CONFIG_OK_AT: Metric = metric(
+    "breakerbox_config_last_reload_success_timestamp_seconds",
+    Kind::Gauge,
+    Unit::Seconds,
+    &[],
+    "When the configuration in force was put there, in seconds since 1970.",
+);
+pub(super) const CONFIG_INFO: Metric = metric(
+    "breakerbox_config_info",
+    Kind::Gauge,
+    Unit::Count,
+    &["generation", "sha"],
+    "Always 1; the configuration in force: its number since the start, and the SHA-256 of its file as sha256sum prints it.",
+);
 pub(super) const CONFIG_RELOADS: Metric = metric(
     "breakerbox_config_reloads_total",
     Kind::Counter,
     Unit::Count,
     &["result"],
     "Reloads, by whether they were applied or refused.",
+);
+
+pub(super) const CPU: Metric = metric(
+    "process_cpu_seconds_total",
+    Kind::Sum,
+    Unit::Seconds,
+    &[],
+    "CPU time of this process, user and system.",
+);
+pub(super) const RESIDENT: Metric = metric(
+    "process_resident_memory_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Memory of this process that is in RAM.",
+);
+pub(super) const VIRTUAL: Metric = metric(
+    "process_virtual_memory_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Address space of this process.",
+);
+pub(super) const OPEN_FDS: Metric = metric(
+    "process_open_fds",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Open file descriptors, sockets included.",
+);
+pub(super) const MAX_FDS: Metric = metric(
+    "process_max_fds",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "File descriptors that may be open; +Inf without a limit.",
+);
+pub(super) const THREADS: Metric = metric(
+    "process_threads",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Threads of this process.",
+);
+pub(super) const STARTED_AT: Metric = metric(
+    "process_start_time_seconds",
+    Kind::Gauge,
+    Unit::Seconds,
+    &[],
+    "When this process started, in seconds since 1970.",
 );
 
 const GATEWAY: &[Metric] = &[
@@ -182,7 +244,16 @@ const GATEWAY: &[Metric] = &[
     BUILD,
     CONFIG_GENERATION,
     CONFIG_OK,
+    CONFIG_OK_AT,
+    CONFIG_INFO,
     CONFIG_RELOADS,
+    CPU,
+    RESIDENT,
+    VIRTUAL,
+    OPEN_FDS,
+    MAX_FDS,
+    THREADS,
+    STARTED_AT,
 ];
 
 /// Iterates over the whole catalogue.

@@ -1,24 +1,36 @@
 //! `/metrics`: what is measured, as Prometheus reads it.
 
-use std::time::Duration;
-
-use actix_rt::ArbiterHandle;
-use breakerbox_actors::{clock, engine::Engine, metrics as engine_metrics};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-
-use super::catalogue::{
-    BUILD, CONFIG_GENERATION, CONFIG_OK, CONFIG_RELOADS, COST, LOOP_LAG, QUEUE_LENGTH,
-    RETRY_BUDGET, catalogue,
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
 };
-use crate::generation::Generation;
 
-/// Seconds, from a fast gateway's share to a slow model's whole answer.
-const BUCKETS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
-];
-/// How often histograms put their samples into buckets.
-const UPKEEP: Duration = Duration::from_secs(5);
+use breakerbox_actors::{
+    clock,
+    engine::Engine,
+    metrics::{Kind, Metric},
+};
+use metrics::Key;
+use metrics_exporter_prometheus::{
+    LabelSet,
+    formatting::{write_help_line, write_metric_line, write_type_line},
+};
+
+use super::{
+    ApiMetrics,
+    catalogue::{
+        BUILD, CONFIG_GENERATION, CONFIG_INFO, CONFIG_OK, CONFIG_OK_AT, CONFIG_RELOADS, FAILOVERS,
+        LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET, catalogue,
+    },
+    models, process,
+    recorder::{Recorder, Value},
+};
+use crate::{
+    config::{AUTO, Config},
+    dialect::Api,
+    generation::Generation,
+};
+
 /// How often an event loop's lag is measured.
 const LAG_EVERY: Duration = Duration::from_millis(100);
 
@@ -30,7 +42,7 @@ pub struct NotInstalled;
 /// The process's recorder, installed once. Cheap to clone.
 #[derive(Clone)]
 pub struct Exposition {
-    handle: PrometheusHandle,
+    recorder: Recorder,
 }
 
 impl std::fmt::Debug for Exposition {
@@ -40,37 +52,39 @@ impl std::fmt::Debug for Exposition {
 }
 
 impl Exposition {
-    /// Installs the process's recorder and describes the whole catalogue.
+    /// Installs the process's recorder.
     ///
     /// # Errors
     ///
     /// [`NotInstalled`] if this process has a recorder already.
     pub fn install() -> Result<Self, NotInstalled> {
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
-            .map_err(|_| NotInstalled)?;
-        let handle = builder.install_recorder().map_err(|_| NotInstalled)?;
-        for metric in catalogue() {
-            metric.describe();
-        }
+        let recorder = Recorder::new();
+        metrics::set_global_recorder(recorder.clone()).map_err(|_| NotInstalled)?;
         BUILD.gauge([env!("CARGO_PKG_VERSION").into()]).set(1.0);
         CONFIG_OK.gauge([]).set(1.0);
         for result in ["applied", "refused"] {
             CONFIG_RELOADS.counter([result.into()]).increment(0);
         }
-        Ok(Self { handle })
+        Ok(Self { recorder })
     }
 
-    /// Keeps samples from piling up between two scrapes; on an arbiter that
-    /// serves no requests.
-    pub fn keep_up(&self, arbiter: &ArbiterHandle) {
-        let handle = self.handle.clone();
-        arbiter.spawn(async move {
-            loop {
-                tokio::time::sleep(UPKEEP).await;
-                handle.run_upkeep();
-            }
-        });
+    /// Lets the series start at 0 that need no configuration, for a gateway
+    /// of so many `workers`.
+    pub(crate) fn begin(&self, workers: usize) {
+        for api in Api::ALL {
+            ApiMetrics::new(api);
+        }
+        models::retries();
+        for worker in 0..workers {
+            LOOP_LAG.gauge([worker.to_string().into()]).set(0.0);
+        }
+    }
+
+    /// Forgets the series of endpoints and models that `generation` does not
+    /// have, as far as no request to them is under way.
+    pub(crate) fn forget(&self, generation: &Generation) {
+        let known = Known::of(&generation.config, generation.number);
+        self.recorder.retain(|key| known.all_of(key));
     }
 
     /// Returns everything measured, in Prometheus's text format.
@@ -78,15 +92,148 @@ impl Exposition {
         QUEUE_LENGTH.gauge([]).set(engine.waiting() as f64);
         RETRY_BUDGET.gauge([]).set(engine.retry_budget());
         CONFIG_GENERATION.gauge([]).set(generation.number as f64);
-        for target in engine.table().targets() {
-            engine_metrics::in_flight(target);
-            engine_metrics::mailbox_depth(target);
+        CONFIG_OK_AT.gauge([]).set(generation.made_at);
+        CONFIG_INFO
+            .gauge([
+                generation.number.to_string().into(),
+                generation.config.sha256.to_string().into(),
+            ])
+            .set(1.0);
+        engine.show();
+        process::show();
+        self.forget(generation);
+        self.text()
+    }
+
+    /// Writes every series of the catalogue, in its order.
+    fn text(&self) -> String {
+        let mut series: HashMap<&str, Vec<String>> = HashMap::new();
+        let catalogue: Vec<&'static Metric> = catalogue().collect();
+        let names: HashSet<&str> = catalogue.iter().map(|it| it.name).collect();
+        self.recorder.visit(|key, value| {
+            if let Some(name) = names.get(key.name()) {
+                series.entry(name).or_default().push(lines(key, &value));
+            }
+        });
+        let mut text = String::new();
+        for metric in catalogue {
+            let Some(mut mine) = series.remove(metric.name) else {
+                continue;
+            };
+            mine.sort_unstable();
+            write_help_line(&mut text, metric.name, None, None, metric.help);
+            let kind = match metric.kind {
+                Kind::Counter | Kind::Sum => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram(_) => "histogram",
+            };
+            write_type_line(&mut text, metric.name, None, None, kind);
+            text.extend(mine);
         }
-        let name = COST.name;
-        let (gauge, counter) = ["gauge", "counter"]
-            .map(|kind| format!("# TYPE {name} {kind}\n"))
-            .into();
-        self.handle.render().replacen(&gauge, &counter, 1)
+        text
+    }
+}
+
+/// Writes one series.
+fn lines(key: &Key, value: &Value) -> String {
+    let labels = LabelSet::from_key_and_global(key, &Default::default());
+    let mut text = String::new();
+    let mut write = |suffix, bound: Option<f64>, value: f64| {
+        let bound = bound.map(|it| ("le", Shown(it)));
+        write_metric_line(
+            &mut text,
+            key.name(),
+            suffix,
+            &labels,
+            bound,
+            Shown(value),
+            None,
+        );
+    };
+    match value {
+        Value::Whole(value) => write(None, None, *value as f64),
+        Value::Real(value) => write(None, None, *value),
+        Value::Distribution(all) => {
+            for (bound, count) in &all.buckets {
+                write(Some("bucket"), Some(*bound), *count as f64);
+            }
+            write(Some("bucket"), Some(f64::INFINITY), all.count as f64);
+            write(Some("sum"), None, all.sum);
+            write(Some("count"), None, all.count as f64);
+        }
+    }
+    text
+}
+
+/// A number as Prometheus spells it.
+struct Shown(f64);
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 == f64::INFINITY {
+            f.write_str("+Inf")
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
+
+/// The names of a configuration, as labels have them.
+struct Known<'a> {
+    endpoints: HashSet<&'a str>,
+    models: HashSet<&'a str>,
+    targets: HashSet<(&'a str, &'a str)>,
+    actors: HashSet<String>,
+    generation: String,
+}
+
+impl<'a> Known<'a> {
+    fn of(config: &'a Config, generation: u64) -> Self {
+        let targets = config.endpoints.iter().flat_map(|endpoint| {
+            let models = endpoint.models.iter();
+            models.map(|model| (&*endpoint.name, &*model.name))
+        });
+        let targets: HashSet<_> = targets.collect();
+        let models = config.models.iter().map(|model| &*model.name);
+        let auto = (!config.routes.is_empty()).then_some(AUTO);
+        Self {
+            endpoints: targets.iter().map(|(endpoint, _)| *endpoint).collect(),
+            models: models.chain(auto).chain([super::OTHER]).collect(),
+            actors: targets
+                .iter()
+                .map(|(e, m)| format!("endpoint:{e}/{m}"))
+                .collect(),
+            targets,
+            generation: generation.to_string(),
+        }
+    }
+
+    /// Returns whether all names of the series are in force.
+    fn all_of(&self, key: &Key) -> bool {
+        let (mut endpoint, mut model) = (None, None);
+        for label in key.labels() {
+            let value = label.value();
+            let known = match label.key() {
+                "endpoint" => {
+                    endpoint = Some(value);
+                    self.endpoints.contains(value)
+                }
+                "model" => {
+                    model = Some(value);
+                    self.models.contains(value)
+                }
+                "from" | "to" if key.name() == FAILOVERS.name => self.endpoints.contains(value),
+                // The actors that are not an endpoint's hold their handles.
+                "actor" => self.actors.contains(value),
+                "generation" => self.generation == value,
+                _ => true,
+            };
+            if !known {
+                return false;
+            }
+        }
+        let target = endpoint.zip(model);
+        target.is_none_or(|target| self.targets.contains(&target))
     }
 }
 

@@ -1,10 +1,7 @@
 //! Handles that requests record through: looked up once, kept.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
     rc::Rc,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,14 +16,14 @@ use breakerbox_actors::{
 };
 use metrics::{Counter, Gauge, Histogram, SharedString};
 
-use super::catalogue::{
-    COST, DISCONNECTS, FAILOVERS, FIRST_BYTE, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION, REQUESTS,
-    REQUESTS_IN_FLIGHT, RETRIES, TOKENS, UPSTREAM_DURATION, UPSTREAM_REQUESTS,
+use super::{
+    catalogue::{
+        COST, DISCONNECTS, FIRST_BYTE, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION, REQUESTS_IN_FLIGHT,
+        TOKENS, UPSTREAM_DURATION, UPSTREAM_REQUESTS,
+    },
+    models::ModelMetrics,
 };
-use crate::dialect::{Usage, openai::Api};
-
-/// Stands for every model that nobody serves.
-const OTHER: &str = "other";
+use crate::dialect::{Api, Usage};
 
 /// One call's handles, for one worker.
 pub struct ApiMetrics {
@@ -36,8 +33,7 @@ pub struct ApiMetrics {
     overhead: Histogram,
     disconnects: Counter,
     queue_wait: Histogram,
-    answered: RefCell<HashMap<(Arc<str>, StatusCode), Counter>>,
-    other: Arc<str>,
+    other: ModelMetrics,
 }
 
 impl ApiMetrics {
@@ -51,8 +47,7 @@ impl ApiMetrics {
             overhead: OVERHEAD.histogram(label()),
             disconnects: DISCONNECTS.counter(label()),
             queue_wait: QUEUE_WAIT.histogram([]),
-            answered: RefCell::default(),
-            other: OTHER.into(),
+            other: ModelMetrics::other(),
         })
     }
 
@@ -66,10 +61,14 @@ impl ApiMetrics {
         }
     }
 
-    /// Counts an answer's head; `model` is the one asked for, if there is one.
-    pub fn answered(&self, model: Option<&Arc<str>>, status: StatusCode, overhead: Duration) {
-        self.counter(model.unwrap_or(&self.other), status)
-            .increment(1);
+    /// Counts an answer's head; `model` is of the one asked for, if there is one.
+    pub(crate) fn answered(
+        &self,
+        model: Option<&ModelMetrics>,
+        status: StatusCode,
+        overhead: Duration,
+    ) {
+        model.unwrap_or(&self.other).answered(self.api, status);
         self.overhead.record(overhead);
     }
 
@@ -77,42 +76,6 @@ impl ApiMetrics {
     pub fn queued(&self, since: Instant) {
         self.queue_wait
             .record(clock::now().saturating_duration_since(since));
-    }
-
-    /// Counts an extra attempt after one at `from` failed because of `reason`.
-    pub fn retried(&self, from: &TargetId, to: &TargetId, reason: &'static str) {
-        RETRIES.counter([reason.into()]).increment(1);
-        if from.endpoint() != to.endpoint() {
-            let (from, to) = (from.endpoint().clone(), to.endpoint().clone());
-            FAILOVERS
-                .counter([from.into(), to.into(), reason.into()])
-                .increment(1);
-        }
-    }
-
-    fn counter(&self, model: &Arc<str>, status: StatusCode) -> Counter {
-        let mut answered = self.answered.borrow_mut();
-        if let Some(counter) = answered.get(&(model.clone(), status)) {
-            return counter.clone();
-        }
-        let labels = [
-            self.api.label().into(),
-            model.clone().into(),
-            status.as_str().to_owned().into(),
-        ];
-        let counter = REQUESTS.counter(labels);
-        answered.insert((model.clone(), status), counter.clone());
-        counter
-    }
-}
-
-/// Lets the series of `models`' requests start at 0.
-pub(crate) fn expect<'a>(models: impl IntoIterator<Item = &'a Arc<str>>) {
-    for model in models {
-        for api in Api::ALL {
-            let labels = [api.label().into(), model.clone().into(), "200".into()];
-            REQUESTS.counter(labels).increment(0);
-        }
     }
 }
 
@@ -143,7 +106,7 @@ impl Drop for InFlight {
 }
 
 /// The outcomes an attempt can have, by label; each series starts at 0.
-const OUTCOMES: [Outcome; 11] = [
+pub(super) const OUTCOMES: [Outcome; 11] = [
     Outcome::Success,
     Outcome::Failure(FailureKind::Connect),
     Outcome::Failure(FailureKind::Timeout),
@@ -180,16 +143,12 @@ impl SiteMetrics {
     pub fn new(target: &TargetId) -> Self {
         let endpoint = || SharedString::from(target.endpoint().clone());
         let model = || SharedString::from(target.model().clone());
-        let tokens = |direction: &'static str| {
-            let counter = TOKENS.counter([endpoint(), model(), direction.into()]);
-            counter.increment(0);
-            counter
-        };
+        let tokens =
+            |direction: &'static str| TOKENS.counter([endpoint(), model(), direction.into()]);
         Self {
             outcomes: OUTCOMES.map(|outcome| {
                 let label = outcome.label();
                 let counter = UPSTREAM_REQUESTS.counter([endpoint(), model(), label.into()]);
-                counter.increment(0);
                 (label, counter)
             }),
             duration: UPSTREAM_DURATION.histogram([endpoint(), model()]),

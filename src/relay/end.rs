@@ -19,7 +19,7 @@ pub enum StreamEnd {
     /// With an error of the provider, and this is whose fault it is.
     ErrorEvent(Blame),
     /// With an event that is not JSON, or longer than
-    /// [`MAX_EVENT`](crate::dialect::openai::sse::MAX_EVENT).
+    /// [`MAX_EVENT`](crate::dialect::sse::MAX_EVENT).
     Malformed,
     /// The gateway was told to stop. Says nothing about the endpoint.
     Stopped,

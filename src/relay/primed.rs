@@ -6,13 +6,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 use crate::dialect::{
-    Reported,
-    openai::{
-        Api,
-        event::{self, Kind},
-        response::{self, NotAnAnswer},
-        sse::{MAX_EVENT, Splitter},
-    },
+    Api, Kind, NotAnAnswer, Reported, judge_answer, judge_event,
+    sse::{MAX_EVENT, Splitter},
 };
 
 /// A stream whose first event has been seen, with all that has been read of it.
@@ -130,7 +125,7 @@ where
 
 /// Tells whether the event is a first event, or why the stream is no answer.
 fn check<E>(api: Api, bytes: &[u8]) -> Result<bool, FirstFailure<E>> {
-    let what = match event::judge(api, bytes).kind {
+    let what = match judge_event(api, bytes).kind {
         Kind::Silent => return Ok(false),
         Kind::Content | Kind::UsageOnly => return Ok(true),
         // A response may be so short that its end is its first event.
@@ -147,13 +142,11 @@ fn ended<E>(api: Api, seen: &[u8], rest: &[u8]) -> Result<(), FirstFailure<E>> {
     match seen.trim_ascii().first() {
         None => Err(FirstFailure::NotAnAnswer(NotAnAnswer::Empty)),
         // Not a stream at all: an error, or an answer to someone who did not stream.
-        Some(b'{') => Err(FirstFailure::NotAnAnswer(
-            match response::judge(api, seen) {
-                Err(what) => what,
-                Ok(_) => NotAnAnswer::Malformed,
-            },
-        )),
-        Some(_) => match event::judge(api, rest).kind {
+        Some(b'{') => Err(FirstFailure::NotAnAnswer(match judge_answer(api, seen) {
+            Err(what) => what,
+            Ok(_) => NotAnAnswer::Malformed,
+        })),
+        Some(_) => match judge_event(api, rest).kind {
             Kind::Terminal if api == Api::Responses => Ok(()),
             Kind::Error { reported, .. } => {
                 Err(FirstFailure::NotAnAnswer(NotAnAnswer::Error(reported)))

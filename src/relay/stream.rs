@@ -17,14 +17,7 @@ use super::{
     silence::{Due, Silence},
 };
 use crate::{
-    dialect::{
-        Reported, Usage,
-        openai::{
-            Api,
-            event::{self, Judged, Kind, ResponseHead},
-            sse::Splitter,
-        },
-    },
+    dialect::{Api, Judged, Kind, Reported, ResponseHead, Usage, judge_event, sse::Splitter},
     error::GatewayError,
     redaction::Redaction,
 };
@@ -138,7 +131,7 @@ impl<S, F: Finish> Relay<S, F> {
             // it shares that event's fate.
             let start = from + usize::from(bytes.len() > 1 && bytes[0] == b'\n');
             let ends_with_cr = bytes.last() == Some(&b'\r');
-            let event = event::judge(self.settings.api, bytes);
+            let event = judge_event(self.settings.api, bytes);
             if std::mem::take(&mut self.left_out_cr) {
                 edit.leave_out(from, start);
             }
@@ -186,7 +179,7 @@ impl<S, F: Finish> Relay<S, F> {
             self.close();
             return rest;
         }
-        let event = event::judge(self.settings.api, &rest);
+        let event = judge_event(self.settings.api, &rest);
         match self.note(event) {
             Kind::Terminal => {
                 self.complete();

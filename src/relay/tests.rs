@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
 use super::*;
-use crate::dialect::{Usage, openai::Api};
+use crate::dialect::{Api, Usage};
 
 /// A stream in several languages, with a comment, CRLF, data over two lines
 /// and its usage where only the gateway asked for it.
@@ -31,6 +31,7 @@ pub(super) const USAGE: Usage = Usage {
     input: 12,
     output: 5,
     cached: 3,
+    reasoning: 0,
 };
 
 pub(super) const RESPONSE: &str = concat!(

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use actix::Addr;
 use breakerbox::generation::Generation;
 use breakerbox_actors::clock;
+use breakerbox_actors::desk::Post;
 use breakerbox_actors::engine::{Arbiters, Engine};
 use breakerbox_actors::messages::{Chaos, Pick};
 use breakerbox_actors::router::Router;
@@ -28,7 +28,7 @@ const TOKENS: u64 = 20_000;
 type Sent = Rc<RefCell<Vec<(Instant, u64)>>>;
 
 /// Asks for one lease; uses some of what it reserved, a while later.
-async fn ask(engine: &Engine, router: &Addr<Router>, luck: &mut StdRng, sent: &Sent) {
+async fn ask(engine: &Engine, router: &Post<Router>, luck: &mut StdRng, sent: &Sent) {
     let reserved = luck.random_range(50..400);
     let pick = Pick {
         plan: engine.table().plan("m").expect("a plan").clone(),

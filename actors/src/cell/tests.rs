@@ -138,3 +138,15 @@ fn no_spend_is_missed_between_a_look_and_a_publication() {
     );
     assert_eq!(cell.in_flight(), 0);
 }
+
+#[test]
+fn a_trial_that_was_just_taken_is_refused_as_one() {
+    for (trial, why) in [(true, Why::TrialUnderWay), (false, Why::Spent)] {
+        let mut offer = offer(0, 1, 100);
+        offer.trial = trial;
+        let cell = cell(&offer);
+        cell.take(1, false).expect("a credit");
+        // The actor has not looked yet: nothing it published says so.
+        assert_eq!(cell.refusal(1), (why, None));
+    }
+}

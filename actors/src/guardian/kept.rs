@@ -8,7 +8,6 @@ use crate::{
     clock,
     endpoint::{self, Surroundings},
     messages::{Drain, Patch, Retire},
-    metrics,
     spec::TargetSpec,
     state::policy::EndpointPolicy,
     supervise::{self, Bond, Incident},
@@ -100,8 +99,8 @@ impl Kept {
     }
 
     /// Takes the target's grant back and ends its actor, also one that is
-    /// stuck. A `successor` goes on with the series of the name.
-    pub(super) fn retire(&self, successor: Option<&Arc<Target>>) {
+    /// stuck. Its series stay until the last request to it is over.
+    pub(super) fn retire(&self) {
         let target = &self.target;
         let now = clock::now();
         let office = {
@@ -119,21 +118,13 @@ impl Kept {
         if let Some(office) = office {
             office.post(Retire);
         }
-        match successor {
-            // Both have written the series for a moment: once more, then.
-            Some(successor) => successor.replenish(),
-            None => {
-                metrics::clear(&target.id);
-                metrics::actor_gone(&target.id);
-            }
-        }
     }
 }
 
 /// Tells of a restart; takes a resting actor's grant back.
 pub(super) fn tell(target: &Target, bond: &Bond, around: &Surroundings, incident: Incident) {
     let reason = incident.ended.label();
-    metrics::actor_restarted(&target.id, reason);
+    target.metrics.actor.restarted(reason);
     let Some(until) = incident.rests_until else {
         tracing::warn!(endpoint = %target.id, reason, "endpoint actor restarted");
         return;
@@ -153,7 +144,6 @@ pub(super) fn tell(target: &Target, bond: &Bond, around: &Surroundings, incident
         let changes = saved.withdraw(&target.cell, now, luck(), Some(until));
         endpoint::tell(target, &saved.machine, changes, now);
     }
-    metrics::actor_up(&target.id, false);
     around.tell(target, target.status(), false);
     // Who waits for it hears why there is no use in it.
     around.bell.ring();

@@ -1,18 +1,21 @@
-//! Metrics of the actors as actors: up, restarts, mail, pings.
+//! Metrics of the actors as actors: up, restarts, mail, messages.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::time::Instant;
 
-use metrics::{Counter, Histogram, Unit};
+use metrics::{Counter, Gauge, Histogram, SharedString, Unit};
 
 use super::{Kind, Metric};
-use crate::{id::TargetId, state::event::Pong, target::Target};
+use crate::clock;
+
+/// Bounds in seconds for what takes microseconds unless a thread is stuck.
+const HANDLING: &[f64] = &[0.00001, 0.0001, 0.001, 0.01, 0.1, 1.0];
 
 const ACTOR_UP: Metric = Metric {
     name: "breakerbox_actor_up",
     kind: Kind::Gauge,
     unit: Unit::Count,
     labels: &["actor"],
-    help: "1 while the actor takes messages.",
+    help: "1 while the actor takes messages, 0 while it rests after too many restarts.",
 };
 const ACTOR_RESTARTS: Metric = Metric {
     name: "breakerbox_actor_restarts_total",
@@ -28,26 +31,19 @@ const MAILBOX_DEPTH: Metric = Metric {
     labels: &["actor"],
     help: "Messages that wait in the actor's mailbox.",
 };
-pub(super) const ACTOR_MESSAGES: Metric = Metric {
+const ACTOR_MESSAGES: Metric = Metric {
     name: "breakerbox_actor_messages_total",
     kind: Kind::Counter,
     unit: Unit::Count,
     labels: &["actor", "message"],
-    help: "Messages the actor has handled.",
+    help: "Messages the actor has begun to handle.",
 };
-const PROBES: Metric = Metric {
-    name: "breakerbox_probes_total",
-    kind: Kind::Counter,
-    unit: Unit::Count,
-    labels: &["endpoint", "model", "outcome"],
-    help: "Pings by what they found.",
-};
-const PROBE_DURATION: Metric = Metric {
-    name: "breakerbox_probe_duration_seconds",
-    kind: Kind::Histogram,
+const MESSAGE_DURATION: Metric = Metric {
+    name: "breakerbox_actor_message_duration_seconds",
+    kind: Kind::Histogram(HANDLING),
     unit: Unit::Seconds,
-    labels: &["endpoint", "model"],
-    help: "How long pings took.",
+    labels: &["actor"],
+    help: "How long the actor took to handle a message; of a router's, one in 64 is timed.",
 };
 
 /// Metrics of the actors as actors.
@@ -56,97 +52,77 @@ pub const ACTOR_CATALOGUE: &[Metric] = &[
     ACTOR_RESTARTS,
     MAILBOX_DEPTH,
     ACTOR_MESSAGES,
-    PROBES,
-    PROBE_DURATION,
+    MESSAGE_DURATION,
 ];
 
-/// The actor label of a target's actor.
-pub(super) fn name(target: &TargetId) -> String {
-    format!("endpoint:{target}")
+/// One actor's handles.
+pub(crate) struct ActorMetrics {
+    up: Gauge,
+    mailbox_depth: Gauge,
+    restarts: Vec<(&'static str, Counter)>,
+    messages: Vec<(&'static str, Counter)>,
+    durations: Histogram,
 }
 
-pub(crate) fn actor_up(target: &TargetId, up: bool) {
-    ACTOR_UP
-        .gauge([name(target).into()])
-        .set(if up { 1.0 } else { 0.0 });
-    for reason in ["panic", "stop", "replaced"] {
-        ACTOR_RESTARTS
-            .counter([name(target).into(), reason.into()])
-            .increment(0);
-    }
-}
-
-/// Says that `target` has no actor any more.
-pub(crate) fn actor_gone(target: &TargetId) {
-    actor_up(target, false);
-    MAILBOX_DEPTH.gauge([name(target).into()]).set(0.0);
-}
-
-pub(crate) fn actor_restarted(target: &TargetId, reason: &'static str) {
-    ACTOR_RESTARTS
-        .counter([name(target).into(), reason.into()])
-        .increment(1);
-}
-
-pub(crate) fn house_actor_restarted(actor: &'static str, reason: &'static str) {
-    ACTOR_RESTARTS
-        .counter([actor.into(), reason.into()])
-        .increment(1);
-}
-
-/// Writes how much mail waits for `target`'s actor; called at each scrape.
-pub fn mailbox_depth(target: &Target) {
-    MAILBOX_DEPTH
-        .gauge([name(&target.id).into()])
-        .set(target.mail_depth() as f64);
-}
-
-/// The prober's handles.
-pub(crate) struct ProberMetrics {
-    durations: HashMap<TargetId, Histogram>,
-    outcomes: HashMap<(TargetId, &'static str), Counter>,
-}
-
-impl std::fmt::Debug for ProberMetrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProberMetrics").finish_non_exhaustive()
-    }
-}
-
-impl ProberMetrics {
-    pub(crate) fn new() -> Self {
+impl ActorMetrics {
+    /// Looks up the handles of the actor `name`, which handles these messages
+    /// and restarts for these reasons.
+    pub(crate) fn new(name: &str, reasons: &[&'static str], messages: &[&'static str]) -> Self {
+        let name = || SharedString::from(name.to_owned());
+        let with = |metric: Metric, words: &[&'static str]| {
+            let counter = |word| (word, metric.counter([name(), SharedString::from(word)]));
+            words.iter().copied().map(counter).collect()
+        };
         Self {
-            durations: HashMap::new(),
-            outcomes: HashMap::new(),
+            up: ACTOR_UP.gauge([name()]),
+            mailbox_depth: MAILBOX_DEPTH.gauge([name()]),
+            restarts: with(ACTOR_RESTARTS, reasons),
+            messages: with(ACTOR_MESSAGES, messages),
+            durations: MESSAGE_DURATION.histogram([name()]),
         }
     }
 
-    /// Forgets the handles of targets that are not `kept`; the series stay.
-    pub(crate) fn retain(&mut self, kept: impl Fn(&TargetId) -> bool) {
-        self.durations.retain(|id, _| kept(id));
-        self.outcomes.retain(|(id, _), _| kept(id));
+    /// Writes how the actor is, seen from outside.
+    pub(crate) fn show(&self, up: bool, mailbox_depth: u64) {
+        self.up.set(if up { 1.0 } else { 0.0 });
+        self.mailbox_depth.set(mailbox_depth as f64);
     }
 
-    pub(crate) fn pinged(&mut self, id: &TargetId, pong: Pong, took: Duration) {
-        let labels = || {
-            (
-                Arc::clone(id.endpoint()).into(),
-                Arc::clone(id.model()).into(),
-            )
-        };
-        self.durations
-            .entry(id.clone())
-            .or_insert_with(|| {
-                let (endpoint, model) = labels();
-                PROBE_DURATION.histogram([endpoint, model])
-            })
-            .record(took);
-        self.outcomes
-            .entry((id.clone(), pong.label()))
-            .or_insert_with(|| {
-                let (endpoint, model) = labels();
-                PROBES.counter([endpoint, model, pong.label().into()])
-            })
-            .increment(1);
+    pub(crate) fn restarted(&self, reason: &'static str) {
+        count(&self.restarts, reason);
+    }
+
+    pub(crate) fn message(&self, message: &'static str) {
+        count(&self.messages, message);
+    }
+
+    /// Times the handling of a message until what it returns is dropped.
+    pub(crate) fn timed(&self) -> Timed {
+        Timed {
+            durations: self.durations.clone(),
+            began: clock::now(),
+        }
+    }
+}
+
+fn count(counters: &[(&'static str, Counter)], word: &'static str) {
+    let found = counters.iter().find(|(it, _)| *it == word);
+    debug_assert!(found.is_some(), "{word} does not start at 0");
+    if let Some((_, counter)) = found {
+        counter.increment(1);
+    }
+}
+
+/// A message that is being handled.
+#[must_use = "the message is handled when this is dropped"]
+pub(crate) struct Timed {
+    durations: Histogram,
+    began: Instant,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let took = clock::now().saturating_duration_since(self.began);
+        self.durations.record(took.as_secs_f64());
     }
 }

@@ -1,17 +1,19 @@
-//! Metrics of the endpoint actors: what each machine looks like.
+//! Metrics of the targets: what each machine and each actor looks like.
 
-use metrics::{Counter, Gauge, SharedString, Unit};
+use std::time::{Duration, Instant};
 
-use super::{Kind, Metric, actors};
+use metrics::{Counter, Gauge, Histogram, SharedString, Unit};
+
+use super::{ActorMetrics, Kind, Metric, SECONDS};
 use crate::{
     clock,
     id::TargetId,
     state::{
         breaker::{Phase, Transition},
+        event::Pong,
         health::Status,
         machine::{Usage, View},
     },
-    target::Target,
 };
 
 const TARGET: &[&str] = &["endpoint", "model"];
@@ -99,6 +101,12 @@ const WINDOW_USED: Metric = gauge(
     WINDOW,
     "What counts against the window now.",
 );
+const WINDOW_LEFT: Metric = gauge(
+    "breakerbox_rate_window_left",
+    Unit::Count,
+    WINDOW,
+    "What the window has left now; +Inf without a limit.",
+);
 const LIMITED_UNTIL: Metric = gauge(
     "breakerbox_rate_limited_until_timestamp_seconds",
     Unit::Seconds,
@@ -111,6 +119,21 @@ const IN_FLIGHT: Metric = gauge(
     TARGET,
     "Requests under way at the endpoint.",
 );
+
+const PROBES: Metric = Metric {
+    name: "breakerbox_probes_total",
+    kind: Kind::Counter,
+    unit: Unit::Count,
+    labels: &["endpoint", "model", "outcome"],
+    help: "Pings by what they found.",
+};
+const PROBE_DURATION: Metric = Metric {
+    name: "breakerbox_probe_duration_seconds",
+    kind: Kind::Histogram(SECONDS),
+    unit: Unit::Seconds,
+    labels: TARGET,
+    help: "How long pings took.",
+};
 
 /// Metrics of the endpoint actors.
 pub const ENDPOINT_CATALOGUE: &[Metric] = &[
@@ -125,76 +148,105 @@ pub const ENDPOINT_CATALOGUE: &[Metric] = &[
     LATENCY,
     WINDOW_LIMIT,
     WINDOW_USED,
+    WINDOW_LEFT,
     LIMITED_UNTIL,
     IN_FLIGHT,
+    PROBES,
+    PROBE_DURATION,
 ];
-
-/// Writes how many requests are under way at `target`; called at each scrape.
-pub fn in_flight(target: &Target) {
-    IN_FLIGHT
-        .gauge(labels(target.id()))
-        .set(f64::from(target.in_flight()));
-}
 
 fn labels(id: &TargetId) -> [SharedString; 2] {
     [id.endpoint().clone().into(), id.model().clone().into()]
 }
 
-/// One target's handles.
+/// One target's handles; they live as long as the target, so that its series
+/// go when the last request to it is over.
 pub(crate) struct EndpointMetrics {
-    id: TargetId,
+    /// The metrics of its actor, whichever that is now.
+    pub(crate) actor: ActorMetrics,
     statuses: [Gauge; Status::ALL.len()],
     phases: [Gauge; Phase::ALL.len()],
+    transitions: Vec<(Transition, Counter)>,
     failure_ratio: Gauge,
     failures_in_a_row: Gauge,
     failure_threshold: Gauge,
     open_until: Gauge,
     weight: Gauge,
     latency: Gauge,
-    windows: [(Gauge, Gauge); 3],
+    windows: [Window; 3],
     limited_until: Gauge,
-    messages: Vec<(&'static str, Counter)>,
+    in_flight: Gauge,
+    probes: [(&'static str, Counter); Pong::LABELS.len()],
+    probe_duration: Histogram,
+}
+
+struct Window {
+    limit: Gauge,
+    used: Gauge,
+    left: Gauge,
 }
 
 impl std::fmt::Debug for EndpointMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "EndpointMetrics({})", self.id)
+        f.debug_struct("EndpointMetrics").finish_non_exhaustive()
     }
 }
 
 impl EndpointMetrics {
+    /// Looks up the handles of `id`; its series start at 0.
     pub(crate) fn new(id: &TargetId) -> Self {
-        let with = |metric: Metric, word: &'static str| {
+        let gauge = |metric: Metric, word: &'static str| {
             let [endpoint, model] = labels(id);
             metric.gauge([endpoint, model, word.into()])
         };
-        let window = |word| (with(WINDOW_LIMIT, word), with(WINDOW_USED, word));
+        let window = |word| Window {
+            limit: gauge(WINDOW_LIMIT, word),
+            used: gauge(WINDOW_USED, word),
+            left: gauge(WINDOW_LEFT, word),
+        };
+        let transition = |it: Transition| {
+            let [endpoint, model] = labels(id);
+            let words = [it.from.label(), it.to.label(), it.reason.label()];
+            let [from, to, reason] = words.map(SharedString::from);
+            (it, TRANSITIONS.counter([endpoint, model, from, to, reason]))
+        };
+        let probe = |outcome: &'static str| {
+            let [endpoint, model] = labels(id);
+            (outcome, PROBES.counter([endpoint, model, outcome.into()]))
+        };
         Self {
-            statuses: Status::ALL.map(|it| with(STATUS, it.label())),
-            phases: Phase::ALL.map(|it| with(BREAKER_STATE, it.label())),
+            actor: ActorMetrics::new(
+                &format!("endpoint:{id}"),
+                &["panic", "stop", "replaced"],
+                &["reports", "replenish", "pong", "patch", "drain", "observe"],
+            ),
+            statuses: Status::ALL.map(|it| gauge(STATUS, it.label())),
+            phases: Phase::ALL.map(|it| gauge(BREAKER_STATE, it.label())),
+            transitions: Transition::ALL.iter().copied().map(transition).collect(),
             failure_ratio: FAILURE_RATIO.gauge(labels(id)),
             failures_in_a_row: FAILURES_IN_A_ROW.gauge(labels(id)),
             failure_threshold: FAILURE_THRESHOLD.gauge(labels(id)),
             open_until: OPEN_UNTIL.gauge(labels(id)),
             weight: WEIGHT.gauge(labels(id)),
             latency: LATENCY.gauge(labels(id)),
-            windows: [window("rpm"), window("tpm"), window("rpd")],
+            windows: ["rpm", "tpm", "rpd"].map(window),
             limited_until: LIMITED_UNTIL.gauge(labels(id)),
-            messages: ["reports", "replenish", "pong", "patch", "drain"]
-                .map(|message| {
-                    let labels = [actors::name(id).into(), message.into()];
-                    (message, actors::ACTOR_MESSAGES.counter(labels))
-                })
-                .into(),
-            id: id.clone(),
+            in_flight: IN_FLIGHT.gauge(labels(id)),
+            probes: Pong::LABELS.map(probe),
+            probe_duration: PROBE_DURATION.histogram(labels(id)),
         }
     }
 
-    /// Writes what the machine looks like.
-    pub(crate) fn show(&self, view: &View) {
+    /// Writes how many requests are under way.
+    pub(crate) fn in_flight(&self, requests: u32) {
+        self.in_flight.set(f64::from(requests));
+    }
+
+    /// Writes what the target looks like; `status` is the published one.
+    pub(crate) fn show(&self, status: Status, view: &View) {
         let flag = |on: bool| if on { 1.0 } else { 0.0 };
-        for (status, gauge) in Status::ALL.iter().zip(&self.statuses) {
-            gauge.set(flag(*status == view.status));
+        for (it, gauge) in Status::ALL.iter().zip(&self.statuses) {
+            gauge.set(flag(*it == status));
         }
         for (phase, gauge) in Phase::ALL.iter().zip(&self.phases) {
             gauge.set(flag(*phase == view.phase));
@@ -204,52 +256,46 @@ impl EndpointMetrics {
             .set(f64::from(view.failures_in_a_row));
         self.failure_threshold
             .set(f64::from(view.failure_threshold));
-        self.open_until
-            .set(view.open_until.map_or(0.0, clock::wall_seconds));
+        self.open_until.set(timestamp(view.open_until));
         self.weight.set(view.weight);
         self.latency
             .set(view.latency.map_or(0.0, |it| it.as_secs_f64()));
-        for (
-            (limit, used),
-            Usage {
-                used: n,
-                limit: max,
-            },
-        ) in self.windows.iter().zip([view.rpm, view.tpm, view.rpd])
-        {
-            limit.set(max.unwrap_or(0) as f64);
-            used.set(n as f64);
+        for (window, usage) in self.windows.iter().zip([view.rpm, view.tpm, view.rpd]) {
+            window.show(usage);
         }
-        self.limited_until
-            .set(view.cooldown_until.map_or(0.0, clock::wall_seconds));
+        self.limited_until.set(timestamp(view.cooldown_until));
     }
 
-    pub(crate) fn message(&self, message: &'static str) {
-        if let Some((_, counter)) = self.messages.iter().find(|(name, _)| *name == message) {
+    /// Counts a change of phase.
+    pub(crate) fn transition(&self, change: &Transition) {
+        let found = self.transitions.iter().find(|(it, _)| it == change);
+        debug_assert!(found.is_some(), "{change:?} does not start at 0");
+        if let Some((_, counter)) = found {
             counter.increment(1);
         }
     }
-}
 
-/// Counts a change of phase of `target`'s circuit.
-pub(crate) fn transition(target: &TargetId, change: &Transition) {
-    let [endpoint, model] = labels(target);
-    TRANSITIONS
-        .counter([
-            endpoint,
-            model,
-            change.from.label().into(),
-            change.to.label().into(),
-            change.reason.label().into(),
-        ])
-        .increment(1);
-}
-
-/// Zeroes the series of a target that is gone.
-pub(crate) fn clear(target: &TargetId) {
-    let gone = EndpointMetrics::new(target);
-    let gauges = gone.statuses.iter().chain(&gone.phases);
-    for gauge in gauges.chain([&gone.weight, &gone.open_until, &gone.limited_until]) {
-        gauge.set(0.0);
+    /// Counts a ping.
+    pub(crate) fn pinged(&self, pong: Pong, took: Duration) {
+        let label = pong.label();
+        for (_, counter) in self.probes.iter().filter(|(it, _)| *it == label) {
+            counter.increment(1);
+        }
+        self.probe_duration.record(took.as_secs_f64());
     }
+}
+
+impl Window {
+    fn show(&self, Usage { used, limit }: Usage) {
+        self.limit.set(limit.unwrap_or(0) as f64);
+        self.used.set(used as f64);
+        self.left
+            .set(limit.map_or(f64::INFINITY, |limit| limit.saturating_sub(used) as f64));
+    }
+}
+
+/// Returns the wall time of `at` in whole milliseconds, so that the two
+/// clocks' jitter does not show; 0 for none.
+fn timestamp(at: Option<Instant>) -> f64 {
+    at.map_or(0.0, |at| (clock::wall_seconds(at) * 1e3).round() / 1e3)
 }

@@ -85,6 +85,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns whether another endpoint may be asked after it.
+    pub fn may_lead_on(self) -> bool {
+        match self {
+            Self::Failure(_) | Self::RateLimited { .. } | Self::KeyRejected => true,
+            Self::Success | Self::ClientFault | Self::Cancelled => false,
+        }
+    }
+
     /// Returns a fixed word for metric labels.
     pub fn label(self) -> &'static str {
         match self {
@@ -186,6 +194,9 @@ pub enum Pong {
 }
 
 impl Pong {
+    /// The label of every kind of answer.
+    pub const LABELS: [&'static str; 3] = ["alive", "failed", "key_rejected"];
+
     /// Returns a fixed word for metric labels.
     pub fn label(self) -> &'static str {
         match self {

@@ -11,6 +11,9 @@
 mod actix_facts;
 #[cfg(test)]
 mod leases;
+#[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod money;
 #[cfg(test)]
 mod pings;

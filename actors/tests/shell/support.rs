@@ -15,6 +15,7 @@ use std::{
 use actix::prelude::*;
 use breakerbox_actors::{
     clock,
+    desk::Post,
     engine::{Arbiters, Engine},
     error::{Unavailable, Why},
     guardian::{ActorSeen, GuardianSeen},
@@ -206,7 +207,7 @@ impl Handler<Ping> for Pinger {
 /// An engine, one router, one pinger.
 pub(crate) struct House {
     pub(crate) engine: Engine,
-    pub(crate) router: Addr<Router>,
+    pub(crate) router: Post<Router>,
     pub(crate) pinger: Pinger,
     _watchdog: Watchdog,
 }

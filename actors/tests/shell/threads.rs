@@ -12,6 +12,7 @@ use std::{
 use actix::prelude::*;
 use breakerbox_actors::{
     clock,
+    desk::Post,
     engine::{Arbiters, Engine},
     lease::Lease,
     messages::{Chaos, Queue},
@@ -39,7 +40,7 @@ fn arbiters(endpoints: &Arbiter) -> Arbiters {
 async fn workers<T: Send + 'static>(
     engine: &Engine,
     count: u64,
-    work: impl AsyncFn(Addr<Router>, u64) -> T + Clone + Send + 'static,
+    work: impl AsyncFn(Post<Router>, u64) -> T + Clone + Send + 'static,
 ) -> Vec<T> {
     let threads: Vec<_> = (0..count)
         .map(|number| {

@@ -6,75 +6,10 @@ mod tests;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::de::IgnoredAny;
 
-use super::{
-    Api,
-    shape::{self, Shape},
-    sse::Event,
-};
-use crate::dialect::{Reported, Usage};
-
-/// What kind of event it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A comment or an event without data: clients do not see it.
-    Silent,
-    /// Part of the answer, or something we need not know.
-    Content,
-    /// A chunk with the usage and no choices. Clients that did not ask for it
-    /// must not get it: `choices[0]` is common code.
-    UsageOnly,
-    /// The event that ends a whole answer.
-    Terminal,
-    /// `[DONE]` in a dialect where that does not end a whole answer.
-    Unfinished,
-    /// An error of the provider.
-    Error {
-        /// What it says.
-        reported: Reported,
-        /// Whether clients know it as an error as it stands.
-        in_form: bool,
-    },
-    /// Data that is not one whole JSON object.
-    Malformed,
-}
-
-/// One event, judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
-    /// What kind of event it is.
-    pub kind: Kind,
-    /// The usage it tells, if any; the last of a stream counts.
-    pub usage: Option<Usage>,
-    /// Its place in a stream of responses.
-    pub sequence: Option<u64>,
-    /// The response it announces.
-    pub created: Option<Box<ResponseHead>>,
-}
-
-/// Who a stream of responses is about, from its `response.created`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct ResponseHead {
-    /// The response's id.
-    pub id: String,
-    /// When it was created, in seconds since 1970.
-    pub created_at: u64,
-    /// The model as the provider calls it.
-    pub model: String,
-}
-
-impl From<Kind> for Judged {
-    fn from(kind: Kind) -> Self {
-        Self {
-            kind,
-            usage: None,
-            sequence: None,
-            created: None,
-        }
-    }
-}
+use super::shape::{self, Shape};
+use crate::dialect::{Api, Judged, Kind, sse::Event};
 
 /// Judges the bytes of one event of a stream of `api`.
 ///

@@ -3,41 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::{
-    Api,
-    shape::{self, Shape},
-};
-use crate::dialect::{Reported, Usage};
-
-/// Why a body with status 200 is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAnAnswer {
-    /// There is no body.
-    #[error("the body is empty")]
-    Empty,
-    /// The body is a page, as a proxy or a login wall sends it.
-    #[error("the body is a web page")]
-    Html,
-    /// The body is not one whole JSON object of its kind: cut short, or
-    /// completions without `choices`.
-    #[error("the body is not a whole JSON answer")]
-    Malformed,
-    /// The body is an error of the provider.
-    #[error("the body is an error: {}", .0.message)]
-    Error(Reported),
-}
-
-impl NotAnAnswer {
-    /// Returns a fixed word for metric labels.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Html => "html",
-            Self::Malformed => "malformed",
-            Self::Error(_) => "error_in_200",
-        }
-    }
-}
+use super::shape::{self, Shape};
+use crate::dialect::{Api, NotAnAnswer, Usage};
 
 /// Judges a whole body with status 200 and returns the usage it tells.
 ///

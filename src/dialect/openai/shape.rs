@@ -116,6 +116,8 @@ struct Counts {
     output_tokens: Option<f64>,
     prompt_tokens_details: Option<Details>,
     input_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
+    output_tokens_details: Option<Details>,
     prompt_cache_hit_tokens: Option<f64>,
 }
 
@@ -123,10 +125,11 @@ struct Counts {
 #[serde(default)]
 struct Details {
     cached_tokens: Option<f64>,
+    reasoning_tokens: Option<f64>,
 }
 
 /// Reads a `usage` object; what cannot be read is no reason to fail an answer.
-fn usage(json: &str) -> Option<Usage> {
+pub(super) fn usage(json: &str) -> Option<Usage> {
     let counts: Counts = serde_json::from_str(json).ok()?;
     let input = counts.prompt_tokens.or(counts.input_tokens);
     let output = counts.completion_tokens.or(counts.output_tokens);
@@ -136,11 +139,16 @@ fn usage(json: &str) -> Option<Usage> {
     let details = counts.prompt_tokens_details.or(counts.input_tokens_details);
     let cached = details.and_then(|details| details.cached_tokens);
     let cached = cached.or(counts.prompt_cache_hit_tokens);
-    let input = tokens(input);
+    let details = counts
+        .completion_tokens_details
+        .or(counts.output_tokens_details);
+    let reasoning = details.and_then(|details| details.reasoning_tokens);
+    let (input, output) = (tokens(input), tokens(output));
     Some(Usage {
         input,
-        output: tokens(output),
+        output,
         cached: tokens(cached).min(input),
+        reasoning: tokens(reasoning).min(output),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Streams that end otherwise than they should.
 
 use super::*;
-use crate::dialect::{Blame, openai::sse::MAX_EVENT};
+use crate::dialect::{Blame, sse::MAX_EVENT};
 
 fn chat(steps: impl IntoIterator<Item = Step>) -> Seen {
     relayed(settings(Api::ChatCompletions), steps)

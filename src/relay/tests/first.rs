@@ -1,10 +1,7 @@
 //! The first event: the last moment another endpoint can answer.
 
 use super::*;
-use crate::dialect::{
-    Blame,
-    openai::{response::NotAnAnswer, sse::MAX_EVENT},
-};
+use crate::dialect::{Blame, NotAnAnswer, sse::MAX_EVENT};
 
 type Failure = FirstFailure<&'static str>;
 

@@ -36,6 +36,34 @@ pub struct Transition {
     pub reason: TransitionReason,
 }
 
+impl Transition {
+    /// Every change that can occur.
+    pub const ALL: [Self; 14] = {
+        use Phase::{Closed, HalfOpen, Open};
+        use TransitionReason as Why;
+        [
+            Self::new(Closed, Open, Why::FailuresInARow),
+            Self::new(Closed, Open, Why::FailureRate),
+            Self::new(Closed, Open, Why::Pings),
+            Self::new(Closed, Open, Why::KeyRejected),
+            Self::new(Open, HalfOpen, Why::RecoveryTimeout),
+            Self::new(Open, HalfOpen, Why::HealthyPings),
+            Self::new(Open, HalfOpen, Why::LastResort),
+            Self::new(Open, HalfOpen, Why::Patched),
+            Self::new(Open, Closed, Why::LastResort),
+            Self::new(HalfOpen, Open, Why::TrialFailed),
+            Self::new(HalfOpen, Open, Why::TrialTimeout),
+            Self::new(HalfOpen, Open, Why::Pings),
+            Self::new(HalfOpen, Open, Why::KeyRejected),
+            Self::new(HalfOpen, Closed, Why::TrialsSucceeded),
+        ]
+    };
+
+    const fn new(from: Phase, to: Phase, reason: TransitionReason) -> Self {
+        Self { from, to, reason }
+    }
+}
+
 /// Why a circuit changed its phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TransitionReason {

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::prelude::*;
 use breakerbox_actors::{
     clock,
+    desk::Post,
     engine::Arbiters,
     error::Unavailable,
     lease::Lease,
@@ -33,7 +33,7 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct World {
     pub(super) rng: SmallRng,
     pub(super) house: House,
-    pub(super) routers: Vec<Addr<Router>>,
+    pub(super) routers: Vec<Post<Router>>,
     pub(super) targets: Vec<Make>,
     pub(super) upstreams: BTreeMap<&'static str, Upstream>,
     ledger: Ledger,
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    fn wait(&mut self, router: Addr<Router>, pick: Pick, deadline: Instant) {
+    fn wait(&mut self, router: Post<Router>, pick: Pick, deadline: Instant) {
         let estimate = pick.estimate.input;
         let ask = async move {
             router

@@ -1,5 +1,5 @@
 use super::*;
-use crate::dialect::Blame;
+use crate::dialect::{Blame, Reported, Usage};
 
 fn kind(api: Api, data: &str) -> Kind {
     judge(api, format!("data: {data}\n\n").as_bytes()).kind
@@ -168,7 +168,8 @@ fn responses_events() {
             Some(Usage {
                 input: 3,
                 output: 5,
-                cached: 2
+                cached: 2,
+                ..Usage::default()
             })
         );
     }
@@ -197,7 +198,8 @@ fn usage_in_every_spelling() {
         Some(Usage {
             input: 10,
             output: 4,
-            cached: 8
+            cached: 8,
+            ..Usage::default()
         })
     );
     assert_eq!(of(full).map(Usage::total), Some(14));
@@ -207,7 +209,8 @@ fn usage_in_every_spelling() {
         Some(Usage {
             input: 10,
             output: 4,
-            cached: 10
+            cached: 10,
+            ..Usage::default()
         })
     );
     let embedding = r#"{"prompt_tokens":10,"prompt_tokens_details":null}"#;
@@ -216,7 +219,8 @@ fn usage_in_every_spelling() {
         Some(Usage {
             input: 10,
             output: 0,
-            cached: 0
+            cached: 0,
+            ..Usage::default()
         })
     );
     let spaced = "{\"usage\" :\n {\"prompt_tokens\": 7 } }";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::dialect::Blame;
+use crate::dialect::{Blame, Reported, Usage};
 
 const ANSWER: &str = r#"
  {"id":"chatcmpl-1","object":"chat.completion","error":null,
@@ -13,6 +13,7 @@ fn an_answer_tells_its_usage() {
         input: 12,
         output: 3,
         cached: 4,
+        ..Usage::default()
     };
     assert_eq!(
         judge(Api::ChatCompletions, ANSWER.as_bytes()),

@@ -45,7 +45,7 @@ impl Api {
     /// # Example
     ///
     /// ```
-    /// use breakerbox::dialect::openai::Api;
+    /// use breakerbox::dialect::Api;
     ///
     /// assert_eq!(
     ///     Api::ChatCompletions.azure_target("my gpt", "2024-10-21"),

@@ -92,7 +92,7 @@ type Splice<'a> = (Range<usize>, &'a str);
 /// # Example
 ///
 /// ```
-/// use breakerbox::dialect::openai::{Api, request::peek};
+/// use breakerbox::dialect::{Api, request::peek};
 ///
 /// let body = br#"{"model":"gpt-4.1","messages":[]}"#.as_slice().into();
 /// let peek = peek(&body, Api::ChatCompletions)?;
@@ -101,7 +101,7 @@ type Splice<'a> = (Range<usize>, &'a str);
 ///     peek.rewrite("my-deployment"),
 ///     br#"{"model":"my-deployment","messages":[]}"#.as_slice(),
 /// );
-/// # Ok::<(), breakerbox::dialect::openai::request::BadRequest>(())
+/// # Ok::<(), breakerbox::dialect::request::BadRequest>(())
 /// ```
 pub fn peek(body: &Bytes, api: Api) -> Result<Peek, BadRequest> {
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace());

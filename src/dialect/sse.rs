@@ -18,6 +18,20 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
+/// Appends the event `name`, nameless if empty, with `data` as its one line.
+pub fn write(out: &mut Vec<u8>, name: &str, data: &impl serde::Serialize) {
+    if !name.is_empty() {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'\n');
+    }
+    out.extend_from_slice(b"data: ");
+    // Writing to memory fails for maps with odd keys only; what is written
+    // here has none.
+    let _ = serde_json::to_writer(&mut *out, data);
+    out.extend_from_slice(b"\n\n");
+}
+
 /// The longest event that is taken, in bytes.
 pub const MAX_EVENT: usize = 1 << 20;
 
@@ -156,7 +170,9 @@ impl<'a> Event<'a> {
             data: Cow::Borrowed(b""),
         };
         let mut has_data = false;
-        let mut rest = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        // An LF that a read cut off the CR of the event before.
+        let rest = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        let mut rest = rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest);
         while !rest.is_empty() {
             let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
             let line = &rest[..end];

@@ -1,0 +1,320 @@
+//! A streamed answer, written as it comes.
+
+mod progress;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod wire;
+
+use self::{
+    progress::Progress,
+    waiting::{Said, Waiting},
+    wire::{Ending, Event, Piece, send},
+};
+use super::{
+    block::{Block, Input, stop},
+    reply::{Message, id},
+};
+use crate::dialect::{
+    Usage,
+    anthropic::error,
+    neutral::{Delta, Stop},
+};
+
+/// The block that is open.
+#[derive(Debug)]
+enum Open {
+    Text,
+    Thought { sealed: bool },
+    Call { call: u32, arguments: Progress },
+}
+
+/// Writes the events of one stream.
+///
+/// Anthropic's blocks follow one another. While a call is open whose arguments
+/// are not whole yet, everything else waits, up to [`Self::MAX_WAITING`] bytes;
+/// the call is closed when its arguments are a whole JSON object, or the answer
+/// ends. An answer that has more to wait for, or none of whose deltas says why
+/// it ended, ends with an `error` event.
+///
+/// There is place for the first of several answers, and none for another
+/// provider's seal on a call.
+#[derive(Debug)]
+pub struct Events {
+    now: u64,
+    started: bool,
+    ended: bool,
+    next: u64,
+    open: Option<Open>,
+    waiting: Waiting,
+    stop: Option<Stop>,
+    usage: Option<Usage>,
+}
+
+impl Events {
+    /// The most that waits for a call to be whole, in bytes.
+    pub const MAX_WAITING: usize = 1 << 20;
+
+    /// Begins a stream at `now`, in seconds since 1970.
+    pub fn new(now: u64) -> Self {
+        Self {
+            now,
+            started: false,
+            ended: false,
+            next: 0,
+            open: None,
+            waiting: Waiting::default(),
+            stop: None,
+            usage: None,
+        }
+    }
+
+    /// Appends the events that say `delta`; may be none.
+    pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        if let Delta::Start {
+            id,
+            model,
+            created,
+            usage,
+        } = delta
+        {
+            self.usage = usage.or(self.usage);
+            return self.start(id, model, created.unwrap_or(self.now), out);
+        }
+        self.start("", "", self.now, out);
+        match delta {
+            Delta::Text { choice: 0, text } | Delta::Refusal { choice: 0, text } => {
+                self.say(Said::Text(text.into()), out);
+            }
+            Delta::Thought { choice: 0, text } => self.say(Said::Thought(text.into()), out),
+            Delta::Signature {
+                choice: 0,
+                signature,
+                redacted,
+            } => {
+                let (signature, redacted) = (signature.into(), *redacted);
+                self.say(
+                    Said::Seal {
+                        signature,
+                        redacted,
+                    },
+                    out,
+                );
+            }
+            Delta::CallStart {
+                choice: 0,
+                call,
+                id,
+                name,
+                ..
+            } => {
+                let (call, id, name) = (*call, id.into(), name.into());
+                let arguments = String::new();
+                self.say(
+                    Said::Call {
+                        call,
+                        id,
+                        name,
+                        arguments,
+                    },
+                    out,
+                );
+            }
+            Delta::CallArguments {
+                choice: 0,
+                call,
+                piece,
+            } => {
+                self.arguments(*call, piece, out);
+                self.flush(false, out);
+            }
+            Delta::Stop { choice: 0, stop } => {
+                self.stop = Some(stop.clone());
+                self.flush(true, out);
+            }
+            Delta::Usage(usage) => self.usage = Some(*usage),
+            Delta::End => self.end(out),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, name: &str, model: &str, created: u64, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let message = Message {
+            id: id(name, created),
+            kind: "message",
+            role: "assistant",
+            model,
+            content: Vec::new(),
+            stop_reason: None,
+            stop_sequence: None,
+            usage: self.usage.into(),
+        };
+        send(out, &Event::MessageStart { message });
+    }
+
+    /// Says `what`, or has it wait for the open call.
+    fn say(&mut self, what: Said<'_>, out: &mut Vec<u8>) {
+        match self.is_busy() {
+            false => self.put(what, out),
+            true => {
+                self.waiting.push(what);
+                self.limit(out);
+            }
+        }
+    }
+
+    /// Tells whether a call is open whose arguments are not whole.
+    fn is_busy(&self) -> bool {
+        matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.is_whole())
+    }
+
+    fn limit(&mut self, out: &mut Vec<u8>) {
+        if self.waiting.size() > Self::MAX_WAITING {
+            self.fail("The provider mixes too much into a call of a tool.", out);
+        }
+    }
+
+    fn fail(&mut self, why: &str, out: &mut Vec<u8>) {
+        self.ended = true;
+        self.waiting = Waiting::default();
+        error::event(out, error::kind(502), why, None);
+    }
+
+    /// Says what waits, as far as no call is open, or all of it.
+    fn flush(&mut self, all: bool, out: &mut Vec<u8>) {
+        while all || !self.is_busy() {
+            let Some(what) = self.waiting.pop() else {
+                break;
+            };
+            self.put(what, out);
+        }
+    }
+
+    /// Says `what`, in the open block if it belongs there.
+    fn put(&mut self, what: Said<'_>, out: &mut Vec<u8>) {
+        match what {
+            Said::Text(text) => {
+                if !matches!(self.open, Some(Open::Text)) {
+                    self.open(Open::Text, Block::Text { text: "" }, out);
+                }
+                self.piece(Piece::Text { text: &text }, out);
+            }
+            Said::Thought(thinking) => {
+                if !matches!(self.open, Some(Open::Thought { sealed: false })) {
+                    self.open_thought(out);
+                }
+                let thinking = &*thinking;
+                self.piece(Piece::Thought { thinking }, out);
+            }
+            Said::Seal {
+                signature,
+                redacted: false,
+            } => {
+                if !matches!(self.open, Some(Open::Thought { .. })) {
+                    self.open_thought(out);
+                }
+                let signature = &*signature;
+                self.piece(Piece::Signature { signature }, out);
+                self.open = Some(Open::Thought { sealed: true });
+            }
+            Said::Seal { signature, .. } => {
+                let block = Block::RedactedThinking { data: &signature };
+                self.open(Open::Thought { sealed: true }, block, out);
+                self.close(out);
+            }
+            Said::Call {
+                call,
+                id,
+                name,
+                arguments,
+            } => {
+                let block = Block::ToolUse {
+                    id,
+                    name: &name,
+                    input: Input::Empty,
+                };
+                let progress = Progress::default();
+                let open = Open::Call {
+                    call,
+                    arguments: progress,
+                };
+                self.open(open, block, out);
+                if !arguments.is_empty() {
+                    self.arguments(call, &arguments, out);
+                }
+            }
+        }
+    }
+
+    fn open_thought(&mut self, out: &mut Vec<u8>) {
+        let block = Block::Thinking {
+            thinking: "",
+            signature: "",
+        };
+        self.open(Open::Thought { sealed: false }, block, out);
+    }
+
+    fn open(&mut self, open: Open, content_block: Block<'_>, out: &mut Vec<u8>) {
+        self.close(out);
+        self.open = Some(open);
+        let index = self.next;
+        send(
+            out,
+            &Event::ContentBlockStart {
+                index,
+                content_block,
+            },
+        );
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        if self.open.take().is_some() {
+            send(out, &Event::ContentBlockStop { index: self.next });
+            self.next += 1;
+        }
+    }
+
+    fn piece(&self, delta: Piece<'_>, out: &mut Vec<u8>) {
+        let index = self.next;
+        send(out, &Event::ContentBlockDelta { index, delta });
+    }
+
+    /// Passes on a piece of a call's arguments. What comes for a call that was
+    /// whole and is closed is no part of its arguments.
+    fn arguments(&mut self, of: u32, piece: &str, out: &mut Vec<u8>) {
+        match &mut self.open {
+            Some(Open::Call { call, arguments }) if *call == of => {
+                arguments.push(piece);
+                let partial_json = piece;
+                self.piece(Piece::Arguments { partial_json }, out);
+            }
+            _ => {
+                self.waiting.arguments(of, piece);
+                self.limit(out);
+            }
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let Some(reason) = self.stop.take() else {
+            return self.fail("The provider did not say why the answer ended.", out);
+        };
+        self.flush(true, out);
+        self.close(out);
+        self.ended = true;
+        let (stop_reason, stop_sequence) = stop(&reason);
+        let delta = Ending {
+            stop_reason,
+            stop_sequence,
+        };
+        let usage = self.usage.into();
+        send(out, &Event::MessageDelta { delta, usage });
+        send(out, &Event::MessageStop);
+    }
+}

@@ -1,0 +1,87 @@
+//! What a model can do, as far as its name tells.
+
+/// A model of Google's. A name without a number, such as
+/// `gemini-flash-latest`, stands for the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Model {
+    generation: (u32, u32),
+    pro: bool,
+    flash: bool,
+}
+
+impl Model {
+    pub(super) fn of(name: &str) -> Self {
+        let number = name.split_once("gemini-").map_or("", |(_, rest)| rest);
+        let end = number.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let number = &number[..end.unwrap_or(number.len())];
+        let (major, minor) = number.split_once('.').unwrap_or((number, "0"));
+        Self {
+            generation: (
+                major.parse().unwrap_or(u32::MAX),
+                minor.parse().unwrap_or(0),
+            ),
+            pro: name.contains("pro"),
+            flash: name.contains("flash"),
+        }
+    }
+
+    /// Tells whether it is of the third generation or a later one: those want
+    /// calls sealed, think by levels, answer in JSON although there are tools,
+    /// and take images as part of what a tool returned.
+    pub(super) fn is_third(self) -> bool {
+        self.generation.0 >= 3
+    }
+
+    /// Tells whether it thinks at all.
+    pub(super) fn thinks(self) -> bool {
+        self.generation >= (2, 5)
+    }
+
+    /// Returns the largest thinking budget, in tokens.
+    ///
+    /// # Source
+    ///
+    /// Google, "Gemini thinking", table of thinking budgets.
+    pub(super) fn max_budget(self) -> u64 {
+        if self.pro { 32_768 } else { 24_576 }
+    }
+
+    /// Returns the smallest thinking budget, in tokens: only a pro cannot
+    /// leave thinking out.
+    pub(super) fn min_budget(self) -> u64 {
+        if self.pro { 128 } else { 0 }
+    }
+
+    /// Tells whether the lowest level of thinking is `MINIMAL`, not `LOW`.
+    pub(super) fn has_minimal(self) -> bool {
+        self.flash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_generations() {
+        for (name, third, thinks) in [
+            ("gemini-1.5-pro", false, false),
+            ("gemini-2.0-flash", false, false),
+            ("gemini-2.5-flash-lite", false, true),
+            ("models/gemini-2.5-pro", false, true),
+            ("gemini-3-pro-preview", true, true),
+            ("gemini-3.1-flash", true, true),
+            ("gemini-flash-latest", true, true),
+            ("tunedModels/mine", true, true),
+            ("gemini-99999999999999", true, true),
+        ] {
+            let model = Model::of(name);
+            assert_eq!(
+                (model.is_third(), model.thinks()),
+                (third, thinks),
+                "{name}"
+            );
+        }
+        assert_eq!(Model::of("gemini-2.5-pro").min_budget(), 128);
+    }
+}

@@ -1,0 +1,235 @@
+//! `generationConfig`, and the tools.
+
+use serde::Serialize;
+
+use crate::dialect::{
+    gemini::model::Model,
+    neutral::{Conversation, Effort, Feature, Json, Lost, OutputFormat, Reasoning, ToolChoice},
+};
+
+/// The most texts at which an answer may stop.
+///
+/// # Source
+///
+/// Google, `GenerationConfig.stopSequences`.
+const MAX_STOPS: usize = 5;
+
+/// A `GenerationConfig`.
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Config<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stop_sequences: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_mime_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_json_schema: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_config: Option<Thinking>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Thinking {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_budget: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_level: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    include_thoughts: bool,
+}
+
+/// Returns the `generationConfig`; none if all is left to the model.
+pub(super) fn config<'a>(
+    asked: &'a Conversation,
+    model: Model,
+    lost: &mut Lost,
+) -> Option<Config<'a>> {
+    let sampling = &asked.sampling;
+    let seed = sampling.seed.and_then(|seed| i32::try_from(seed).ok());
+    if sampling.seed.is_some() && seed.is_none() {
+        lost.feature(Feature::Seed);
+    }
+    if sampling.stop.len() > MAX_STOPS {
+        lost.feature(Feature::Stop);
+    }
+    // Before the third generation, JSON and tools at once are refused.
+    let json = asked.tools.is_empty() || model.is_third();
+    let (response_mime_type, response_json_schema) = match &asked.format {
+        OutputFormat::Text => (None, None),
+        OutputFormat::JsonObject if json => (Some("application/json"), None),
+        OutputFormat::JsonSchema { schema, .. } if json => (Some("application/json"), Some(schema)),
+        OutputFormat::JsonObject => {
+            lost.feature(Feature::JsonObject);
+            (None, None)
+        }
+        OutputFormat::JsonSchema { .. } => {
+            lost.feature(Feature::JsonSchema);
+            (None, None)
+        }
+    };
+    let config = Config {
+        max_output_tokens: sampling.max_tokens,
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        top_k: sampling.top_k,
+        stop_sequences: &sampling.stop[..sampling.stop.len().min(MAX_STOPS)],
+        seed,
+        presence_penalty: sampling.presence_penalty,
+        frequency_penalty: sampling.frequency_penalty,
+        candidate_count: sampling.candidates,
+        response_mime_type,
+        response_json_schema,
+        thinking_config: asked
+            .reasoning
+            .and_then(|reasoning| thinking(reasoning, model, lost)),
+    };
+    (config != Config::default()).then_some(config)
+}
+
+/// Returns the `thinkingConfig`. Thoughts are asked for along with thinking:
+/// who wants it done in another dialect is shown it there as well.
+fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Thinking> {
+    if !model.thinks() {
+        if reasoning != Reasoning::Off {
+            lost.feature(Feature::Reasoning);
+        }
+        return None;
+    }
+    let of_budget = |tokens: u64| Thinking {
+        thinking_budget: i64::try_from(tokens).ok(),
+        include_thoughts: tokens > 0,
+        ..Thinking::default()
+    };
+    let of_level = |level| Thinking {
+        thinking_level: Some(level),
+        include_thoughts: true,
+        ..Thinking::default()
+    };
+    Some(match reasoning {
+        Reasoning::Adaptive => Thinking {
+            thinking_budget: Some(-1),
+            include_thoughts: true,
+            ..Thinking::default()
+        },
+        Reasoning::Budget(tokens) => {
+            let fair = tokens.clamp(model.min_budget(), model.max_budget());
+            if fair != tokens {
+                lost.feature(Feature::Reasoning);
+            }
+            of_budget(fair)
+        }
+        Reasoning::Effort(effort) if model.is_third() => of_level(match effort {
+            Effort::Minimal if model.has_minimal() => "MINIMAL",
+            Effort::Minimal | Effort::Low => "LOW",
+            Effort::Medium => "MEDIUM",
+            Effort::High => "HIGH",
+        }),
+        Reasoning::Effort(effort) => of_budget(effort.budget()),
+        // The third generation always thinks: as little as it can.
+        Reasoning::Off if model.is_third() => {
+            lost.feature(Feature::Reasoning);
+            Thinking {
+                include_thoughts: false,
+                ..of_level(if model.has_minimal() {
+                    "MINIMAL"
+                } else {
+                    "LOW"
+                })
+            }
+        }
+        Reasoning::Off => {
+            if model.min_budget() > 0 {
+                lost.feature(Feature::Reasoning);
+            }
+            Thinking {
+                include_thoughts: false,
+                ..of_budget(model.min_budget())
+            }
+        }
+    })
+}
+
+/// A `Tool`: all functions are declared in one.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tools<'a> {
+    function_declarations: Vec<Declaration<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declaration<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters_json_schema: Option<&'a Json>,
+}
+
+/// Returns the tools; none if there are none.
+pub(super) fn tools<'a>(asked: &'a Conversation, lost: &mut Lost) -> Option<[Tools<'a>; 1]> {
+    if asked.tools.iter().any(|tool| tool.strict == Some(true)) {
+        lost.feature(Feature::StrictTools);
+    }
+    if asked.parallel_tools == Some(false) {
+        lost.feature(Feature::ParallelTools);
+    }
+    let function_declarations = asked.tools.iter().map(|tool| Declaration {
+        name: &tool.name,
+        description: tool.description.as_deref(),
+        parameters_json_schema: tool.parameters.as_ref(),
+    });
+    (!asked.tools.is_empty()).then(|| {
+        [Tools {
+            function_declarations: function_declarations.collect(),
+        }]
+    })
+}
+
+/// A `ToolConfig`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToolConfig<'a> {
+    function_calling_config: Calling<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Calling<'a> {
+    mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_function_names: Option<[&'a str; 1]>,
+}
+
+/// Returns the `toolConfig`; none if all is left to the model.
+pub(super) fn tool_config(asked: &Conversation) -> Option<ToolConfig<'_>> {
+    let (mode, only) = match asked.tool_choice.as_ref()? {
+        ToolChoice::Auto => ("AUTO", None),
+        ToolChoice::None => ("NONE", None),
+        ToolChoice::Any => ("ANY", None),
+        ToolChoice::Named(name) => ("ANY", Some([name.as_str()])),
+    };
+    Some(ToolConfig {
+        function_calling_config: Calling {
+            mode,
+            allowed_function_names: only,
+        },
+    })
+}

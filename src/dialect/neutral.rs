@@ -1,0 +1,21 @@
+//! One form of a conversation that every dialect is read into and written from.
+//!
+//! It holds what at least two dialects can say, in the words of neither. What a
+//! dialect says and this form does not hold is [`Lost`] as it is read; what this
+//! form holds and a dialect cannot say is lost as it is written. Both are named
+//! to the client, never dropped in silence.
+
+mod conversation;
+mod json;
+mod lost;
+mod reply;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use conversation::{
+    Conversation, Effort, Media, OutputFormat, Part, Reasoning, Role, Sampling, Source, Thought,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn,
+};
+pub use json::Json;
+pub use lost::{Feature, Lost};
+pub use reply::{Choice, Delta, Reply, Stop, Unreadable};

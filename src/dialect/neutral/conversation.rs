@@ -1,0 +1,256 @@
+//! What a client asks: the conversation so far, and how it is to go on.
+
+use super::Json;
+
+/// A request, in the words of no dialect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conversation {
+    /// Instructions ahead of the conversation; texts in all but odd cases.
+    pub system: Vec<Part>,
+    /// What was said, oldest first.
+    pub turns: Vec<Turn>,
+    /// The functions the model may call.
+    pub tools: Vec<Tool>,
+    /// Whether it may, must or must not; `None`: the dialect's default, `Auto`.
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether several calls may come in one answer; `None`: the default, yes.
+    pub parallel_tools: Option<bool>,
+    /// The form of the answer's text.
+    pub format: OutputFormat,
+    /// How the answer is drawn.
+    pub sampling: Sampling,
+    /// How much to think first; `None`: the model's default.
+    pub reasoning: Option<Reasoning>,
+    /// Who the end user is, for the provider's abuse detection.
+    pub user: Option<String>,
+    /// Whether the answer is to be a stream of events.
+    pub stream: bool,
+}
+
+/// One turn of the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// Whose it is.
+    pub role: Role,
+    /// What was said, in order.
+    pub parts: Vec<Part>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Instructions in the middle of the conversation.
+    System,
+    /// The user; results of tools are parts of its turns.
+    User,
+    /// The model; calls of tools are parts of its turns.
+    Assistant,
+}
+
+/// A piece of a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Text.
+    Text(String),
+    /// An image.
+    Image(Media),
+    /// A document, or sound: anything that is no image.
+    File(Media),
+    /// A call of a tool.
+    ToolCall(ToolCall),
+    /// What a tool returned.
+    ToolResult(ToolResult),
+    /// What the model thought before it answered.
+    Thought(Thought),
+    /// Why the model would not answer.
+    Refusal(String),
+}
+
+/// An image or a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// Where it is.
+    pub source: Source,
+    /// What it is called.
+    pub name: Option<String>,
+}
+
+/// Where an image or a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Somewhere else: `https://…`, `gs://…`.
+    Url {
+        /// The address.
+        url: String,
+        /// Its media type, where the client said so.
+        mime: Option<String>,
+    },
+    /// Right here.
+    Inline {
+        /// Its media type, such as `image/png`.
+        mime: String,
+        /// The bytes in base64.
+        data: String,
+    },
+    /// Uploaded to the provider before.
+    Uploaded(String),
+}
+
+/// A function the model may call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// Its name, unique among the tools.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The JSON Schema of its arguments; `None`: it takes none.
+    pub parameters: Option<Json>,
+    /// Whether calls must fit the schema exactly.
+    pub strict: Option<bool>,
+}
+
+/// Whether the model is to call tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As it likes.
+    Auto,
+    /// Not at all.
+    None,
+    /// At least one.
+    Any,
+    /// This one.
+    Named(String),
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    /// What its result refers to; never empty.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The arguments, as the model wrote them: nearly always a JSON object, but
+    /// a model can write anything.
+    pub arguments: String,
+    /// The provider's seal on what it thought, to be given back with the call.
+    pub signature: Option<String>,
+}
+
+/// What a tool returned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolResult {
+    /// The call it answers.
+    pub id: String,
+    /// The tool's name, where the dialect says it or the call was seen.
+    pub name: Option<String>,
+    /// What came out: texts, at times images.
+    pub content: Vec<Part>,
+    /// Whether the tool failed.
+    pub is_error: bool,
+}
+
+/// What the model thought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thought {
+    /// The thought or its summary; may be empty.
+    pub text: String,
+    /// The provider's seal on it, to be given back to the same provider.
+    pub signature: Option<String>,
+    /// The thought itself is hidden, and `signature` holds it sealed.
+    pub redacted: bool,
+}
+
+/// The form of the answer's text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum OutputFormat {
+    /// As the model likes.
+    #[default]
+    Text,
+    /// A JSON object.
+    JsonObject,
+    /// JSON that fits a schema.
+    JsonSchema {
+        /// The schema's name, where the dialect has one.
+        name: Option<String>,
+        /// The JSON Schema.
+        schema: Json,
+        /// Whether it must fit exactly.
+        strict: Option<bool>,
+    },
+}
+
+/// How the answer is drawn; `None` leaves the model's default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// The most tokens the answer may have.
+    pub max_tokens: Option<u64>,
+    /// 0 – 2; Anthropic takes 0 – 1.
+    pub temperature: Option<f64>,
+    /// 0 – 1.
+    pub top_p: Option<f64>,
+    /// 1 and more.
+    pub top_k: Option<u64>,
+    /// Texts at which the answer stops.
+    pub stop: Vec<String>,
+    /// The same seed draws the same answer, as far as the provider can.
+    pub seed: Option<i64>,
+    /// -2 – 2.
+    pub presence_penalty: Option<f64>,
+    /// -2 – 2.
+    pub frequency_penalty: Option<f64>,
+    /// How many answers; `None`: one.
+    pub candidates: Option<u64>,
+}
+
+/// How much the model is to think before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reasoning {
+    /// Not at all.
+    Off,
+    /// As much as the model likes.
+    Adaptive,
+    /// About so much.
+    Effort(Effort),
+    /// At most so many tokens.
+    Budget(u64),
+}
+
+/// How hard to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effort {
+    /// Hardly.
+    Minimal,
+    /// A little.
+    Low,
+    /// The usual.
+    Medium,
+    /// A lot.
+    High,
+}
+
+impl Effort {
+    /// Returns the budget, in tokens, that stands for it where a dialect knows
+    /// budgets only.
+    ///
+    /// # Source
+    ///
+    /// Google, "OpenAI compatibility", mapping of `reasoning_effort` to
+    /// `thinking_budget`: 1,024, 8,192 and 24,576. Minimal is Anthropic's
+    /// smallest budget as well.
+    pub const fn budget(self) -> u64 {
+        match self {
+            Self::Minimal | Self::Low => 1_024,
+            Self::Medium => 8_192,
+            Self::High => 24_576,
+        }
+    }
+
+    /// Returns the effort that comes nearest to a budget of so many tokens.
+    pub const fn of_budget(tokens: u64) -> Self {
+        match tokens {
+            0..=4_096 => Self::Low,
+            4_097..=16_384 => Self::Medium,
+            _ => Self::High,
+        }
+    }
+}
