@@ -19,7 +19,8 @@ pub mod openai;
 pub mod request;
 pub mod sse;
 
-pub use api::Api;
+pub(crate) use api::percent_encoded;
+pub use api::{Api, Dialect};
 pub use judged::{Judged, Kind, NotAnAnswer, ResponseHead, judge_answer, judge_event};
 
 /// Tokens an answer was billed for, as its provider counted them.

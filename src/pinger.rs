@@ -14,9 +14,9 @@ use bytes::Bytes;
 
 use crate::{
     config::ProbeKind,
-    dialect::Api,
+    dialect::{Api, Dialect},
     generation::{Generation, Site},
-    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY},
+    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, headers},
 };
 
 /// The actor that pings. Lives on the prober's arbiter.
@@ -75,13 +75,31 @@ fn judge(status: StatusCode, latency: std::time::Duration) -> Pong {
     }
 }
 
+/// Returns the body of `call` that costs least: one word for one token.
+fn shortest(call: Api, model: &str) -> serde_json::Value {
+    match call {
+        Api::GenerateContent => serde_json::json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "ping" }] }],
+            "generationConfig": { "maxOutputTokens": 1 },
+        }),
+        _ => serde_json::json!({
+            "model": model,
+            "messages": [{ "role": "user", "content": "ping" }],
+            "max_tokens": 1,
+        }),
+    }
+}
+
 async fn ask(
     client: &Client,
     site: &Site,
     kind: ProbeKind,
     timeout: std::time::Duration,
 ) -> Option<StatusCode> {
-    let mut json = Lines::new();
+    let mut json = match site.provider.dialect() {
+        Dialect::Anthropic => headers::anthropic_version(),
+        Dialect::OpenAi | Dialect::Gemini => Lines::new(),
+    };
     let (method, path, body) = match kind {
         ProbeKind::None => return None,
         ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
@@ -91,16 +109,9 @@ async fn ask(
                 &header::CONTENT_TYPE,
                 &HeaderValue::from_static("application/json"),
             );
-            let body = serde_json::json!({
-                "model": &*site.upstream_model,
-                "messages": [{ "role": "user", "content": "ping" }],
-                "max_tokens": 1,
-            });
-            (
-                Method::POST,
-                site.path(Api::ChatCompletions),
-                Bytes::from(body.to_string()),
-            )
+            let call = site.provider.dialect().conversation();
+            let body = serde_json::to_vec(&shortest(call, &site.upstream_model)).ok()?;
+            (Method::POST, site.path(call, false)?, Bytes::from(body))
         }
     };
     let call = Call {

@@ -67,7 +67,7 @@ impl GatewayError {
     pub fn event(&self, api: Api, head: Option<&ResponseHead>, sequence: u64) -> Bytes {
         let mut event = Vec::from(match api {
             Api::Responses => "event: response.failed\ndata: ",
-            Api::ChatCompletions | Api::Completions | Api::Embeddings => "data: ",
+            _ => "data: ",
         });
         if api == Api::Responses {
             let unknown = ResponseHead::default();

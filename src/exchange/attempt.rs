@@ -93,7 +93,9 @@ impl Exchange<'_> {
         let call = Call {
             origin: &site.origin,
             method: Method::POST,
-            path: site.path(peek.api),
+            path: site
+                .path(peek.api, peek.stream)
+                .ok_or(SendError::Deadline)?,
             headers: &groups,
             body: peek.rewrite(&site.upstream_model),
             deadlines: Deadlines {
