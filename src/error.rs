@@ -19,7 +19,7 @@ use actix_web::{
 pub use near::near_names;
 
 use crate::{
-    dialect::{Blame, Reported, request::BadRequest},
+    dialect::{Blame, Dialect, Reported, request::BadRequest},
     relay::StreamEnd,
 };
 
@@ -297,7 +297,26 @@ impl ResponseError for GatewayError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status());
+        self.answer(Dialect::OpenAi, "")
+    }
+}
+
+impl GatewayError {
+    /// Returns the status a client of `dialect` sees: Anthropic's know overload
+    /// by a status of its own.
+    fn status_in(&self, dialect: Dialect) -> StatusCode {
+        match (self.status(), dialect) {
+            (StatusCode::SERVICE_UNAVAILABLE, Dialect::Anthropic) => {
+                StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            (status, _) => status,
+        }
+    }
+
+    /// Builds the answer to a client of `dialect`, whose request is known as
+    /// `request_id`.
+    pub fn answer(&self, dialect: Dialect, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_in(dialect));
         response.content_type(header::ContentType::json());
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
@@ -308,7 +327,7 @@ impl ResponseError for GatewayError {
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
         }
-        response.body(self.body())
+        response.body(self.body(dialect, request_id))
     }
 }
 
