@@ -107,8 +107,6 @@ pub enum GatewayError {
     Reported(Reported),
     /// A stream broke after its first event. Has no status: told in the stream.
     StreamBroken(StreamEnd),
-    /// The gateway is going down.
-    ShuttingDown,
     /// A defect of the gateway.
     Internal,
 }
@@ -127,9 +125,7 @@ impl GatewayError {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::ShuttingDown => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Reported(reported) => match reported.blame {
@@ -169,7 +165,7 @@ impl GatewayError {
                 Blame::Server => "upstream_error",
             },
             Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
-            Self::StreamBroken(StreamEnd::Stopped) | Self::ShuttingDown => "shutting_down",
+            Self::StreamBroken(StreamEnd::Stopped) => "shutting_down",
             Self::StreamBroken(_) => "upstream_error",
             Self::Internal => "internal_error",
         }
@@ -181,7 +177,8 @@ impl GatewayError {
             Self::RateLimited { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
             | Self::Overloaded { retry_after } => *retry_after,
-            Self::ShuttingDown => Duration::from_secs(1),
+            // A client that asks again has been told that it may.
+            Self::BodyTimeout => Duration::from_secs(1),
             _ => return None,
         };
         let wait = wait.min(MAX_RETRY_AFTER);
@@ -195,10 +192,7 @@ impl GatewayError {
     pub fn should_retry(&self) -> bool {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
-            Self::NoEndpoint { .. }
-            | Self::Overloaded { .. }
-            | Self::ShuttingDown
-            | Self::BodyTimeout => true,
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::BodyTimeout => true,
             _ => false,
         }
     }
@@ -277,7 +271,6 @@ impl fmt::Display for GatewayError {
                 message => write!(out, "The upstream reported: {message}"),
             },
             Self::StreamBroken(end) => out.write_str(end.message()),
-            Self::ShuttingDown => out.write_str("The gateway is shutting down."),
             Self::Internal => out.write_str("Something is wrong with the gateway itself."),
         }
     }

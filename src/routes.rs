@@ -1,12 +1,13 @@
 //! The path table of the data plane, on one screen.
 
-mod health;
+pub(crate) mod every;
+pub(crate) mod health;
 mod models;
 
 use std::rc::Rc;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, guard,
     http::Method,
     web::{self, Payload, ServiceConfig},
 };
@@ -22,10 +23,11 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         config.service(resource.default_service(web::to(|| only("POST"))));
     }
     config
-        .service(get("/v1/models", web::get().to(models::list)))
-        .service(get("/v1/models/{id:.+}", web::get().to(models::retrieve)))
-        .service(get("/livez", web::get().to(health::livez)))
-        .service(get("/readyz", web::get().to(health::readyz)))
+        .service(get("/v1/models", read().to(models::list)))
+        .service(get("/v1/models/{id:.+}", read().to(models::retrieve)))
+        .service(get("/livez", read().to(health::livez)))
+        .service(get("/readyz", read().to(health::readyz)))
+        .service(get("/", read().to(health::root)))
         .default_service(web::to(|| async {
             HttpResponse::from_error(GatewayError::UnknownPath)
         }));
@@ -34,7 +36,13 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
     web::resource(path)
         .route(route)
-        .default_service(web::to(|| only("GET")))
+        .default_service(web::to(|| only("GET, HEAD")))
+}
+
+/// Returns a route that reads: to HEAD the server sends the same without the
+/// body.
+pub(crate) fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 async fn only(allow: &'static str) -> HttpResponse {
@@ -44,12 +52,12 @@ async fn only(allow: &'static str) -> HttpResponse {
 async fn call(api: Api, request: HttpRequest, payload: Payload) -> HttpResponse {
     debug_assert_eq!(request.method(), Method::POST);
     match worker(&request) {
-        Some(worker) => exchange::serve(worker, api, &request, payload).await,
+        Some(worker) => exchange::serve(worker.clone(), api, &request, payload).await,
         None => HttpResponse::from_error(GatewayError::Internal),
     }
 }
 
 /// Returns the worker that `request` came in on.
-pub(crate) fn worker(request: &HttpRequest) -> Option<Rc<Worker>> {
-    request.app_data::<Rc<Worker>>().cloned()
+pub(crate) fn worker(request: &HttpRequest) -> Option<&Rc<Worker>> {
+    request.app_data::<Rc<Worker>>()
 }

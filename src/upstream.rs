@@ -22,7 +22,7 @@ mod lines;
 mod origin;
 mod outcome;
 mod pool;
-mod retry_after;
+pub(crate) mod retry_after;
 #[cfg(test)]
 mod testing;
 mod trust;

@@ -59,6 +59,38 @@ pub struct Server {
     pub shutdown_grace: Duration,
     /// Serves HTTPS when set.
     pub tls: Option<Tls>,
+    /// Which web pages may call.
+    pub cors: Cors,
+}
+
+/// Which web pages may call from their visitors' browsers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// Those of these origins, as browsers write them: in lower case, without
+    /// the scheme's own port. None by default.
+    Of(Vec<String>),
+    /// All; there are clients then, each with a key.
+    Any,
+}
+
+impl Cors {
+    /// Says whether no page may call.
+    pub fn is_off(&self) -> bool {
+        matches!(self, Self::Of(origins) if origins.is_empty())
+    }
+
+    /// Says whether every page may call.
+    pub fn allows_any(&self) -> bool {
+        *self == Self::Any
+    }
+
+    /// Says whether a page of this `origin` may call.
+    pub fn allows(&self, origin: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Of(origins) => origins.iter().any(|it| it.as_bytes() == origin),
+        }
+    }
 }
 
 /// Certificate and key of the data plane; both files were read and parsed once.
@@ -121,7 +153,7 @@ impl Provider {
 pub enum ProbeKind {
     /// `GET <base_url>/models`.
     Models,
-    /// `GET /health` at the root of the host.
+    /// `GET /health` beside `/v1`: `base_url` without the `/v1` at its end.
     Health,
     /// A chat completion of one token; billed.
     Chat,

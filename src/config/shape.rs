@@ -76,6 +76,9 @@ pub(super) struct Server {
     pub(super) shutdown_grace: Option<Dur>,
     /// Serves HTTPS.
     pub(super) tls: Option<Tls>,
+    /// Origins whose web pages may call, such as `https://app.example`; `*` is
+    /// every page there is, and needs clients. Default: none.
+    pub(super) cors: Option<List<String>>,
 }
 
 /// Certificate and key for HTTPS.

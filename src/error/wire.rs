@@ -46,10 +46,11 @@ struct FailedDetail<'a> {
 }
 
 impl GatewayError {
-    /// Returns the body of the answer to a client of `dialect`.
+    /// Returns the body of the answer to a client of `dialect`; a line of text,
+    /// so that a terminal shows it as one.
     pub fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
         let status = self.status_in(dialect).as_u16();
-        match dialect {
+        let mut line = match dialect {
             Dialect::OpenAi => self.openai(),
             Dialect::Anthropic => anthropic::error::body(
                 anthropic::error::kind(status),
@@ -57,8 +58,9 @@ impl GatewayError {
                 Some(request_id).filter(|id| !id.is_empty()),
             ),
             Dialect::Gemini => gemini::error::body(status, &self.to_string()),
-        }
-        .into()
+        };
+        line.push(b'\n');
+        line.into()
     }
 
     fn openai(&self) -> Vec<u8> {

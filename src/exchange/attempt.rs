@@ -1,6 +1,10 @@
 //! One attempt: send to one target, judge, settle, hand over.
 
-use actix_web::{HttpResponse, http::Method, web::Bytes};
+use actix_web::{
+    HttpResponse,
+    http::{Method, StatusCode},
+    web::Bytes,
+};
 use breakerbox_actors::{
     clock,
     lease::Lease,
@@ -18,7 +22,7 @@ use crate::{
     relay::{self, FirstFailure, Relay, StreamEnd},
     upstream::{
         Answer, BodyError, Call, Deadlines, Evidence, Lines, MAX_ERROR_BODY, SendError, Verdict,
-        judge, limits, wants_body,
+        judge, limits, retry_after, wants_body,
     },
     wall,
     worker::Closing,
@@ -65,6 +69,12 @@ impl Exchange<'_> {
         };
         let now = wall::now();
         flight.learn(limits::read(&answer.headers, now));
+        // A failure all the same; and asking again before would be another.
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE
+            && let Some(wait) = retry_after::asked(&answer.headers, now)
+        {
+            flight.pauses(wait);
+        }
         if !answer.status.is_success() {
             return self.refused(flight, answer, story).await;
         }

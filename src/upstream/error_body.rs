@@ -14,7 +14,8 @@ pub const MAX_ERROR_BODY: usize = 64 * 1024;
 /// status has been read already.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ErrorBody {
-    /// `code` and `type`, in lower case; the provider's own words.
+    /// `code`, `type` and each `reason` among `details` (Google), in lower case;
+    /// the provider's own words.
     pub(super) words: Vec<String>,
     /// `message`, in lower case; may quote the client's request.
     pub(super) message: String,
@@ -55,6 +56,7 @@ impl ErrorBody {
             words: ["code", "type"]
                 .into_iter()
                 .filter_map(text)
+                .chain(reasons(inner))
                 .map(str::to_ascii_lowercase)
                 .collect(),
             message: message.unwrap_or_default().to_ascii_lowercase(),
@@ -77,6 +79,20 @@ impl ErrorBody {
             || self.message.starts_with("your credit balance is too low")
     }
 
+    /// Whether the provider says in a 400 that our key is wrong, as Gemini and
+    /// xAI do.
+    ///
+    /// Of the message only the beginning counts, for the same reason.
+    ///
+    /// *Source*: `API_KEY_INVALID` of google.rpc.ErrorInfo; xAI's "Incorrect API
+    /// key provided".
+    pub(super) fn rejects_key(&self) -> bool {
+        let is_it = |word: &String| ["api_key_invalid", "invalid_api_key"].contains(&&**word);
+        self.words.iter().any(is_it)
+            || self.message.starts_with("api key not valid. ")
+            || self.message.starts_with("incorrect api key provided: ")
+    }
+
     /// Whether a quota of the day, not of the minute, is used up.
     ///
     /// Only asked about a 429, whose message quotes no request.
@@ -91,6 +107,12 @@ impl ErrorBody {
         let named = || self.words.iter().chain(&self.quotas);
         daily(&self.message) || named().any(|word| daily(word))
     }
+}
+
+fn reasons(error: &Value) -> impl Iterator<Item = &str> {
+    let details = error.get("details").and_then(Value::as_array);
+    let details = details.into_iter().flatten();
+    details.filter_map(|detail| detail.get("reason")?.as_str())
 }
 
 #[cfg(test)]
@@ -152,6 +174,19 @@ mod tests {
     fn a_client_cannot_speak_for_the_provider() {
         let quoting = br#"{"error":{"code":"invalid_value","message":"Invalid value: 'your credit balance is too low, billing, quota'"}}"#;
         assert!(!ErrorBody::parse(quoting).wants_money());
+    }
+
+    #[test]
+    fn a_client_cannot_have_our_key_rejected() {
+        for quoting in [
+            r#"{"error":{"code":"invalid_value","message":"Invalid value: 'API key not valid. api_key_invalid'"}}"#,
+            r#"{"error":{"message":"no","param":"api_key_invalid","details":"API_KEY_INVALID"}}"#,
+        ] {
+            assert!(
+                !ErrorBody::parse(quoting.as_bytes()).rejects_key(),
+                "{quoting}"
+            );
+        }
     }
 
     proptest! {

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use actix_http::header::{HeaderName, HeaderValue};
+
 use super::{
     error_body::ErrorBody,
     head::AnswerHeaders,
     limits::{self, duration, number, seconds, wait},
 };
+use crate::wall;
 
 /// The longest wait that is believed, unless a day's quota is used up.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
@@ -35,22 +38,55 @@ pub(super) fn read(
     asked.map(|wait| wait.min(longest))
 }
 
+/// Returns how long the headers of an answer ask to be left alone, whatever its
+/// status: `retry-after-ms` or `Retry-After`, within 0 to 300 seconds.
+pub(crate) fn asked(headers: &AnswerHeaders, now: SystemTime) -> Option<Duration> {
+    in_headers(headers, now).map(|wait| wait.min(LONGEST))
+}
+
+fn in_headers(headers: &AnswerHeaders, now: SystemTime) -> Option<Duration> {
+    let millis = longest(headers, "retry-after-ms", |text| {
+        number(text).map(|millis| seconds(millis / 1e3))
+    });
+    millis.or_else(|| longest(headers, "retry-after", |text| seconds_or_date(text, now)))
+}
+
 /// Like [`read`], but not guessed from windows that may not be the cause.
 pub(super) fn explicit(
     headers: &AnswerHeaders,
     body: &ErrorBody,
     now: SystemTime,
 ) -> Option<Duration> {
-    longest(headers, "retry-after-ms", |text| {
-        number(text).map(|millis| seconds(millis / 1e3))
-    })
-    .or_else(|| longest(headers, "retry-after", |text| seconds_or_date(text, now)))
-    .or_else(|| resets(headers, now, true))
-    .or_else(|| {
-        let text = body.retry_after.as_deref()?.trim();
-        seconds_or_date(text, now).or_else(|| duration(text))
-    })
-    .or_else(|| in_message(&body.message))
+    in_headers(headers, now)
+        .or_else(|| resets(headers, now, true))
+        .or_else(|| {
+            let text = body.retry_after.as_deref()?.trim();
+            seconds_or_date(text, now).or_else(|| duration(text))
+        })
+        .or_else(|| in_message(&body.message))
+}
+
+/// Returns the `value` of the header `name`, which says no later than `most`
+/// when to come back if it says so at all: `retry-after` and `retry-after-ms`.
+///
+/// Clients obey: some sleep for as long as they are told, others give up.
+pub(crate) fn shortened(name: &HeaderName, value: HeaderValue, most: Duration) -> HeaderValue {
+    let text = || value.to_str().ok().map(str::trim);
+    let (asked, shortest) = match name.as_str() {
+        "retry-after" => (
+            text().and_then(|text| seconds_or_date(text, wall::now())),
+            most.as_secs(),
+        ),
+        "retry-after-ms" => (
+            text().and_then(number).map(|millis| seconds(millis / 1e3)),
+            most.as_millis() as u64,
+        ),
+        _ => return value,
+    };
+    match asked {
+        Some(asked) if asked > most => HeaderValue::from(shortest),
+        _ => value,
+    }
 }
 
 fn longest(

@@ -69,6 +69,7 @@ fn cases() -> Vec<Case> {
         case("server.shutdown_grace", "/server/shutdown_grace", json!("30s"), json!("0s")),
         with(case("server.tls.cert", "/server/tls/cert", json!("one.pem"), json!("two.pem")), "/server/tls/key", json!("one.key")),
         with(case("server.tls.key", "/server/tls/key", json!("one.key"), json!("two.key")), "/server/tls/cert", json!("one.pem")),
+        case("server.cors[]", "/server/cors", json!(["https://a.example"]), json!(["*"])),
         case("admin.listen", "/admin/listen", json!("127.0.0.1:8081"), json!("127.0.0.1:9091")),
         case("admin.token", "/admin/token", json!("t"), json!("u")),
         case("admin.token_file", "/admin/token_file", json!("one.txt"), json!("two.txt")),
