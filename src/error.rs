@@ -105,6 +105,13 @@ pub enum GatewayError {
     },
     /// The provider reported an error in a body with status 200.
     Reported(Reported),
+    /// The provider, of another dialect, says that the request is wrong.
+    Rejected {
+        /// The status it said so with, 400 to 499.
+        status: u16,
+        /// Its own words; may be empty.
+        message: String,
+    },
     /// A stream broke after its first event. Has no status: told in the stream.
     StreamBroken(StreamEnd),
     /// A defect of the gateway.
@@ -133,6 +140,9 @@ impl GatewayError {
                 Blame::RateLimit => StatusCode::TOO_MANY_REQUESTS,
                 Blame::Key | Blame::Server => StatusCode::BAD_GATEWAY,
             },
+            Self::Rejected { status, .. } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST)
+            }
             Self::StreamBroken(StreamEnd::IdleTimeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::StreamBroken(StreamEnd::Stopped) => StatusCode::SERVICE_UNAVAILABLE,
             Self::StreamBroken(_) => StatusCode::BAD_GATEWAY,
@@ -164,6 +174,7 @@ impl GatewayError {
                 Blame::Key => "upstream_auth_error",
                 Blame::Server => "upstream_error",
             },
+            Self::Rejected { .. } => "upstream_rejected",
             Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
             Self::StreamBroken(StreamEnd::Stopped) => "shutting_down",
             Self::StreamBroken(_) => "upstream_error",
@@ -269,6 +280,10 @@ impl fmt::Display for GatewayError {
             Self::Reported(reported) => match reported.message.as_str() {
                 "" => out.write_str("The upstream reported an error."),
                 message => write!(out, "The upstream reported: {message}"),
+            },
+            Self::Rejected { message, .. } => match message.as_str() {
+                "" => out.write_str("The upstream says that the request is wrong."),
+                message => out.write_str(message),
             },
             Self::StreamBroken(end) => out.write_str(end.message()),
             Self::Internal => out.write_str("Something is wrong with the gateway itself."),

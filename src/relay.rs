@@ -12,6 +12,7 @@
 
 mod edit;
 mod end;
+mod in_array;
 mod primed;
 mod silence;
 mod stream;
@@ -20,5 +21,6 @@ mod tests;
 mod voice;
 
 pub use end::{Finish, StreamEnd};
+pub use in_array::InArray;
 pub use primed::{FirstFailure, Primed, first};
 pub use stream::{KEEP_ALIVE, Relay, Settings};

@@ -104,7 +104,7 @@ impl From<Kind> for Judged {
 pub fn judge_answer(api: Api, body: &[u8]) -> Result<Option<Usage>, NotAnAnswer> {
     match api {
         Api::CountMessageTokens => anthropic::count::read_reply(body).map(|_| None),
-        Api::CountContentTokens => gemini::count::read_reply(body).map(|_| None),
+        Api::CountContentTokens => gemini::count::read_answer(body).map(|_| None),
         api => match api.dialect() {
             Dialect::OpenAi => openai::response::judge(api, body),
             Dialect::Anthropic => anthropic::judge::answer(body),
@@ -115,14 +115,14 @@ pub fn judge_answer(api: Api, body: &[u8]) -> Result<Option<Usage>, NotAnAnswer>
 
 /// Judges the events of one stream, in order; the usage of the last one that
 /// tells it is that of the stream.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum EventJudge {
     /// A stream that answers this call of OpenAI's dialect.
     OpenAi(Api),
     /// A stream of Anthropic's.
     Anthropic(anthropic::judge::Tally),
     /// A stream of Gemini's.
-    Gemini(gemini::judge::Events),
+    Gemini(gemini::judge::Stream),
 }
 
 impl EventJudge {
@@ -131,7 +131,7 @@ impl EventJudge {
         match api.dialect() {
             Dialect::OpenAi => Self::OpenAi(api),
             Dialect::Anthropic => Self::Anthropic(anthropic::judge::Tally::default()),
-            Dialect::Gemini => Self::Gemini(gemini::judge::Events::default()),
+            Dialect::Gemini => Self::Gemini(gemini::judge::Stream::default()),
         }
     }
 

@@ -66,7 +66,7 @@ impl Asked {
 pub fn answer(sent: Api, asked: Api, body: &[u8], now: u64) -> Result<Vec<u8>, NotAnAnswer> {
     if asked.counts() {
         let tokens = match sent.dialect() {
-            Dialect::Gemini => gemini::count::read_reply(body)?,
+            Dialect::Gemini => gemini::count::read_answer(body)?,
             Dialect::OpenAi | Dialect::Anthropic => anthropic::count::read_reply(body)?,
         };
         return Ok(counted(asked, tokens));
@@ -89,7 +89,7 @@ pub fn answer(sent: Api, asked: Api, body: &[u8], now: u64) -> Result<Vec<u8>, N
 /// Returns the answer to a call that counts tokens.
 pub fn counted(asked: Api, tokens: u64) -> Vec<u8> {
     match asked.dialect() {
-        Dialect::Gemini => gemini::count::write_reply(tokens),
+        Dialect::Gemini => gemini::count::write_answer(tokens),
         Dialect::OpenAi | Dialect::Anthropic => anthropic::count::write_reply(tokens),
     }
 }

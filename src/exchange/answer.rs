@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
@@ -15,6 +15,7 @@ use actix_web::{
 use breakerbox_actors::{clock, id::TargetId};
 
 use crate::{
+    dialect::{Dialect, neutral::Lost},
     error::{GatewayError, MAX_RETRY_AFTER},
     metrics::InFlight,
     request_id,
@@ -26,6 +27,7 @@ const MODEL: HeaderName = HeaderName::from_static("x-breakerbox-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-breakerbox-attempts");
 const FALLBACK: HeaderName = HeaderName::from_static("x-breakerbox-fallback");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-breakerbox-overhead-ms");
+const WARNINGS: HeaderName = HeaderName::from_static("x-breakerbox-warnings");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What happened to one request so far, for its headers and metrics.
@@ -38,6 +40,8 @@ pub(crate) struct Story {
     began: Instant,
     upstream: Duration,
     target: Option<TargetId>,
+    /// What of the request the present attempt could not say.
+    lost: Option<HeaderValue>,
     in_flight: Option<InFlight>,
 }
 
@@ -51,6 +55,7 @@ impl Story {
             began: clock::now(),
             upstream: Duration::ZERO,
             target: None,
+            lost: None,
             in_flight: Some(in_flight),
         }
     }
@@ -68,6 +73,12 @@ impl Story {
     /// Notes whom the present attempt asks.
     pub(super) fn goes_to(&mut self, target: &TargetId) {
         self.target = Some(target.clone());
+    }
+
+    /// Notes what of the request the present attempt could not say.
+    pub(super) fn lost(&mut self, lost: Option<&Lost>) {
+        let lost = lost.filter(|lost| !lost.is_empty());
+        self.lost = lost.and_then(|lost| HeaderValue::try_from(lost.to_string()).ok());
     }
 
     /// Notes that the gateway waited for an upstream since `since`.
@@ -113,6 +124,22 @@ impl Story {
         response
     }
 
+    /// Begins an answer whose body is written here, from that of a provider of
+    /// another dialect.
+    pub(super) fn tell_translated(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        response.content_type(header::ContentType::json());
+        self.sign(&mut response);
+        response
+    }
+
+    /// Begins an answer that nobody gave but an estimate of our own.
+    pub(super) fn tell_estimated(&self) -> HttpResponseBuilder {
+        let mut response = self.tell_translated();
+        response.insert_header((WARNINGS, HeaderValue::from_static("estimated")));
+        response
+    }
+
     /// Begins a stream: never buffered, cached or transformed on the way.
     pub(super) fn tell_stream(
         &self,
@@ -127,9 +154,9 @@ impl Story {
         response
     }
 
-    /// Builds the answer to a request that got none.
-    pub(super) fn tell_error(&self, error: &GatewayError) -> HttpResponse {
-        let mut response = error.error_response();
+    /// Builds the answer to a request that got none, in its client's dialect.
+    pub(super) fn tell_error(&self, dialect: Dialect, error: &GatewayError) -> HttpResponse {
+        let mut response = error.answer(dialect, self.id());
         let headers = response.headers_mut();
         headers.insert(request_id::NAME, self.id.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
@@ -141,6 +168,9 @@ impl Story {
             .insert_header((request_id::NAME, self.id.clone()))
             .insert_header((ATTEMPTS, self.attempts))
             .insert_header((OVERHEAD, millis(self.overhead())));
+        if let Some(lost) = &self.lost {
+            response.insert_header((WARNINGS, lost.clone()));
+        }
         if let Some(target) = &self.target {
             response
                 .insert_header((ENDPOINT, &**target.endpoint()))

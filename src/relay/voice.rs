@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    dialect::{Api, Dialect, Judged, ResponseHead, anthropic},
+    dialect::{Api, Dialect, Judged, ResponseHead, anthropic, gemini},
     error::GatewayError,
 };
 
@@ -52,7 +52,7 @@ impl Voice {
     /// A comment is one line: an empty line behind it would make an event
     /// without data, on which `openai-python` raises. Codex counts events only,
     /// so a stream of responses gets one of its own, numbered as the last.
-    /// Anthropic has an event for it.
+    /// Anthropic has an event for it; Gemini takes empty lines, in an array too.
     pub(super) fn sign_of_life(&self) -> Bytes {
         match (self.asked.dialect(), &self.response) {
             (Dialect::Anthropic, _) => Bytes::from_static(anthropic::error::PING),
@@ -63,7 +63,8 @@ impl Voice {
                 )
                 .into()
             }
-            (Dialect::OpenAi | Dialect::Gemini, _) => Bytes::from_static(b": keepalive\n"),
+            (Dialect::Gemini, _) => Bytes::from_static(gemini::KEEP_ALIVE),
+            (Dialect::OpenAi, _) => Bytes::from_static(b": keepalive\n"),
         }
     }
 }
