@@ -1,0 +1,86 @@
+//! A content block of an answer, whole or as a stream begins it.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::dialect::neutral::{Part, Stop, Thought, ToolCall};
+
+#[derive(Deserialize)]
+pub(super) struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Cow<'a, str>,
+    pub(super) text: Option<String>,
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    #[serde(borrow)]
+    pub(super) input: Option<&'a RawValue>,
+    pub(super) thinking: Option<String>,
+    pub(super) signature: Option<String>,
+    pub(super) data: Option<String>,
+}
+
+impl Block<'_> {
+    /// Returns the part it is, the `number`th of the answer. Blocks of the
+    /// provider's own tools are none: no translated request asks for these tools.
+    pub(super) fn part(self, number: usize) -> Option<Part> {
+        Some(match &*self.kind {
+            "text" => Part::Text(self.text.filter(|text| !text.is_empty())?),
+            "thinking" => Part::Thought(Thought {
+                text: self.thinking.unwrap_or_default(),
+                signature: self.signature.filter(|it| !it.is_empty()),
+                redacted: false,
+            }),
+            "redacted_thinking" => Part::Thought(Thought {
+                text: String::new(),
+                signature: self.data,
+                redacted: true,
+            }),
+            "tool_use" => Part::ToolCall(ToolCall {
+                id: call_id(self.id, number),
+                name: self.name.unwrap_or_default(),
+                arguments: self
+                    .input
+                    .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
+                signature: None,
+            }),
+            _ => return None,
+        })
+    }
+}
+
+/// Returns the id of a call, which some compatible providers leave out.
+pub(super) fn call_id(id: Option<String>, number: usize) -> String {
+    id.filter(|id| !id.is_empty())
+        .unwrap_or_else(|| format!("toolu_{number}"))
+}
+
+/// Why the answer ended, beside the word for it.
+#[derive(Default, Deserialize)]
+pub(super) struct StopDetails {
+    explanation: Option<String>,
+}
+
+impl StopDetails {
+    /// Returns why the model would not answer, if it says so.
+    pub(super) fn refusal(self) -> Option<String> {
+        self.explanation.filter(|text| !text.is_empty())
+    }
+}
+
+/// Reads `stop_reason`; `None` for a word this dialect does not have.
+///
+/// `pause_turn` is read as [`Stop::Length`]: the answer is cut off where it
+/// could go on, and must not look finished. It comes with the provider's own
+/// tools only, for which no translated request asks.
+pub(super) fn stop(reason: &str, sequence: Option<String>) -> Option<Stop> {
+    Some(match reason {
+        "end_turn" => Stop::End,
+        "max_tokens" | "model_context_window_exceeded" | "pause_turn" => Stop::Length,
+        "stop_sequence" => Stop::Sequence(sequence),
+        "tool_use" => Stop::ToolCalls,
+        "refusal" => Stop::Filter,
+        _ => return None,
+    })
+}

@@ -1,0 +1,14 @@
+//! The neutral form, written as Anthropic's provider is asked and its clients are answered.
+
+mod block;
+mod messages;
+mod reply;
+mod request;
+mod stream;
+mod tools;
+
+pub(super) use request::counted;
+
+pub use reply::reply;
+pub use request::{CANNOT, DEFAULT_MAX_TOKENS, IN_PART, request};
+pub use stream::Events;

@@ -1,0 +1,174 @@
+//! The turns of a conversation, as Anthropic wants them.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::block::{Block, Input};
+use crate::dialect::neutral::{Conversation, Feature, Lost, Part, Role};
+
+/// What is said where the user must speak first and has not: no text is empty.
+const NOTHING: &str = ".";
+
+#[derive(Debug, Serialize)]
+pub(super) struct Message<'a> {
+    role: &'static str,
+    content: Vec<Block<'a>>,
+}
+
+/// Instructions; the one text they mostly are, or blocks.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum System<'a> {
+    Text(&'a str),
+    Blocks(Vec<Block<'a>>),
+}
+
+/// Writes all instructions, those in the middle of the conversation last.
+pub(super) fn system<'a>(of: &'a Conversation, lost: &mut Lost) -> Option<System<'a>> {
+    let turns = of.turns.iter().filter(|turn| turn.role == Role::System);
+    let later = turns.flat_map(|turn| {
+        lost.feature(Feature::SystemInConversation);
+        &turn.parts
+    });
+    let parts: Vec<_> = of.system.iter().chain(later).collect();
+    let mut blocks = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Text(text) => blocks.extend(Block::text(text)),
+            _ => lost.field("system"),
+        }
+    }
+    match blocks.as_slice() {
+        [] => None,
+        [Block::Text { text }] => Some(System::Text(text)),
+        _ => Some(System::Blocks(blocks)),
+    }
+}
+
+/// Writes the turns: the user's first, none twice in a row, the results of
+/// tools first in theirs, nothing empty and no space at the very end.
+///
+/// # Source
+///
+/// Anthropic, "Messages" and "Tool use"; "final assistant content cannot end
+/// with trailing whitespace" and "text content blocks must contain
+/// non-whitespace text" are two of its errors.
+pub(super) fn messages<'a>(of: &'a Conversation, lost: &mut Lost) -> Vec<Message<'a>> {
+    let mut list: Vec<Message<'a>> = Vec::with_capacity(of.turns.len() + 1);
+    for turn in &of.turns {
+        let role = match turn.role {
+            Role::System => continue,
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        };
+        let blocks = turn.parts.iter().filter_map(|part| block(part, role, lost));
+        let mut blocks = blocks.peekable();
+        if blocks.peek().is_none() {
+            continue;
+        }
+        match list.last_mut() {
+            Some(last) if last.role == role => last.content.extend(blocks),
+            _ => list.push(Message {
+                role,
+                content: blocks.collect(),
+            }),
+        }
+    }
+    trim_end(&mut list);
+    if list.first().is_none_or(|first| first.role != "user") {
+        let content = vec![Block::Text { text: NOTHING }];
+        let role = "user";
+        list.insert(0, Message { role, content });
+    }
+    for message in list.iter_mut().filter(|message| message.role == "user") {
+        let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult { .. });
+        message.content.sort_by_key(|block| !is_result(block));
+    }
+    list
+}
+
+/// Takes the space off the end of an answer that the model is to go on with.
+fn trim_end(list: &mut Vec<Message<'_>>) {
+    if let Some(last) = list.last_mut().filter(|last| last.role == "assistant")
+        && let Some(Block::Text { text }) = last.content.last_mut()
+    {
+        *text = text.trim_end();
+    }
+}
+
+/// Tells whether the model is in the middle of calling tools, in a turn that
+/// did not begin with a thought: it cannot be asked to think from here on.
+///
+/// # Source
+///
+/// Anthropic, "Extended thinking", "Toggling thinking modes in conversations".
+pub(super) fn is_thoughtless_loop(list: &[Message<'_>]) -> bool {
+    let [.., assistant, user] = list else {
+        return false;
+    };
+    let is_thought =
+        |it: &Block<'_>| matches!(it, Block::Thinking { .. } | Block::RedactedThinking { .. });
+    matches!(user.content.first(), Some(Block::ToolResult { .. }))
+        && !assistant.content.first().is_some_and(is_thought)
+}
+
+fn block<'a>(part: &'a Part, role: &str, lost: &mut Lost) -> Option<Block<'a>> {
+    match part {
+        Part::Text(text) | Part::Refusal(text) => Block::text(text),
+        Part::Image(_) | Part::File(_) if role == "assistant" => {
+            lost.field("messages.assistant_media");
+            None
+        }
+        Part::Image(media) => Block::media(media, true, lost),
+        Part::File(media) => Block::media(media, false, lost),
+        Part::ToolCall(call) => {
+            let input = Input::of(&call.arguments);
+            if let Input::Odd(_) = input {
+                lost.field("tool_calls.arguments");
+            }
+            Some(Block::ToolUse {
+                id: id(&call.id),
+                name: &call.name,
+                input,
+            })
+        }
+        Part::ToolResult(result) => Some(Block::ToolResult {
+            tool_use_id: id(&result.id),
+            content: result
+                .content
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Text(_) | Part::Image(_) | Part::File(_) => block(part, "user", lost),
+                    _ => {
+                        lost.field("tool_result.content");
+                        None
+                    }
+                })
+                .collect(),
+            is_error: result.is_error,
+        }),
+        // Anthropic wants its seal back, and none of these has one.
+        Part::Thought(thought) if thought.signature.is_none() => {
+            lost.feature(Feature::Thought);
+            None
+        }
+        Part::Thought(thought) => Some(Block::thought(thought)),
+    }
+}
+
+/// Returns an id that Anthropic takes; the same one for the same one.
+///
+/// # Source
+///
+/// Anthropic, Messages, `tool_use.id`: `^[a-zA-Z0-9_-]+$`.
+fn id(id: &str) -> Cow<'_, str> {
+    let is_fair = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match id.chars().all(is_fair) {
+        true => Cow::Borrowed(id),
+        false => id
+            .chars()
+            .map(|c| if is_fair(c) { c } else { '_' })
+            .collect(),
+    }
+}

@@ -1,0 +1,77 @@
+//! A whole answer, written.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::block::{Block, Input, stop};
+use crate::dialect::{
+    anthropic::usage::Bill,
+    neutral::{Part, Reply},
+};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Message<'a> {
+    pub(super) id: Cow<'a, str>,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) role: &'static str,
+    pub(super) model: &'a str,
+    pub(super) content: Vec<Block<'a>>,
+    pub(super) stop_reason: Option<&'static str>,
+    pub(super) stop_sequence: Option<&'a str>,
+    pub(super) usage: Bill,
+}
+
+/// Writes the body that answers `POST /v1/messages`.
+///
+/// It has place for the first of several answers, and none for images, nor for
+/// another provider's seal on a call. A refusal in words is a text.
+pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
+    let choice = reply.choices.first();
+    let (stop_reason, stop_sequence) = match choice {
+        Some(choice) => {
+            let (reason, sequence) = stop(&choice.stop);
+            (Some(reason), sequence)
+        }
+        None => (None, None),
+    };
+    let parts = choice.map(|choice| choice.parts.as_slice());
+    let message = Message {
+        id: id(&reply.id, reply.created.unwrap_or(now)),
+        kind: "message",
+        role: "assistant",
+        model: &reply.model,
+        content: parts.unwrap_or_default().iter().filter_map(block).collect(),
+        stop_reason,
+        stop_sequence,
+        usage: reply.usage.into(),
+    };
+    // Writing to memory fails for maps with odd keys only; this has none.
+    serde_json::to_vec(&message).unwrap_or_default()
+}
+
+/// Returns the answer's id; one made of its time where the provider gave none.
+pub(super) fn id(id: &str, created: u64) -> Cow<'_, str> {
+    match id {
+        "" => Cow::Owned(format!("msg_{created}")),
+        id => Cow::Borrowed(id),
+    }
+}
+
+fn block(part: &Part) -> Option<Block<'_>> {
+    Some(match part {
+        Part::Text(text) | Part::Refusal(text) if text.is_empty() => return None,
+        Part::Text(text) | Part::Refusal(text) => Block::Text { text },
+        Part::Thought(thought) => Block::thought(thought),
+        Part::ToolCall(call) => Block::ToolUse {
+            id: Cow::Borrowed(&call.id),
+            name: &call.name,
+            input: Input::of(&call.arguments),
+        },
+        Part::Image(_) | Part::File(_) | Part::ToolResult(_) => return None,
+    })
+}

@@ -1,0 +1,274 @@
+//! A conversation, written as a request of Messages.
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use super::{
+    messages::{self, Message, System},
+    tools::{self, Choice, Tool},
+};
+use crate::dialect::{
+    anthropic::read::MIN_BUDGET,
+    neutral::{Conversation, Effort, Feature, Json, Lost, OutputFormat, Reasoning},
+};
+
+/// What this dialect cannot say at all.
+pub const CANNOT: &[Feature] = &[
+    Feature::SystemInConversation,
+    Feature::UploadedFile,
+    Feature::JsonObject,
+    Feature::Temperature,
+    Feature::Seed,
+    Feature::PresencePenalty,
+    Feature::FrequencyPenalty,
+    Feature::Candidates,
+];
+
+/// What this dialect can say in part: addresses with `http` and `https`, PDFs
+/// and text, a choice where there are tools, stop texts that are not just space,
+/// thinking that goes with the rest of the request and leaves it room, without
+/// `top_k`, and thoughts that are sealed.
+pub const IN_PART: &[Feature] = &[
+    Feature::ImageUrl,
+    Feature::File,
+    Feature::ToolChoice,
+    Feature::TopK,
+    Feature::Stop,
+    Feature::Reasoning,
+    Feature::Thought,
+];
+
+/// The most tokens an answer may have where the client set no limit, those it
+/// thinks not counted: Anthropic must be told one, and every model takes this.
+pub const DEFAULT_MAX_TOKENS: u64 = 4_096;
+
+/// The least `top_p` beside thinking.
+///
+/// # Source
+///
+/// Anthropic, "Extended thinking", "Feature compatibility".
+const MIN_TOP_P_THINKING: f64 = 0.95;
+
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    #[serde(flatten)]
+    drawn: Option<Drawn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<System<'a>>,
+    messages: Vec<Message<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<Config<'a>>,
+}
+
+/// What `count_tokens` does not take.
+#[derive(Debug, Serialize)]
+struct Drawn<'a> {
+    max_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop_sequences: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Metadata<'a> {
+    user_id: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Thinking {
+    Enabled { budget_tokens: u64 },
+    Disabled,
+    Adaptive,
+}
+
+#[derive(Debug, Serialize)]
+struct Config<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Format<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: &'a Json,
+}
+
+/// Writes the body of `POST /v1/messages` for the upstream's `model`.
+///
+/// An effort is said as adaptive thinking with that effort, as today's models
+/// have it, a budget as a budget. A schema's name is not said, since it means
+/// nothing here, nor whether it must fit: it always must.
+pub fn request(conversation: &Conversation, model: &str, lost: &mut Lost) -> Vec<u8> {
+    let mut body = body(conversation, model, lost);
+    body.drawn = Some(drawn(conversation, body.thinking, lost));
+    written(&body)
+}
+
+/// Writes the body of `POST /v1/messages/count_tokens`.
+pub(in crate::dialect::anthropic) fn counted(
+    conversation: &Conversation,
+    model: &str,
+    lost: &mut Lost,
+) -> Vec<u8> {
+    written(&body(conversation, model, lost))
+}
+
+fn written(body: &Body<'_>) -> Vec<u8> {
+    // Writing to memory fails for maps with odd keys only; this has none.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn body<'a>(of: &'a Conversation, model: &'a str, lost: &mut Lost) -> Body<'a> {
+    let messages = messages::messages(of, lost);
+    let thinking = thinking(of, &messages, lost);
+    let effort = match (thinking, of.reasoning) {
+        (Some(Thinking::Adaptive), Some(Reasoning::Effort(effort))) => Some(match effort {
+            Effort::Minimal => {
+                lost.feature(Feature::Reasoning);
+                "low"
+            }
+            Effort::Low => "low",
+            Effort::Medium => "medium",
+            Effort::High => "high",
+        }),
+        _ => None,
+    };
+    let format = match &of.format {
+        OutputFormat::Text => None,
+        OutputFormat::JsonObject => {
+            lost.feature(Feature::JsonObject);
+            None
+        }
+        OutputFormat::JsonSchema { schema, .. } => Some(Format {
+            kind: "json_schema",
+            schema,
+        }),
+    };
+    Body {
+        model,
+        drawn: None,
+        system: messages::system(of, lost),
+        messages,
+        tools: of.tools.iter().map(|tool| Tool::of(tool, lost)).collect(),
+        tool_choice: tools::choice(of, lost),
+        thinking,
+        output_config: (effort.is_some() || format.is_some()).then_some(Config { effort, format }),
+    }
+}
+
+/// # Source
+///
+/// Anthropic, "Extended thinking": no forced calls of tools beside it; a budget
+/// is at least 1,024 tokens and less than `max_tokens`, and needs the thought
+/// that led to the calls whose results come now.
+fn thinking(of: &Conversation, messages: &[Message<'_>], lost: &mut Lost) -> Option<Thinking> {
+    let reasoning = of.reasoning?;
+    if reasoning == Reasoning::Off {
+        return Some(Thinking::Disabled);
+    }
+    let Reasoning::Budget(wanted) = reasoning else {
+        if tools::is_forced(of) {
+            lost.feature(Feature::Reasoning);
+            return None;
+        }
+        return Some(Thinking::Adaptive);
+    };
+    let room = of
+        .sampling
+        .max_tokens
+        .map_or(u64::MAX, |max| max.saturating_sub(1));
+    if tools::is_forced(of) || room < MIN_BUDGET || messages::is_thoughtless_loop(messages) {
+        lost.feature(Feature::Reasoning);
+        return None;
+    }
+    let budget_tokens = wanted.clamp(MIN_BUDGET, room);
+    if budget_tokens != wanted {
+        lost.feature(Feature::Reasoning);
+    }
+    Some(Thinking::Enabled { budget_tokens })
+}
+
+fn drawn<'a>(of: &'a Conversation, thinking: Option<Thinking>, lost: &mut Lost) -> Drawn<'a> {
+    let sampling = &of.sampling;
+    let thought = match (thinking, of.reasoning) {
+        (Some(Thinking::Enabled { budget_tokens }), _) => budget_tokens,
+        (Some(Thinking::Adaptive), Some(Reasoning::Effort(effort))) => effort.budget(),
+        (Some(Thinking::Adaptive), _) => Effort::Medium.budget(),
+        _ => 0,
+    };
+    let thinks = thought > 0;
+    let mut note = |cannot: bool, feature| {
+        if cannot {
+            lost.feature(feature);
+        }
+    };
+    let temperature = sampling.temperature.filter(|it| !thinks || *it == 1.0);
+    let top_k = sampling.top_k.filter(|_| !thinks);
+    let stop = sampling.stop.iter().map(String::as_str);
+    let stop_sequences: Vec<_> = stop.filter(|it| !it.trim_ascii().is_empty()).collect();
+    let is_too_hot = temperature.is_some_and(|it| it > 1.0);
+    note(
+        is_too_hot || temperature != sampling.temperature,
+        Feature::Temperature,
+    );
+    note(top_k != sampling.top_k, Feature::TopK);
+    note(stop_sequences.len() < sampling.stop.len(), Feature::Stop);
+    note(sampling.seed.is_some(), Feature::Seed);
+    let is_penalty = |penalty: Option<f64>| penalty.is_some_and(|it| it != 0.0);
+    note(
+        is_penalty(sampling.presence_penalty),
+        Feature::PresencePenalty,
+    );
+    note(
+        is_penalty(sampling.frequency_penalty),
+        Feature::FrequencyPenalty,
+    );
+    note(
+        sampling.candidates.is_some_and(|it| it > 1),
+        Feature::Candidates,
+    );
+    Drawn {
+        max_tokens: sampling
+            .max_tokens
+            .unwrap_or(DEFAULT_MAX_TOKENS.saturating_add(thought)),
+        temperature: temperature.map(|it| it.clamp(0.0, 1.0)),
+        top_p: top_p(of, thinks, lost),
+        top_k,
+        stop_sequences,
+        metadata: of.user.as_deref().map(|user_id| Metadata { user_id }),
+        stream: of.stream,
+    }
+}
+
+/// Returns `top_p`, which most models do not take beside `temperature`; the
+/// whole of 1 says nothing and is left out.
+fn top_p(of: &Conversation, thinks: bool, lost: &mut Lost) -> Option<f64> {
+    let top_p = of.sampling.top_p.filter(|it| *it < 1.0)?;
+    if of.sampling.temperature.is_some() || (thinks && top_p < MIN_TOP_P_THINKING) {
+        lost.field("top_p");
+        return None;
+    }
+    Some(top_p)
+}
