@@ -9,6 +9,8 @@ mod conversation;
 mod json;
 mod lost;
 mod reply;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use conversation::{
     Conversation, Effort, Media, OutputFormat, Part, Reasoning, Role, Sampling, Source, Thought,

@@ -1,10 +1,13 @@
 //! The dialect of OpenAI and of everything compatible with it.
 //!
-//! Bytes pass unchanged in both directions; what is read here is what routing,
-//! limits and the judgement of an answer need.
+//! To a provider of this dialect bytes pass unchanged in both directions; what
+//! routing, limits and the judgement of an answer need is read by [`event`] and
+//! [`response`]. For other providers [`chat`] and [`responses`] translate.
 
+mod body;
 pub mod chat;
 pub mod event;
 pub mod response;
 pub mod responses;
 mod shape;
+mod turns;

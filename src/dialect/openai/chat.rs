@@ -1,1 +1,12 @@
 //! Chat completions, read into the neutral form and written from it.
+//!
+//! # Source
+//!
+//! OpenAI, API reference, "Chat Completions", and what compatible providers add:
+//! `reasoning_content` (DeepSeek, Moonshot, vLLM), `reasoning` (OpenRouter, Groq),
+//! `extra_content` (Gemini's OpenAI compatibility), content in pieces (Mistral).
+
+pub mod read;
+#[cfg(test)]
+mod tests;
+pub mod write;

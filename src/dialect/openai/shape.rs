@@ -129,7 +129,7 @@ struct Details {
 }
 
 /// Reads a `usage` object; what cannot be read is no reason to fail an answer.
-fn usage(json: &str) -> Option<Usage> {
+pub(super) fn usage(json: &str) -> Option<Usage> {
     let counts: Counts = serde_json::from_str(json).ok()?;
     let input = counts.prompt_tokens.or(counts.input_tokens);
     let output = counts.completion_tokens.or(counts.output_tokens);

@@ -1,0 +1,121 @@
+//! Chat completions → neutral.
+
+mod reply;
+mod request;
+mod stream;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, value::RawValue};
+
+use crate::dialect::neutral::Stop;
+
+pub use reply::reply;
+pub use request::request;
+pub use stream::Events;
+
+/// A text that may also come in pieces; what is not text of either kind is nothing.
+#[derive(Debug, Default)]
+struct Said {
+    text: String,
+    /// What Mistral's models thought, which comes as a piece of the content.
+    thought: String,
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let mut said = Self::default();
+        // A text is the rule; only for the rest a tree is built.
+        if raw.starts_with('"') {
+            said.text = serde_json::from_str(raw).map_err(serde::de::Error::custom)?;
+        } else if let Ok(Value::Array(pieces)) = serde_json::from_str(raw) {
+            for piece in &pieces {
+                said.text
+                    .push_str(piece["text"].as_str().unwrap_or_default());
+                for thought in piece["thinking"].as_array().into_iter().flatten() {
+                    let text = thought["text"].as_str().unwrap_or_default();
+                    said.thought.push_str(text);
+                }
+            }
+        }
+        Ok(said)
+    }
+}
+
+/// What a message, or a chunk's delta, says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    content: Option<Said>,
+    refusal: Option<String>,
+    reasoning_content: Option<String>,
+    reasoning: Option<String>,
+    tool_calls: Option<Vec<Call>>,
+}
+
+impl Message {
+    /// Takes the thought; a provider that says it under two names says it once.
+    fn take_thought(&mut self) -> Option<String> {
+        let in_pieces = self
+            .content
+            .as_mut()
+            .map(|said| std::mem::take(&mut said.thought));
+        filled(self.reasoning_content.take())
+            .or(filled(self.reasoning.take()))
+            .or(filled(in_pieces))
+    }
+}
+
+/// A call of a tool, or a piece of one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Call {
+    index: Option<u32>,
+    id: Option<String>,
+    function: Option<Function>,
+    extra_content: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Function {
+    name: Option<String>,
+    arguments: Option<String>,
+}
+
+impl Call {
+    /// Returns Gemini's seal, as its own compatible API has it.
+    fn signature(&self) -> Option<String> {
+        let seal = &self.extra_content.as_ref()?["google"]["thought_signature"];
+        seal.as_str().map(str::to_owned)
+    }
+}
+
+/// A text, unless it is empty.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// Returns the id of a call that came without one: the same for the same answer.
+fn call_id(answer: &str, choice: u32, call: u32) -> String {
+    let fair = |c: &char| c.is_ascii_alphanumeric() || "_-".contains(*c);
+    let answer: String = answer.chars().filter(fair).take(40).collect();
+    format!("call_{answer}_{choice}_{call}")
+}
+
+/// Reads a `finish_reason`; `None` for a word that does not say why.
+///
+/// With calls it is their turn whatever the word: OpenAI itself says `stop`
+/// where the client named the tool to call, and so do compatible servers
+/// everywhere else.
+fn stop(reason: &str, has_calls: bool) -> Option<Stop> {
+    Some(match reason {
+        "stop" | "eos" | "eos_token" | "end_turn" if has_calls => Stop::ToolCalls,
+        "stop" | "eos" | "eos_token" | "end_turn" => Stop::End,
+        "length" | "max_tokens" | "model_length" => Stop::Length,
+        "tool_calls" | "function_call" => Stop::ToolCalls,
+        "content_filter" => Stop::Filter,
+        "stop_sequence" => Stop::Sequence(None),
+        _ => return None,
+    })
+}

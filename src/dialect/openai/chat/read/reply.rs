@@ -1,0 +1,83 @@
+//! A whole answer.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Message, call_id, filled, stop};
+use crate::dialect::{
+    NotAnAnswer,
+    neutral::{Choice, Part, Reply, Thought, ToolCall},
+    openai::shape,
+};
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    created: Option<f64>,
+    #[serde(default, borrow)]
+    usage: Option<&'a RawValue>,
+    choices: Vec<Answered>,
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    message: Message,
+    finish_reason: String,
+}
+
+/// Reads a whole answer.
+///
+/// # Errors
+///
+/// [`NotAnAnswer`] for a body that is no answer, or has one that does not say
+/// why it ended.
+pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_| NotAnAnswer::Malformed)?;
+    let id = answer.id.unwrap_or_default();
+    let choices = (0..)
+        .zip(answer.choices)
+        .map(|(at, answered)| choice(&id, at, answered));
+    let choices: Vec<_> = choices
+        .collect::<Option<_>>()
+        .ok_or(NotAnAnswer::Malformed)?;
+    if choices.is_empty() {
+        return Err(NotAnAnswer::Malformed);
+    }
+    Ok(Reply {
+        id,
+        model: answer.model.unwrap_or_default(),
+        created: answer.created.map(|seconds| seconds as u64),
+        choices,
+        usage: answer.usage.and_then(|raw| shape::usage(raw.get())),
+    })
+}
+
+fn choice(answer: &str, at: u32, answered: Answered) -> Option<Choice> {
+    let mut message = answered.message;
+    let mut parts = Vec::new();
+    parts.extend(message.take_thought().map(|text| {
+        Part::Thought(Thought {
+            text,
+            ..Thought::default()
+        })
+    }));
+    parts.extend(filled(message.content.map(|said| said.text)).map(Part::Text));
+    parts.extend(filled(message.refusal).map(Part::Refusal));
+    let calls = message.tool_calls.unwrap_or_default();
+    let stop = stop(&answered.finish_reason, !calls.is_empty())?;
+    for (number, call) in (0..).zip(calls) {
+        let signature = call.signature();
+        let function = call.function.unwrap_or_default();
+        parts.push(Part::ToolCall(ToolCall {
+            id: filled(call.id).unwrap_or_else(|| call_id(answer, at, number)),
+            name: filled(function.name)?,
+            arguments: function.arguments.unwrap_or_default(),
+            signature,
+        }));
+    }
+    Some(Choice { parts, stop })
+}

@@ -1,0 +1,191 @@
+//! What a client asks.
+
+mod message;
+
+use crate::dialect::{
+    neutral::{Conversation, Json, Lost, OutputFormat, Tool, ToolChoice},
+    openai::{
+        body::{
+            Within, count, fields, flag, integer, list, needed, number, object, says_nothing, text,
+            told, utf8, wrong,
+        },
+        turns::{Turns, lower, reasoning, tool_choice},
+    },
+    request::BadRequest,
+};
+
+/// Reads the body of a request; what the neutral form has no place for goes to `lost`.
+///
+/// # Errors
+///
+/// [`BadRequest`] for a body that is wrong for its own dialect; it names the place.
+pub fn request(body: &[u8], lost: &mut Lost) -> Result<Conversation, BadRequest> {
+    utf8(body).and_then(|json| read(json, lost)).map_err(told)
+}
+
+fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
+    let mut asked = Conversation::default();
+    let mut has_messages = false;
+    for (name, raw) in fields(json)? {
+        has_messages |= name == "messages";
+        field(&mut asked, &name, raw, lost).within(&name)?;
+    }
+    needed(has_messages.then_some(()), "messages")?;
+    Ok(asked)
+}
+
+fn field(
+    asked: &mut Conversation,
+    name: &str,
+    raw: &str,
+    lost: &mut Lost,
+) -> Result<(), BadRequest> {
+    let sampling = &mut asked.sampling;
+    match name {
+        "messages" => {
+            let mut turns = Turns::default();
+            let all = list(raw)?;
+            if all.is_empty() {
+                return Err(wrong("must have at least one message"));
+            }
+            for (at, raw) in all.into_iter().enumerate() {
+                message::read(raw, &mut turns, lost).at(at)?;
+            }
+            asked.system = turns.system;
+            asked.turns = turns.turns;
+        }
+        "tools" => {
+            for (at, raw) in list(raw)?.into_iter().enumerate() {
+                asked.tools.extend(tool(raw, lost).at(at)?);
+            }
+        }
+        "tool_choice" => asked.tool_choice = chosen(raw, lost)?,
+        "parallel_tool_calls" => asked.parallel_tools = Some(flag(raw)?),
+        "response_format" => asked.format = format(raw, lost)?,
+        // Two names of one limit, the older one first.
+        "max_tokens" | "max_completion_tokens" => lower(&mut sampling.max_tokens, count(raw)?),
+        "temperature" => sampling.temperature = Some(number(raw)?),
+        "top_p" => sampling.top_p = Some(number(raw)?),
+        // OpenAI has none; compatible servers and their clients do.
+        "top_k" => sampling.top_k = Some(count(raw)?),
+        "stop" if raw.starts_with('"') => sampling.stop = vec![text(raw)?],
+        "stop" => {
+            let stops = list(raw)?.into_iter().enumerate();
+            let stops = stops.map(|(at, raw)| text(raw).at(at));
+            sampling.stop = stops.collect::<Result<_, _>>()?;
+        }
+        "seed" => sampling.seed = Some(integer(raw)?),
+        "presence_penalty" => sampling.presence_penalty = Some(number(raw)?),
+        "frequency_penalty" => sampling.frequency_penalty = Some(number(raw)?),
+        "n" => sampling.candidates = Some(count(raw)?).filter(|many| *many != 1),
+        "reasoning_effort" => asked.reasoning = Some(reasoning(&text(raw)?, lost)?),
+        "user" => asked.user = Some(text(raw)?),
+        // The successor of `user`.
+        "safety_identifier" => asked.user = Some(text(raw)?),
+        "stream" => asked.stream = flag(raw)?,
+        // The gateway's own business, or of no consequence to the answer.
+        "model" | "stream_options" | "prompt_cache_key" => {}
+        "modalities" if raw.replace(' ', "") == r#"["text"]"# => {}
+        "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
+        _ if says_nothing(raw) => {}
+        _ => lost.field(name),
+    }
+    Ok(())
+}
+
+/// Returns `None` for a tool that is no function.
+fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
+    let (mut kind, mut function) = (None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "type" => kind = Some(text(raw).within("type")?),
+            "function" => function = Some(raw),
+            "custom" => {}
+            other => lost.field(&format!("tools.{other}")),
+        }
+    }
+    let kind = needed(kind, "type")?;
+    if kind != "function" {
+        lost.field(&format!("tools.{kind}"));
+        return Ok(None);
+    }
+    let function = needed(function, "function")?;
+    read_function(function, lost).within("function").map(Some)
+}
+
+fn read_function(raw: &str, lost: &mut Lost) -> Result<Tool, BadRequest> {
+    let mut called = None;
+    let (mut description, mut parameters, mut strict) = (None, None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "name" => called = Some(text(raw).within("name")?),
+            "description" => description = Some(text(raw).within("description")?),
+            "parameters" => parameters = Some(object(raw).within("parameters")?),
+            "strict" => strict = Some(flag(raw).within("strict")?),
+            other => lost.field(&format!("tools.function.{other}")),
+        }
+    }
+    Ok(Tool {
+        name: needed(called, "name")?,
+        description,
+        parameters,
+        strict,
+    })
+}
+
+fn chosen(raw: &str, lost: &mut Lost) -> Result<Option<ToolChoice>, BadRequest> {
+    if raw.starts_with('"') {
+        return tool_choice(&text(raw)?).map(Some);
+    }
+    let (mut kind, mut function) = (None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "type" => kind = Some(text(raw).within("type")?),
+            "function" => function = Some(raw),
+            _ => {}
+        }
+    }
+    let kind = needed(kind, "type")?;
+    if kind != "function" {
+        lost.field(&format!("tool_choice.{kind}"));
+        return Ok(None);
+    }
+    let function = fields(needed(function, "function")?).within("function")?;
+    let name = function.iter().find(|(name, _)| name == "name");
+    let name = needed(name, "name").and_then(|(_, raw)| text(raw).within("name"));
+    Ok(Some(ToolChoice::Named(name.within("function")?)))
+}
+
+fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {
+    let (mut kind, mut schema) = (None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "type" => kind = Some(text(raw).within("type")?),
+            "json_schema" => schema = Some(raw),
+            other => lost.field(&format!("response_format.{other}")),
+        }
+    }
+    match needed(kind, "type")?.as_str() {
+        "text" => Ok(OutputFormat::Text),
+        "json_object" => Ok(OutputFormat::JsonObject),
+        "json_schema" => json_schema(needed(schema, "json_schema")?, lost).within("json_schema"),
+        _ => Err(wrong("must be text, json_object or json_schema")).within("type"),
+    }
+}
+
+fn json_schema(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {
+    let (mut called, mut schema, mut strict) = (None, Json::empty_object(), None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "name" => called = Some(text(raw).within("name")?),
+            "schema" => schema = object(raw).within("schema")?,
+            "strict" => strict = Some(flag(raw).within("strict")?),
+            other => lost.field(&format!("json_schema.{other}")),
+        }
+    }
+    Ok(OutputFormat::JsonSchema {
+        name: called,
+        schema,
+        strict,
+    })
+}

@@ -1,0 +1,247 @@
+//! One message.
+
+use std::borrow::Cow;
+
+use crate::dialect::{
+    neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall},
+    openai::{
+        body::{Within, fields, list, needed, says_nothing, text, wrong},
+        turns::{Turns, source},
+    },
+    request::BadRequest,
+};
+
+/// Reads one message and adds it to `turns`.
+pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
+    let fields = fields(raw)?;
+    let role = fields.iter().find(|(name, _)| name == "role");
+    let (_, role) = needed(role, "role")?;
+    match text(role).within("role")?.as_str() {
+        "system" | "developer" => spoken(Role::System, &fields, turns, lost),
+        "user" => spoken(Role::User, &fields, turns, lost),
+        "assistant" => assistant(&fields, turns, lost),
+        "tool" => result(&fields, turns, lost),
+        _ => Err(wrong("must be system, developer, user, assistant or tool")).within("role"),
+    }
+}
+
+type Fields<'a> = [(Cow<'a, str>, &'a str)];
+
+fn spoken(
+    role: Role,
+    fields: &Fields<'_>,
+    turns: &mut Turns,
+    lost: &mut Lost,
+) -> Result<(), BadRequest> {
+    let mut parts = None;
+    for (name, raw) in fields {
+        match &**name {
+            "role" => {}
+            "content" => parts = Some(content(raw, lost).within("content")?),
+            other => unknown(other, raw, lost),
+        }
+    }
+    turns.add(role, needed(parts, "content")?);
+    Ok(())
+}
+
+fn assistant(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
+    let mut thought = None;
+    let (mut said, mut refusal, mut calls) = (Vec::new(), None, Vec::new());
+    for (name, raw) in fields {
+        match &**name {
+            "role" => {}
+            "content" => said = content(raw, lost).within("content")?,
+            "refusal" => refusal = Some(text(raw).within("refusal")?),
+            "reasoning_content" | "reasoning" => thought = Some(text(raw).within(name)?),
+            "tool_calls" => {
+                for (at, raw) in list(raw).within("tool_calls")?.into_iter().enumerate() {
+                    calls.extend(call(raw, lost).at(at).within("tool_calls")?);
+                }
+            }
+            other => unknown(other, raw, lost),
+        }
+    }
+    let filled = |text: &String| !text.is_empty();
+    let thought = thought.filter(filled).map(|text| {
+        Part::Thought(Thought {
+            text,
+            ..Thought::default()
+        })
+    });
+    let mut parts: Vec<_> = thought.into_iter().chain(said).collect();
+    parts.extend(refusal.filter(filled).map(Part::Refusal));
+    parts.extend(calls);
+    turns.add(Role::Assistant, parts);
+    Ok(())
+}
+
+fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
+    let (mut id, mut said) = (None, None);
+    for (name, raw) in fields {
+        match &**name {
+            // Some clients name the tool again; its call has.
+            "role" | "name" => {}
+            "tool_call_id" => id = Some(text(raw).within("tool_call_id")?),
+            "content" => said = Some(content(raw, lost).within("content")?),
+            other => unknown(other, raw, lost),
+        }
+    }
+    turns.add_result(needed(id, "tool_call_id")?, needed(said, "content")?);
+    Ok(())
+}
+
+/// What SDKs leave in an answer that a client gives back says nothing new.
+fn unknown(name: &str, raw: &str, lost: &mut Lost) {
+    if !says_nothing(raw) && name != "annotations" {
+        lost.field(&format!("messages.{name}"));
+    }
+}
+
+/// Reads a text or a list of parts; empty texts, which other dialects refuse,
+/// are left out.
+fn content(raw: &str, lost: &mut Lost) -> Result<Vec<Part>, BadRequest> {
+    let mut parts = Vec::new();
+    if raw.starts_with('"') {
+        parts.push(Part::Text(text(raw)?));
+    } else if raw.starts_with('[') {
+        for (at, raw) in list(raw)?.into_iter().enumerate() {
+            parts.extend(part(raw, lost).at(at)?);
+        }
+    } else {
+        return Err(wrong("must be a string or a list of parts"));
+    }
+    parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+    Ok(parts)
+}
+
+/// Reads one part; `None` for a kind that the neutral form does not know.
+fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
+    let fields = fields(raw)?;
+    let kind = fields.iter().find(|(name, _)| name == "type");
+    let (_, kind) = needed(kind, "type")?;
+    let kind = text(kind).within("type")?;
+    let of_kind = |name: &str| name == kind;
+    for (name, _) in &fields {
+        if name != "type" && !of_kind(name) {
+            lost.field(&format!("messages.content.{name}"));
+        }
+    }
+    let value = fields.iter().find(|(name, _)| of_kind(name));
+    let value = needed(value.map(|(_, raw)| *raw), &kind);
+    match kind.as_str() {
+        "text" => text(value?).map(Part::Text),
+        "refusal" => text(value?).map(Part::Refusal),
+        "image_url" => image(value?, lost),
+        "file" => file(value?, lost),
+        "input_audio" => audio(value?, lost),
+        other => {
+            lost.field(&format!("messages.content.{other}"));
+            return Ok(None);
+        }
+    }
+    .within(&kind)
+    .map(Some)
+}
+
+fn image(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
+    let mut url = None;
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "url" => url = Some(text(raw).within("url")?),
+            "detail" if raw == r#""auto""# => {}
+            other => lost.field(&format!("image_url.{other}")),
+        }
+    }
+    Ok(Part::Image(Media {
+        source: source(needed(url, "url")?),
+        name: None,
+    }))
+}
+
+fn file(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
+    let (mut data, mut id, mut called) = (None, None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "file_data" => data = Some(text(raw).within("file_data")?),
+            "file_id" => id = Some(text(raw).within("file_id")?),
+            "filename" => called = Some(text(raw).within("filename")?),
+            other => lost.field(&format!("file.{other}")),
+        }
+    }
+    let source = match (data, id) {
+        (Some(data), _) if data.starts_with("data:") || data.starts_with("https:") => source(data),
+        // Bare base64 is of the one kind of document that chat takes.
+        (Some(data), _) => Source::Inline {
+            mime: "application/pdf".to_owned(),
+            data,
+        },
+        (None, Some(id)) => Source::Uploaded(id),
+        (None, None) => return Err(wrong("is missing")).within("file_data"),
+    };
+    Ok(Part::File(Media {
+        source,
+        name: called,
+    }))
+}
+
+fn audio(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
+    let (mut data, mut format) = (None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "data" => data = Some(text(raw).within("data")?),
+            "format" => format = Some(text(raw).within("format")?),
+            other => lost.field(&format!("input_audio.{other}")),
+        }
+    }
+    let mime = match needed(format, "format")?.as_str() {
+        "mp3" => "audio/mpeg".to_owned(),
+        format => format!("audio/{format}"),
+    };
+    Ok(Part::File(Media {
+        source: Source::Inline {
+            mime,
+            data: needed(data, "data")?,
+        },
+        name: None,
+    }))
+}
+
+/// Reads one call; `None` for one of a tool that is no function.
+fn call(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
+    let (mut id, mut kind, mut function, mut signature) = (None, None, None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "id" => id = Some(text(raw).within("id")?),
+            "type" => kind = Some(text(raw).within("type")?),
+            "function" => function = Some(raw),
+            "extra_content" => {
+                let extra: serde_json::Value = serde_json::from_str(raw).unwrap_or_default();
+                let seal = extra["google"]["thought_signature"].as_str();
+                signature = seal.map(str::to_owned);
+            }
+            // Streams number their calls, and clients give that back.
+            "index" | "custom" => {}
+            other => lost.field(&format!("messages.tool_calls.{other}")),
+        }
+    }
+    if let Some(kind) = kind.filter(|kind| kind != "function") {
+        lost.field(&format!("messages.tool_calls.{kind}"));
+        return Ok(None);
+    }
+    let (mut called, mut arguments) = (None, None);
+    for (name, raw) in fields(needed(function, "function")?).within("function")? {
+        match &*name {
+            "name" => called = Some(text(raw).within("name").within("function")?),
+            "arguments" => arguments = Some(text(raw).within("arguments").within("function")?),
+            other => lost.field(&format!("messages.tool_calls.function.{other}")),
+        }
+    }
+    let id = needed(id.filter(|id| !id.is_empty()), "id")?;
+    Ok(Some(Part::ToolCall(ToolCall {
+        id,
+        name: needed(called, "name").within("function")?,
+        arguments: arguments.unwrap_or_default(),
+        signature,
+    })))
+}

@@ -1,0 +1,107 @@
+//! Neutral → chat completions.
+
+mod reply;
+mod request;
+mod stream;
+
+use serde::Serialize;
+
+use crate::dialect::{Usage, neutral::Stop};
+
+pub use reply::reply;
+pub use request::{CANNOT, Variant, request};
+pub use stream::Events;
+
+/// A call of a tool, or a piece of one.
+#[derive(Serialize)]
+struct Call<'a> {
+    /// Its number within the answer; in streams only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    function: Function<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Extra<'a>>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+/// Gemini's seal, where its own compatible API has it: clients give it back.
+#[derive(Serialize)]
+struct Extra<'a> {
+    google: Seal<'a>,
+}
+
+#[derive(Serialize)]
+struct Seal<'a> {
+    thought_signature: &'a str,
+}
+
+impl<'a> Extra<'a> {
+    fn of(signature: Option<&'a str>) -> Option<Self> {
+        signature.map(|thought_signature| Self {
+            google: Seal { thought_signature },
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Counts {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl From<Usage> for Counts {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt_tokens: usage.input,
+            completion_tokens: usage.output,
+            total_tokens: usage.total(),
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: usage.cached,
+            },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: usage.reasoning,
+            },
+        }
+    }
+}
+
+/// Returns the `finish_reason`.
+fn reason(stop: &Stop) -> &'static str {
+    match stop {
+        Stop::End | Stop::Sequence(_) => "stop",
+        Stop::Length => "length",
+        Stop::ToolCalls => "tool_calls",
+        Stop::Filter => "content_filter",
+    }
+}
+
+/// Returns the answer's id; SDKs want one.
+fn id(id: &str, now: u64) -> String {
+    match id {
+        "" => format!("chatcmpl-{now}"),
+        id => id.to_owned(),
+    }
+}

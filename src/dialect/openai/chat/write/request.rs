@@ -1,0 +1,247 @@
+//! What a client asks.
+
+mod message;
+
+use serde::Serialize;
+
+use crate::dialect::neutral::{
+    Conversation, Effort, Feature, Json, Lost, OutputFormat, Part, Reasoning, Role, Tool,
+    ToolChoice,
+};
+use message::Message;
+
+/// Whose words to use where OpenAI and those compatible with it differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// OpenAI and Azure: the limit is `max_completion_tokens`, since reasoning
+    /// models refuse `max_tokens`; unknown fields of messages are errors.
+    OpenAi,
+    /// Everyone else: the limit is `max_tokens`, the one name that all know;
+    /// calls go with the thought before them (`reasoning_content`), which
+    /// DeepSeek and Moonshot demand, and with Gemini's seal.
+    Compatible,
+}
+
+/// What this dialect cannot say.
+pub const CANNOT: &[Feature] = &[
+    Feature::UploadedFile,
+    Feature::File,
+    Feature::ToolResultImage,
+    Feature::ToolResultError,
+    Feature::TopK,
+    Feature::Stop,
+    Feature::Thought,
+];
+
+/// The most stop texts that OpenAI takes.
+const MAX_STOPS: usize = 4;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Message<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Typed<Function<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Format<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Serialize)]
+struct Typed<T> {
+    r#type: &'static str,
+    function: T,
+}
+
+fn function<T>(function: T) -> Typed<T> {
+    Typed {
+        r#type: "function",
+        function,
+    }
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Choice<'a> {
+    Word(&'static str),
+    Named(Typed<Name<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Format<'a> {
+    JsonObject,
+    JsonSchema { json_schema: Schema<'a> },
+}
+
+#[derive(Serialize)]
+struct Schema<'a> {
+    name: &'a str,
+    schema: &'a Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+/// Writes the body of a request for a model that the provider calls `model`;
+/// what the dialect cannot say goes to `lost`. A stream is asked for its usage.
+pub fn request(
+    conversation: &Conversation,
+    model: &str,
+    variant: Variant,
+    lost: &mut Lost,
+) -> Vec<u8> {
+    let asked = conversation;
+    let sampling = &asked.sampling;
+    if sampling.top_k.is_some() {
+        lost.feature(Feature::TopK);
+    }
+    if sampling.stop.len() > MAX_STOPS {
+        lost.feature(Feature::Stop);
+    }
+    let (max_tokens, max_completion_tokens) = match variant {
+        Variant::OpenAi => (None, sampling.max_tokens),
+        Variant::Compatible => (sampling.max_tokens, None),
+    };
+    let body = Body {
+        model,
+        messages: messages(asked, variant, lost),
+        tools: asked.tools.iter().map(tool).collect(),
+        tool_choice: asked.tool_choice.as_ref().map(choice),
+        parallel_tool_calls: asked.parallel_tools,
+        response_format: format(&asked.format),
+        max_tokens,
+        max_completion_tokens,
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        stop: &sampling.stop[..sampling.stop.len().min(MAX_STOPS)],
+        seed: sampling.seed,
+        presence_penalty: sampling.presence_penalty,
+        frequency_penalty: sampling.frequency_penalty,
+        n: sampling.candidates,
+        reasoning_effort: asked.reasoning.and_then(effort),
+        user: asked.user.as_deref(),
+        stream: asked.stream.then_some(true),
+        stream_options: asked.stream.then_some(StreamOptions {
+            include_usage: true,
+        }),
+    };
+    // Nothing in it can fail to be written to memory.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> Vec<Message<'a>> {
+    let mut messages = Vec::with_capacity(asked.turns.len() + 1);
+    message::instructions(&asked.system, lost, &mut messages);
+    for turn in &asked.turns {
+        match turn.role {
+            Role::System => message::instructions(&turn.parts, lost, &mut messages),
+            Role::User => message::user(&turn.parts, lost, &mut messages),
+            Role::Assistant => message::assistant(&turn.parts, variant, lost, &mut messages),
+        }
+    }
+    messages
+}
+
+fn tool(tool: &Tool) -> Typed<Function<'_>> {
+    function(Function {
+        name: &tool.name,
+        description: tool.description.as_deref(),
+        parameters: tool.parameters.as_ref(),
+        strict: tool.strict,
+    })
+}
+
+fn choice(choice: &ToolChoice) -> Choice<'_> {
+    match choice {
+        ToolChoice::Auto => Choice::Word("auto"),
+        ToolChoice::None => Choice::Word("none"),
+        ToolChoice::Any => Choice::Word("required"),
+        ToolChoice::Named(name) => Choice::Named(function(Name { name })),
+    }
+}
+
+fn format(format: &OutputFormat) -> Option<Format<'_>> {
+    match format {
+        OutputFormat::Text => None,
+        OutputFormat::JsonObject => Some(Format::JsonObject),
+        OutputFormat::JsonSchema {
+            name,
+            schema,
+            strict,
+        } => Some(Format::JsonSchema {
+            json_schema: Schema {
+                // The dialect demands one.
+                name: name.as_deref().unwrap_or("answer"),
+                schema,
+                strict: *strict,
+            },
+        }),
+    }
+}
+
+/// Returns the word for how hard to think; as much as the model likes is the
+/// default of models that think at all.
+fn effort(reasoning: Reasoning) -> Option<&'static str> {
+    let effort = match reasoning {
+        Reasoning::Off => return Some("none"),
+        Reasoning::Adaptive => return None,
+        Reasoning::Effort(effort) => effort,
+        Reasoning::Budget(tokens) => Effort::of_budget(tokens),
+    };
+    Some(match effort {
+        Effort::Minimal => "minimal",
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+    })
+}

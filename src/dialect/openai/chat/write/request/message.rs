@@ -1,0 +1,263 @@
+//! A turn as messages.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::{Feature, Lost, Part, Variant};
+use crate::dialect::{
+    neutral::{Media, Source, Thought, ToolResult},
+    openai::{
+        chat::write::{Call, Extra, Function},
+        turns::data_url,
+    },
+};
+
+#[derive(Serialize)]
+pub(super) struct Message<'a> {
+    role: &'static str,
+    /// `null` in an assistant's message that has something else.
+    content: Option<Content<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Content<'a> {
+    Text(Cow<'a, str>),
+    Pieces(Vec<Piece<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Piece<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: Url<'a> },
+    InputAudio { input_audio: Audio<'a> },
+    File { file: File<'a> },
+}
+
+#[derive(Serialize)]
+pub(super) struct Url<'a> {
+    url: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Audio<'a> {
+    data: &'a str,
+    format: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct File<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_data: Option<String>,
+}
+
+fn message<'a>(role: &'static str, content: Option<Content<'a>>) -> Message<'a> {
+    Message {
+        role,
+        content,
+        refusal: None,
+        reasoning_content: None,
+        tool_calls: Vec::new(),
+        tool_call_id: None,
+    }
+}
+
+/// Joins texts. Only a user's content goes out in parts: many compatible
+/// servers take nothing but a text from anyone else.
+fn joined<'a>(texts: &[&'a str], between: &str) -> Option<Cow<'a, str>> {
+    match texts {
+        [] => None,
+        [text] => Some(Cow::Borrowed(text)),
+        texts => Some(Cow::Owned(texts.join(between))),
+    }
+}
+
+/// Writes instructions as one message.
+pub(super) fn instructions<'a>(
+    parts: &'a [Part],
+    lost: &mut Lost,
+    messages: &mut Vec<Message<'a>>,
+) {
+    let mut texts = Vec::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => texts.push(text.as_str()),
+            _ => lost.field("system.content"),
+        }
+    }
+    let text = joined(&texts, "\n\n").map(Content::Text);
+    messages.extend(text.map(|text| message("system", Some(text))));
+}
+
+/// Writes a user's turn: one message for each result, which the dialect wants
+/// right behind the calls, then one for the rest. What tools returned is text;
+/// an image among it goes with the rest.
+pub(super) fn user<'a>(parts: &'a [Part], lost: &mut Lost, messages: &mut Vec<Message<'a>>) {
+    let mut pieces = Vec::new();
+    for part in parts {
+        if let Part::ToolResult(returned) = part {
+            messages.push(result(returned, lost, &mut pieces));
+        }
+    }
+    for part in parts {
+        match part {
+            Part::Text(text) => pieces.push(Piece::Text { text }),
+            Part::Image(media) => pieces.extend(image(media, lost)),
+            Part::File(media) => pieces.extend(file(media, lost)),
+            Part::ToolResult(_) => {}
+            Part::ToolCall(_) | Part::Thought(_) | Part::Refusal(_) => {
+                lost.field("user.content");
+            }
+        }
+    }
+    let content = match pieces.as_slice() {
+        [] => return,
+        [Piece::Text { text }] => Content::Text(Cow::Borrowed(text)),
+        _ => Content::Pieces(pieces),
+    };
+    messages.push(message("user", Some(content)));
+}
+
+fn result<'a>(result: &'a ToolResult, lost: &mut Lost, rest: &mut Vec<Piece<'a>>) -> Message<'a> {
+    if result.is_error {
+        lost.feature(Feature::ToolResultError);
+    }
+    let mut texts = Vec::new();
+    for part in &result.content {
+        match part {
+            Part::Text(text) => texts.push(text.as_str()),
+            Part::Image(media) => {
+                lost.feature(Feature::ToolResultImage);
+                rest.extend(image(media, lost));
+            }
+            Part::File(media) => {
+                lost.feature(Feature::File);
+                rest.extend(file(media, lost));
+            }
+            _ => lost.field("tool_result.content"),
+        }
+    }
+    let text = joined(&texts, "\n").unwrap_or_default();
+    Message {
+        tool_call_id: Some(&result.id),
+        ..message("tool", Some(Content::Text(text)))
+    }
+}
+
+/// Writes what the model said as one message.
+pub(super) fn assistant<'a>(
+    parts: &'a [Part],
+    variant: Variant,
+    lost: &mut Lost,
+    messages: &mut Vec<Message<'a>>,
+) {
+    let (mut thoughts, mut texts, mut refusals) = (Vec::new(), Vec::new(), Vec::new());
+    let mut calls = Vec::new();
+    let mut hidden = false;
+    for part in parts {
+        match part {
+            Part::Text(text) => texts.push(text.as_str()),
+            Part::Refusal(text) => refusals.push(text.as_str()),
+            Part::Thought(Thought { text, .. }) if text.is_empty() => hidden = true,
+            Part::Thought(thought) => thoughts.push(thought.text.as_str()),
+            Part::ToolCall(call) => calls.push(Call {
+                index: None,
+                id: Some(&call.id),
+                r#type: Some("function"),
+                function: Function {
+                    name: Some(&call.name),
+                    arguments: &call.arguments,
+                },
+                extra_content: match variant {
+                    Variant::OpenAi => None,
+                    Variant::Compatible => Extra::of(call.signature.as_deref()),
+                },
+            }),
+            Part::Image(_) | Part::File(_) | Part::ToolResult(_) => {
+                lost.field("assistant.content");
+            }
+        }
+    }
+    // Thoughts of earlier turns nobody asks for, and strict servers refuse them.
+    let is_asked_for = variant == Variant::Compatible && !calls.is_empty();
+    if hidden || (!thoughts.is_empty() && !is_asked_for) {
+        lost.feature(Feature::Thought);
+    }
+    let text = joined(&texts, "");
+    let refusal = joined(&refusals, "");
+    if text.is_none() && refusal.is_none() && calls.is_empty() {
+        return;
+    }
+    messages.push(Message {
+        refusal,
+        reasoning_content: joined(&thoughts, "\n").filter(|_| is_asked_for),
+        tool_calls: calls,
+        ..message("assistant", text.map(Content::Text))
+    });
+}
+
+fn image<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
+    let url = match &media.source {
+        Source::Url { url, .. } => Cow::Borrowed(url.as_str()),
+        Source::Inline { mime, data } => Cow::Owned(data_url(mime, data)),
+        Source::Uploaded(_) => {
+            lost.feature(Feature::UploadedFile);
+            return None;
+        }
+    };
+    Some(Piece::ImageUrl {
+        image_url: Url { url },
+    })
+}
+
+fn file<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
+    let file = File {
+        file_id: None,
+        filename: media.name.as_deref(),
+        file_data: None,
+    };
+    match &media.source {
+        Source::Inline { mime, data } => Some(match mime.as_str() {
+            "audio/wav" | "audio/x-wav" => audio(data, "wav"),
+            "audio/mpeg" | "audio/mp3" => audio(data, "mp3"),
+            mime => Piece::File {
+                file: File {
+                    // The dialect demands one.
+                    filename: file.filename.or(Some("file")),
+                    file_data: Some(data_url(mime, data)),
+                    ..file
+                },
+            },
+        }),
+        Source::Uploaded(id) => Some(Piece::File {
+            file: File {
+                file_id: Some(id),
+                ..file
+            },
+        }),
+        Source::Url { .. } => {
+            lost.feature(Feature::File);
+            None
+        }
+    }
+}
+
+fn audio<'a>(data: &'a str, format: &'static str) -> Piece<'a> {
+    Piece::InputAudio {
+        input_audio: Audio { data, format },
+    }
+}

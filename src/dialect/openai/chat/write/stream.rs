@@ -1,0 +1,200 @@
+//! An answer as it comes, chunk by chunk.
+
+use serde::Serialize;
+
+use super::{Call, Counts, Extra, Function, id, reason};
+use crate::dialect::{Usage, neutral::Delta, sse};
+
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: &'a [Piece<'a>],
+    /// `null` in all chunks but the last if the usage is asked for; not there
+    /// at all if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Option<Counts>>,
+}
+
+#[derive(Serialize)]
+struct Piece<'a> {
+    index: u32,
+    delta: Message<'a>,
+    logprobs: Option<()>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Default, Serialize)]
+struct Message<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[Call<'a>; 1]>,
+}
+
+/// Writes the events of one stream.
+#[derive(Debug)]
+pub struct Events {
+    id: String,
+    model: String,
+    created: u64,
+    include_usage: bool,
+    usage: Option<Usage>,
+    /// The answers that have begun.
+    begun: Vec<u32>,
+}
+
+impl Events {
+    /// Starts a stream at `now`, in seconds since 1970. Its last chunk tells
+    /// the usage if the client asked for it.
+    pub fn new(now: u64, include_usage: bool) -> Self {
+        Self {
+            id: id("", now),
+            model: String::new(),
+            created: now,
+            include_usage,
+            usage: None,
+            begun: Vec::new(),
+        }
+    }
+
+    /// Appends the events that say `delta`.
+    pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        let mut message = Message::default();
+        let mut finish_reason = None;
+        let choice = match delta {
+            Delta::Start {
+                id,
+                model,
+                created,
+                usage,
+            } => {
+                if !id.is_empty() {
+                    self.id.clone_from(id);
+                }
+                self.model.clone_from(model);
+                self.created = created.unwrap_or(self.created);
+                self.usage = *usage;
+                return self.begin(0, out);
+            }
+            Delta::Usage(usage) => {
+                self.usage = Some(*usage);
+                return;
+            }
+            Delta::End => return self.end(out),
+            // Clients of this dialect have no place for seals on thoughts.
+            Delta::Signature { .. } => return,
+            Delta::Text { choice, text } => {
+                message.content = Some(text);
+                *choice
+            }
+            Delta::Thought { choice, text } => {
+                message.reasoning_content = Some(text);
+                *choice
+            }
+            Delta::Refusal { choice, text } => {
+                message.refusal = Some(text);
+                *choice
+            }
+            Delta::CallStart {
+                choice,
+                call,
+                id,
+                name,
+                signature,
+            } => {
+                message.tool_calls = Some([Call {
+                    index: Some(*call),
+                    id: Some(id),
+                    r#type: Some("function"),
+                    function: Function {
+                        name: Some(name),
+                        arguments: "",
+                    },
+                    extra_content: Extra::of(signature.as_deref()),
+                }]);
+                *choice
+            }
+            Delta::CallArguments {
+                choice,
+                call,
+                piece,
+            } => {
+                message.tool_calls = Some([Call {
+                    index: Some(*call),
+                    id: None,
+                    r#type: None,
+                    function: Function {
+                        name: None,
+                        arguments: piece,
+                    },
+                    extra_content: None,
+                }]);
+                *choice
+            }
+            Delta::Stop { choice, stop } => {
+                finish_reason = Some(reason(stop));
+                *choice
+            }
+        };
+        self.begin(choice, out);
+        self.piece(choice, message, finish_reason, out);
+    }
+
+    /// Each answer begins with a chunk that says whose it is.
+    fn begin(&mut self, choice: u32, out: &mut Vec<u8>) {
+        if self.begun.contains(&choice) {
+            return;
+        }
+        self.begun.push(choice);
+        let message = Message {
+            role: Some("assistant"),
+            content: Some(""),
+            ..Message::default()
+        };
+        self.piece(choice, message, None, out);
+    }
+
+    fn piece(
+        &self,
+        index: u32,
+        delta: Message<'_>,
+        finish_reason: Option<&'static str>,
+        out: &mut Vec<u8>,
+    ) {
+        let piece = Piece {
+            index,
+            delta,
+            logprobs: None,
+            finish_reason,
+        };
+        self.chunk(&[piece], self.include_usage.then_some(None), out);
+    }
+
+    fn chunk(&self, choices: &[Piece<'_>], usage: Option<Option<Counts>>, out: &mut Vec<u8>) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            choices,
+            usage,
+        };
+        sse::write(out, "", &chunk);
+    }
+
+    fn end(&self, out: &mut Vec<u8>) {
+        if let (true, Some(usage)) = (self.include_usage, self.usage) {
+            self.chunk(&[], Some(Some(usage.into())), out);
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+}

@@ -1,0 +1,5 @@
+//! Responses → neutral.
+
+mod request;
+
+pub use request::request;

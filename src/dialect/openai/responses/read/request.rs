@@ -1,0 +1,203 @@
+//! What a client asks.
+
+mod item;
+
+use crate::dialect::{
+    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice},
+    openai::{
+        body::{
+            Within, count, fields, flag, list, needed, number, object, says_nothing, text, told,
+            utf8, wrong,
+        },
+        turns::{Turns, reasoning, tool_choice},
+    },
+    request::BadRequest,
+};
+
+/// Reads the body of a request; what the neutral form has no place for goes to `lost`.
+///
+/// # Errors
+///
+/// [`BadRequest`] for a body that is wrong for its own dialect, or that refers
+/// to what an earlier request left behind; it names the place.
+pub fn request(body: &[u8], lost: &mut Lost) -> Result<Conversation, BadRequest> {
+    utf8(body).and_then(|json| read(json, lost)).map_err(told)
+}
+
+fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
+    let mut asked = Conversation::default();
+    let (mut instructions, mut input) = (None, None);
+    for (name, raw) in fields(json)? {
+        match &*name {
+            "instructions" => instructions = Some(text(raw).within("instructions")?),
+            "input" => input = Some(said(raw, lost).within("input")?),
+            other => field(&mut asked, other, raw, lost).within(other)?,
+        }
+    }
+    let turns = needed(input, "input")?;
+    let instructions = instructions.filter(|text| !text.is_empty());
+    asked.system.extend(instructions.map(Part::Text));
+    asked.system.extend(turns.system);
+    asked.turns = turns.turns;
+    Ok(asked)
+}
+
+fn said(raw: &str, lost: &mut Lost) -> Result<Turns, BadRequest> {
+    let mut turns = Turns::default();
+    if raw.starts_with('"') {
+        turns.add(Role::User, vec![Part::Text(text(raw)?)]);
+    } else if raw.starts_with('[') {
+        for (at, raw) in list(raw)?.into_iter().enumerate() {
+            item::read(raw, &mut turns, lost).at(at)?;
+        }
+    } else {
+        return Err(wrong("must be a string or a list of items"));
+    }
+    Ok(turns)
+}
+
+fn field(
+    asked: &mut Conversation,
+    name: &str,
+    raw: &str,
+    lost: &mut Lost,
+) -> Result<(), BadRequest> {
+    let sampling = &mut asked.sampling;
+    match name {
+        "tools" => {
+            for (at, raw) in list(raw)?.into_iter().enumerate() {
+                asked.tools.extend(tool(raw, lost).at(at)?);
+            }
+        }
+        "tool_choice" => asked.tool_choice = chosen(raw, lost)?,
+        "parallel_tool_calls" => asked.parallel_tools = Some(flag(raw)?),
+        "text" => {
+            for (name, raw) in fields(raw)? {
+                match &*name {
+                    "format" => asked.format = format(raw, lost).within("format")?,
+                    "verbosity" if raw == r#""medium""# => {}
+                    other => lost.field(&format!("text.{other}")),
+                }
+            }
+        }
+        "max_output_tokens" => sampling.max_tokens = Some(count(raw)?),
+        "temperature" => sampling.temperature = Some(number(raw)?),
+        "top_p" => sampling.top_p = Some(number(raw)?),
+        "reasoning" => {
+            for (name, raw) in fields(raw)? {
+                match &*name {
+                    "effort" => {
+                        let effort = text(raw).and_then(|word| reasoning(&word, lost));
+                        asked.reasoning = Some(effort.within("effort")?);
+                    }
+                    // Summaries come wherever the provider gives any.
+                    "summary" | "generate_summary" => {}
+                    other => lost.field(&format!("reasoning.{other}")),
+                }
+            }
+        }
+        // The second is the successor of the first.
+        "user" | "safety_identifier" => asked.user = Some(text(raw)?),
+        "stream" => asked.stream = flag(raw)?,
+        "previous_response_id" | "conversation" | "prompt" => {
+            return Err(wrong(
+                "refers to what a provider has stored, and this model's provider keeps nothing; \
+                 send the whole conversation in `input`",
+            ));
+        }
+        "background" if flag(raw)? => {
+            return Err(wrong(
+                "cannot be true for this model, whose provider answers only while it is waited for",
+            ));
+        }
+        "include" => {
+            for (at, raw) in list(raw)?.into_iter().enumerate() {
+                // Seals on thoughts come anyway.
+                if text(raw).at(at)? != "reasoning.encrypted_content" {
+                    lost.field("include");
+                }
+            }
+        }
+        // The gateway's own business, or of no consequence to the answer.
+        "model" | "stream_options" | "prompt_cache_key" | "client_metadata" => {}
+        "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
+        "truncation" if raw == r#""disabled""# => {}
+        _ if says_nothing(raw) => {}
+        _ => lost.field(name),
+    }
+    Ok(())
+}
+
+/// Returns `None` for a tool that is no function.
+fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
+    let fields = fields(raw)?;
+    let kind = fields.iter().find(|(name, _)| name == "type");
+    let (_, kind) = needed(kind, "type")?;
+    let kind = text(kind).within("type")?;
+    if kind != "function" {
+        lost.field(&format!("tools.{kind}"));
+        return Ok(None);
+    }
+    let mut called = None;
+    let (mut description, mut parameters, mut strict) = (None, None, None);
+    for (name, raw) in fields {
+        match &*name {
+            "type" => {}
+            "name" => called = Some(text(raw).within("name")?),
+            "description" => description = Some(text(raw).within("description")?),
+            "parameters" => parameters = Some(object(raw).within("parameters")?),
+            "strict" => strict = Some(flag(raw).within("strict")?),
+            _ if says_nothing(raw) => {}
+            other => lost.field(&format!("tools.{other}")),
+        }
+    }
+    Ok(Some(Tool {
+        name: needed(called, "name")?,
+        description,
+        parameters,
+        strict,
+    }))
+}
+
+fn chosen(raw: &str, lost: &mut Lost) -> Result<Option<ToolChoice>, BadRequest> {
+    if raw.starts_with('"') {
+        return tool_choice(&text(raw)?).map(Some);
+    }
+    let (mut kind, mut called) = (None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "type" => kind = Some(text(raw).within("type")?),
+            "name" => called = Some(text(raw).within("name")?),
+            _ => {}
+        }
+    }
+    let kind = needed(kind, "type")?;
+    if kind != "function" {
+        lost.field(&format!("tool_choice.{kind}"));
+        return Ok(None);
+    }
+    needed(called, "name").map(|name| Some(ToolChoice::Named(name)))
+}
+
+fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {
+    let (mut kind, mut called, mut schema, mut strict) = (None, None, None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "type" => kind = Some(text(raw).within("type")?),
+            "name" => called = Some(text(raw).within("name")?),
+            "schema" => schema = Some(object(raw).within("schema")?),
+            "strict" => strict = Some(flag(raw).within("strict")?),
+            other => lost.field(&format!("text.format.{other}")),
+        }
+    }
+    match needed(kind, "type")?.as_str() {
+        "text" => Ok(OutputFormat::Text),
+        "json_object" => Ok(OutputFormat::JsonObject),
+        "json_schema" => Ok(OutputFormat::JsonSchema {
+            name: called,
+            schema: schema.unwrap_or_else(Json::empty_object),
+            strict,
+        }),
+        _ => Err(wrong("must be text, json_object or json_schema")).within("type"),
+    }
+}

@@ -1,0 +1,186 @@
+//! The items of an answer's output.
+
+use serde::Serialize;
+
+use crate::dialect::{
+    neutral::{Part, Stop},
+    openai::responses::REDACTED,
+};
+
+/// One item, with all that has come of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Item {
+    Message {
+        id: String,
+        status: &'static str,
+        role: &'static str,
+        content: Vec<Content>,
+    },
+    FunctionCall {
+        id: String,
+        status: &'static str,
+        call_id: String,
+        name: String,
+        arguments: String,
+    },
+    Reasoning {
+        id: String,
+        summary: Vec<Summary>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encrypted_content: Option<String>,
+    },
+}
+
+/// A part of a message.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Content {
+    OutputText {
+        annotations: [(); 0],
+        logprobs: [(); 0],
+        text: String,
+    },
+    Refusal {
+        refusal: String,
+    },
+}
+
+/// A part of a thought.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Summary {
+    SummaryText { text: String },
+}
+
+impl Content {
+    pub(super) fn text(text: String) -> Self {
+        Self::OutputText {
+            annotations: [],
+            logprobs: [],
+            text,
+        }
+    }
+}
+
+const IN_PROGRESS: &str = "in_progress";
+
+impl Item {
+    /// A message that begins, the `at`th item of `response`.
+    pub(super) fn message(response: &str, at: usize) -> Self {
+        Self::Message {
+            id: format!("msg_{response}_{at}"),
+            status: IN_PROGRESS,
+            role: "assistant",
+            content: Vec::new(),
+        }
+    }
+
+    /// A call that begins.
+    pub(super) fn call(response: &str, at: usize, call_id: String, name: String) -> Self {
+        Self::FunctionCall {
+            id: format!("fc_{response}_{at}"),
+            status: IN_PROGRESS,
+            call_id,
+            name,
+            arguments: String::new(),
+        }
+    }
+
+    /// A thought that begins.
+    pub(super) fn thought(response: &str, at: usize) -> Self {
+        Self::Reasoning {
+            id: format!("rs_{response}_{at}"),
+            summary: Vec::new(),
+            encrypted_content: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Message { id, .. }
+            | Self::FunctionCall { id, .. }
+            | Self::Reasoning { id, .. } => id,
+        }
+    }
+
+    /// Ends the item.
+    pub(super) fn end(&mut self, with: &'static str) {
+        match self {
+            Self::Message { status, .. } | Self::FunctionCall { status, .. } => *status = with,
+            Self::Reasoning { .. } => {}
+        }
+    }
+
+    /// Puts the provider's seal on a thought.
+    pub(super) fn seal(&mut self, signature: &str, redacted: bool) {
+        if let Self::Reasoning {
+            encrypted_content, ..
+        } = self
+        {
+            let mark = if redacted { REDACTED } else { "" };
+            *encrypted_content = Some(format!("{mark}{signature}"));
+        }
+    }
+}
+
+/// Returns the status of a whole response, and of what it was cut off in, and
+/// the reason if it is not complete.
+pub(super) fn status(stop: &Stop) -> (&'static str, Option<&'static str>) {
+    match stop {
+        Stop::End | Stop::ToolCalls | Stop::Sequence(_) => ("completed", None),
+        Stop::Length => ("incomplete", Some("max_output_tokens")),
+        Stop::Filter => ("incomplete", Some("content_filter")),
+    }
+}
+
+/// Returns the items of a whole answer. Texts and refusals side by side are one
+/// message; only the last item can be incomplete.
+pub(super) fn items(response: &str, parts: &[Part], status: &'static str) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for part in parts {
+        let at = items.len();
+        match part {
+            Part::Text(text) => said(&mut items, response, Content::text(text.clone())),
+            Part::Refusal(refusal) => {
+                let refusal = refusal.clone();
+                said(&mut items, response, Content::Refusal { refusal });
+            }
+            Part::Thought(thought) => {
+                let mut item = Item::thought(response, at);
+                if let Item::Reasoning { summary, .. } = &mut item
+                    && !thought.text.is_empty()
+                {
+                    let text = thought.text.clone();
+                    summary.push(Summary::SummaryText { text });
+                }
+                if let Some(signature) = &thought.signature {
+                    item.seal(signature, thought.redacted);
+                }
+                items.push(item);
+            }
+            Part::ToolCall(call) => {
+                let mut item = Item::call(response, at, call.id.clone(), call.name.clone());
+                if let Item::FunctionCall { arguments, .. } = &mut item {
+                    arguments.clone_from(&call.arguments);
+                }
+                items.push(item);
+            }
+            Part::Image(_) | Part::File(_) | Part::ToolResult(_) => {}
+        }
+    }
+    let last = items.len().saturating_sub(1);
+    for (at, item) in items.iter_mut().enumerate() {
+        item.end(if at == last { status } else { "completed" });
+    }
+    items
+}
+
+fn said(items: &mut Vec<Item>, response: &str, part: Content) {
+    if !matches!(items.last(), Some(Item::Message { .. })) {
+        items.push(Item::message(response, items.len()));
+    }
+    if let Some(Item::Message { content, .. }) = items.last_mut() {
+        content.push(part);
+    }
+}

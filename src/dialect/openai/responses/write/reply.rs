@@ -1,0 +1,24 @@
+//! A whole answer.
+
+use super::{
+    item::{items, status},
+    response::{Response, id, stem},
+};
+use crate::dialect::{ResponseHead, neutral::Reply};
+
+/// Writes a whole answer; `now`, in seconds since 1970, is when it was made
+/// where the provider does not say. The dialect has one choice: the first.
+pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
+    let head = ResponseHead {
+        id: id(&reply.id, now),
+        created_at: reply.created.unwrap_or(now),
+        model: reply.model.clone(),
+    };
+    let choice = reply.choices.first();
+    let parts = choice.map_or(&[][..], |choice| &choice.parts);
+    let status = choice.map_or(("incomplete", None), |choice| status(&choice.stop));
+    let output = items(stem(&head.id), parts, status.0);
+    let response = Response::new(&head, status, &output, reply.usage);
+    // Nothing in it can fail to be written to memory.
+    serde_json::to_vec(&response).unwrap_or_default()
+}

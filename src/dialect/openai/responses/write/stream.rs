@@ -1,0 +1,394 @@
+//! An answer as it comes, event by event.
+
+mod event;
+
+use super::{
+    item::{Content, Item, Summary, status},
+    response::{Response, id, stem},
+};
+use crate::dialect::{
+    ResponseHead, Usage,
+    neutral::{Delta, Stop},
+};
+use event::{At, Out};
+
+/// The most bytes of an answer that are kept for its last event, which repeats
+/// it; many times what the longest answer has today.
+const MAX_KEPT: usize = 16 << 20;
+
+/// Writes the events of one stream.
+///
+/// Every event has its number, from 0. An event that the relay adds, an error
+/// or a sign of life, takes its number with [`Self::take_sequence`].
+#[derive(Debug)]
+pub struct Events {
+    head: ResponseHead,
+    sequence: u64,
+    items: Vec<Item>,
+    /// The message or thought that goes on; calls go on until the answer ends.
+    speaking: Option<usize>,
+    /// The place of each call among the items.
+    calls: Vec<(u32, usize)>,
+    stop: Option<Stop>,
+    usage: Option<Usage>,
+    kept: usize,
+}
+
+impl Events {
+    /// Starts a stream at `now`, in seconds since 1970.
+    pub fn new(now: u64) -> Self {
+        Self {
+            head: ResponseHead {
+                id: id("", now),
+                created_at: now,
+                model: String::new(),
+            },
+            sequence: 0,
+            items: Vec::new(),
+            speaking: None,
+            calls: Vec::new(),
+            stop: None,
+            usage: None,
+            kept: 0,
+        }
+    }
+
+    /// Returns who the stream is about; final once anything was written.
+    pub fn head(&self) -> &ResponseHead {
+        &self.head
+    }
+
+    /// Takes the next event's number, for an event that is not written here.
+    pub fn take_sequence(&mut self) -> u64 {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        sequence
+    }
+
+    /// Tells whether the answer was too long to repeat; nothing more is
+    /// written then, and the stream must end with an error.
+    pub fn is_overlong(&self) -> bool {
+        self.kept > MAX_KEPT
+    }
+
+    /// Appends the events that say `delta`. The dialect has one choice: the first.
+    pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        self.kept += match delta {
+            Delta::Text { text, .. } | Delta::Thought { text, .. } => text.len(),
+            Delta::Refusal { text, .. } => text.len(),
+            Delta::CallArguments { piece, .. } => piece.len(),
+            Delta::Signature { signature, .. } => signature.len(),
+            // So that no number of empty calls is free.
+            Delta::CallStart { id, name, .. } => id.len() + name.len() + 256,
+            Delta::Start { .. } | Delta::Stop { .. } | Delta::Usage(_) | Delta::End => 0,
+        };
+        if self.is_overlong() {
+            return;
+        }
+        let out = &mut Out { to: out };
+        match delta {
+            Delta::Start {
+                id: given,
+                model,
+                created,
+                usage,
+            } => {
+                self.head.id = id(given, self.head.created_at);
+                self.head.model.clone_from(model);
+                self.head.created_at = created.unwrap_or(self.head.created_at);
+                self.usage = *usage;
+                self.about("response.created", ("in_progress", None), out);
+                self.about("response.in_progress", ("in_progress", None), out);
+            }
+            Delta::Text { choice: 0, text } => self.say(text, false, out),
+            Delta::Refusal { choice: 0, text } => self.say(text, true, out),
+            Delta::Thought { choice: 0, text } => self.think(text, out),
+            Delta::Signature {
+                choice: 0,
+                signature,
+                redacted,
+            } => {
+                let at = self.thought(out);
+                self.items[at].seal(signature, *redacted);
+                self.hush("completed", out);
+            }
+            Delta::CallStart {
+                choice: 0,
+                call,
+                id,
+                name,
+                ..
+            } => {
+                self.hush("completed", out);
+                let stem = stem(&self.head.id);
+                let item = Item::call(stem, self.items.len(), id.clone(), name.clone());
+                let at = self.begin(item, out);
+                self.calls.push((*call, at));
+            }
+            Delta::CallArguments {
+                choice: 0,
+                call,
+                piece,
+            } => self.argue(*call, piece, out),
+            Delta::Stop { choice: 0, stop } => {
+                self.stop = Some(stop.clone());
+                // What came last is what a limit cut off.
+                let last = self.items.len().checked_sub(1);
+                let status = status(stop).0;
+                let of = |at| if at == last { status } else { "completed" };
+                self.hush(of(self.speaking), out);
+                for (_, at) in std::mem::take(&mut self.calls) {
+                    self.end(at, of(Some(at)), out);
+                }
+            }
+            Delta::Usage(usage) => self.usage = Some(*usage),
+            Delta::End => {
+                // Without a reason the answer is not whole, and nobody says it is.
+                if let Some(stop) = &self.stop {
+                    let status = status(stop);
+                    let name = match status.1 {
+                        None => "response.completed",
+                        Some(_) => "response.incomplete",
+                    };
+                    self.about(name, status, out);
+                }
+            }
+            Delta::Text { .. }
+            | Delta::Refusal { .. }
+            | Delta::Thought { .. }
+            | Delta::Signature { .. }
+            | Delta::CallStart { .. }
+            | Delta::CallArguments { .. }
+            | Delta::Stop { .. } => {}
+        }
+    }
+
+    /// Writes an event about the response as a whole.
+    fn about(
+        &mut self,
+        name: &'static str,
+        status: (&'static str, Option<&'static str>),
+        out: &mut Out<'_>,
+    ) {
+        let sequence = self.take_sequence();
+        let is_over = self.stop.is_some();
+        let usage = self.usage.filter(|_| is_over);
+        let response = Response::new(&self.head, status, &self.items, usage);
+        out.response(name, sequence, &response);
+    }
+
+    /// Adds `item` to the output.
+    fn begin(&mut self, item: Item, out: &mut Out<'_>) -> usize {
+        let at = self.items.len();
+        let sequence = self.take_sequence();
+        out.item("response.output_item.added", sequence, at, &item);
+        self.items.push(item);
+        at
+    }
+
+    /// Ends an item for good.
+    fn end(&mut self, at: usize, status: &'static str, out: &mut Out<'_>) {
+        self.items[at].end(status);
+        if let Item::FunctionCall { arguments, .. } = &self.items[at] {
+            let event = At {
+                arguments: Some(arguments),
+                ..At::new(&self.items, at)
+            };
+            let name = "response.function_call_arguments.done";
+            out.at(name, &mut self.sequence, event);
+        }
+        let sequence = self.take_sequence();
+        out.item("response.output_item.done", sequence, at, &self.items[at]);
+    }
+
+    /// Ends the message or thought that goes on.
+    fn hush(&mut self, status: &'static str, out: &mut Out<'_>) {
+        let Some(at) = self.speaking.take() else {
+            return;
+        };
+        self.end_part(at, out);
+        self.end(at, status, out);
+    }
+
+    /// Ends the last part of a message or a thought.
+    fn end_part(&mut self, at: usize, out: &mut Out<'_>) {
+        let event = At::new(&self.items, at);
+        match &self.items[at] {
+            Item::Message { content, .. } => {
+                let event = At {
+                    content_index: content.len().checked_sub(1),
+                    ..event
+                };
+                let Some(part) = content.last() else { return };
+                let (name, done) = match part {
+                    Content::OutputText { text, .. } => (
+                        "response.output_text.done",
+                        At {
+                            text: Some(text),
+                            logprobs: Some([]),
+                            ..event.clone()
+                        },
+                    ),
+                    Content::Refusal { refusal } => (
+                        "response.refusal.done",
+                        At {
+                            refusal: Some(refusal),
+                            ..event.clone()
+                        },
+                    ),
+                };
+                out.at(name, &mut self.sequence, done);
+                let event = event.with_content(part);
+                out.at("response.content_part.done", &mut self.sequence, event);
+            }
+            Item::Reasoning { summary, .. } => {
+                let Some(part @ Summary::SummaryText { text }) = summary.last() else {
+                    return;
+                };
+                let event = At {
+                    summary_index: Some(0),
+                    ..event
+                };
+                let done = At {
+                    text: Some(text),
+                    ..event.clone()
+                };
+                let name = "response.reasoning_summary_text.done";
+                out.at(name, &mut self.sequence, done);
+                let name = "response.reasoning_summary_part.done";
+                out.at(name, &mut self.sequence, event.with_summary(part));
+            }
+            Item::FunctionCall { .. } => {}
+        }
+    }
+
+    /// Adds to the text, or to the refusal, of a message.
+    fn say(&mut self, said: &str, refuses: bool, out: &mut Out<'_>) {
+        let is_message = |at: &usize| matches!(self.items[*at], Item::Message { .. });
+        let at = match self.speaking.filter(is_message) {
+            Some(at) => at,
+            None => {
+                self.hush("completed", out);
+                let item = Item::message(stem(&self.head.id), self.items.len());
+                let at = self.begin(item, out);
+                self.speaking = Some(at);
+                at
+            }
+        };
+        let Item::Message { content, .. } = &self.items[at] else {
+            return;
+        };
+        let goes_on = content
+            .last()
+            .is_some_and(|part| matches!(part, Content::Refusal { .. }) == refuses);
+        if !goes_on {
+            self.end_part(at, out);
+            self.begin_part(at, refuses, out);
+        }
+        let Item::Message { content, .. } = &mut self.items[at] else {
+            return;
+        };
+        let index = content.len().checked_sub(1);
+        let (name, logprobs) = match content.last_mut() {
+            Some(Content::OutputText { text, .. }) => {
+                text.push_str(said);
+                ("response.output_text.delta", Some([]))
+            }
+            Some(Content::Refusal { refusal }) => {
+                refusal.push_str(said);
+                ("response.refusal.delta", None)
+            }
+            None => return,
+        };
+        let event = At {
+            content_index: index,
+            delta: Some(said),
+            logprobs,
+            ..At::new(&self.items, at)
+        };
+        out.at(name, &mut self.sequence, event);
+    }
+
+    fn begin_part(&mut self, at: usize, refuses: bool, out: &mut Out<'_>) {
+        let part = match refuses {
+            true => Content::Refusal {
+                refusal: String::new(),
+            },
+            false => Content::text(String::new()),
+        };
+        let Item::Message { content, .. } = &mut self.items[at] else {
+            return;
+        };
+        let index = content.len();
+        content.push(part.clone());
+        let event = At {
+            content_index: Some(index),
+            ..At::new(&self.items, at)
+        };
+        let name = "response.content_part.added";
+        out.at(name, &mut self.sequence, event.with_content(&part));
+    }
+
+    /// Returns the thought that goes on, or begins one.
+    fn thought(&mut self, out: &mut Out<'_>) -> usize {
+        let is_thought = |at: &usize| matches!(self.items[*at], Item::Reasoning { .. });
+        if let Some(at) = self.speaking.filter(is_thought) {
+            return at;
+        }
+        self.hush("completed", out);
+        let item = Item::thought(stem(&self.head.id), self.items.len());
+        let at = self.begin(item, out);
+        self.speaking = Some(at);
+        at
+    }
+
+    /// Adds to a thought, which is told as its summary.
+    fn think(&mut self, thought: &str, out: &mut Out<'_>) {
+        let at = self.thought(out);
+        let Item::Reasoning { summary, .. } = &mut self.items[at] else {
+            return;
+        };
+        let begins = summary.is_empty();
+        if begins {
+            let text = String::new();
+            summary.push(Summary::SummaryText { text });
+        }
+        if let (true, Item::Reasoning { summary, .. }) = (begins, &self.items[at]) {
+            let event = At {
+                summary_index: Some(0),
+                ..At::new(&self.items, at)
+            };
+            let name = "response.reasoning_summary_part.added";
+            out.at(name, &mut self.sequence, event.with_summary(&summary[0]));
+        }
+        if let Item::Reasoning { summary, .. } = &mut self.items[at]
+            && let Some(Summary::SummaryText { text }) = summary.last_mut()
+        {
+            text.push_str(thought);
+        }
+        let event = At {
+            summary_index: Some(0),
+            delta: Some(thought),
+            ..At::new(&self.items, at)
+        };
+        let name = "response.reasoning_summary_text.delta";
+        out.at(name, &mut self.sequence, event);
+    }
+
+    /// Adds to the arguments of a call.
+    fn argue(&mut self, call: u32, piece: &str, out: &mut Out<'_>) {
+        let Some((_, at)) = self.calls.iter().find(|(number, _)| *number == call) else {
+            return;
+        };
+        let at = *at;
+        if let Item::FunctionCall { arguments, .. } = &mut self.items[at] {
+            arguments.push_str(piece);
+        }
+        let event = At {
+            delta: Some(piece),
+            ..At::new(&self.items, at)
+        };
+        let name = "response.function_call_arguments.delta";
+        out.at(name, &mut self.sequence, event);
+    }
+}

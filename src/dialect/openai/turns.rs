@@ -1,0 +1,132 @@
+//! A list of messages or items, gathered into turns; and the words that chat
+//! and responses share.
+
+use std::collections::HashMap;
+
+use crate::dialect::{
+    neutral::{Effort, Feature, Lost, Part, Reasoning, Role, Source, ToolChoice, ToolResult, Turn},
+    request::BadRequest,
+};
+
+use super::body::wrong;
+
+/// The turns so far.
+#[derive(Default)]
+pub(super) struct Turns {
+    /// Instructions ahead of all turns.
+    pub(super) system: Vec<Part>,
+    /// The turns, oldest first.
+    pub(super) turns: Vec<Turn>,
+    /// The tool of each call, by the call's id.
+    calls: HashMap<String, String>,
+}
+
+impl Turns {
+    /// Adds a message. Instructions ahead of everything else are the system's;
+    /// a user's message right behind the results of tools is of their turn.
+    pub(super) fn add(&mut self, role: Role, parts: Vec<Part>) {
+        for part in &parts {
+            if let Part::ToolCall(call) = part {
+                self.calls.insert(call.id.clone(), call.name.clone());
+            }
+        }
+        match (role, self.turns.last_mut()) {
+            _ if parts.is_empty() => {}
+            (Role::System, None) => self.system.extend(parts),
+            (Role::User, Some(turn)) if has_just_results(turn) => turn.parts.extend(parts),
+            _ => self.turns.push(Turn { role, parts }),
+        }
+    }
+
+    /// Adds what the model said to its turn, if that is the last one.
+    pub(super) fn add_to_answer(&mut self, part: Part) {
+        if let Part::ToolCall(call) = &part {
+            self.calls.insert(call.id.clone(), call.name.clone());
+        }
+        match self.turns.last_mut() {
+            Some(turn) if turn.role == Role::Assistant => turn.parts.push(part),
+            _ => self.turns.push(Turn {
+                role: Role::Assistant,
+                parts: vec![part],
+            }),
+        }
+    }
+
+    /// Adds what a tool returned; several in a row are one turn.
+    pub(super) fn add_result(&mut self, id: String, content: Vec<Part>) {
+        let result = Part::ToolResult(ToolResult {
+            name: self.calls.get(&id).cloned(),
+            id,
+            content,
+            is_error: false,
+        });
+        match self.turns.last_mut() {
+            Some(turn) if has_just_results(turn) => turn.parts.push(result),
+            _ => self.turns.push(Turn {
+                role: Role::User,
+                parts: vec![result],
+            }),
+        }
+    }
+}
+
+fn has_just_results(turn: &Turn) -> bool {
+    turn.role == Role::User && matches!(turn.parts.last(), Some(Part::ToolResult(_)))
+}
+
+/// Returns where `url` points; what a `data:` URL holds is inline.
+pub(super) fn source(mut url: String) -> Source {
+    let inline = url
+        .strip_prefix("data:")
+        .and_then(|rest| rest.split_once(','))
+        .and_then(|(kind, _)| kind.strip_suffix(";base64"))
+        .map(str::to_owned);
+    match inline {
+        Some(mime) => Source::Inline {
+            data: url.split_off("data:".len() + mime.len() + ";base64,".len()),
+            mime,
+        },
+        None => Source::Url { url, mime: None },
+    }
+}
+
+/// Returns the `data:` URL of what is inline.
+pub(super) fn data_url(mime: &str, data: &str) -> String {
+    format!("data:{mime};base64,{data}")
+}
+
+/// Reads how hard to think. What is harder than the neutral form knows is its
+/// hardest, and named as lost.
+pub(super) fn reasoning(effort: &str, lost: &mut Lost) -> Result<Reasoning, BadRequest> {
+    Ok(Reasoning::Effort(match effort {
+        "none" => return Ok(Reasoning::Off),
+        "minimal" => Effort::Minimal,
+        "low" => Effort::Low,
+        "medium" => Effort::Medium,
+        "high" => Effort::High,
+        "xhigh" | "max" => {
+            lost.feature(Feature::Reasoning);
+            Effort::High
+        }
+        _ => {
+            return Err(wrong(
+                "must be one of none, minimal, low, medium, high, xhigh, max",
+            ));
+        }
+    }))
+}
+
+/// Reads a `tool_choice` that is a word.
+pub(super) fn tool_choice(word: &str) -> Result<ToolChoice, BadRequest> {
+    match word {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Any),
+        _ => Err(wrong("must be auto, none, required or an object")),
+    }
+}
+
+/// Keeps the smaller of two limits on the answer's length.
+pub(super) fn lower(limit: &mut Option<u64>, other: u64) {
+    *limit = Some(limit.map_or(other, |limit| limit.min(other)));
+}
