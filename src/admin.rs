@@ -5,10 +5,14 @@ use std::sync::Arc;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
-    web::{self, Data, ServiceConfig},
+    web::{Data, ServiceConfig},
 };
 
-use crate::{metrics::Exposition, worker::Shared};
+use crate::{
+    metrics::Exposition,
+    routes::{self, health},
+    worker::Shared,
+};
 
 /// What the admin address answers from.
 pub(crate) struct Admin {
@@ -20,9 +24,9 @@ pub(crate) struct Admin {
 /// Adds every path of the admin address.
 pub(crate) fn table(config: &mut ServiceConfig) {
     config
-        .route("/metrics", web::get().to(metrics))
-        .route("/livez", web::get().to(livez))
-        .route("/readyz", web::get().to(readyz));
+        .route("/metrics", routes::read().to(metrics))
+        .route("/livez", routes::read().to(health::livez))
+        .route("/readyz", routes::read().to(readyz));
 }
 
 async fn metrics(request: HttpRequest, admin: Data<Arc<Admin>>) -> HttpResponse {
@@ -43,17 +47,8 @@ async fn metrics(request: HttpRequest, admin: Data<Arc<Admin>>) -> HttpResponse 
         .body(exposition.render(&admin.shared.engine, &generation))
 }
 
-async fn livez() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("ok\n")
-}
-
 async fn readyz(admin: Data<Arc<Admin>>) -> HttpResponse {
-    if admin.shared.is_closing() {
-        return HttpResponse::ServiceUnavailable()
-            .content_type("text/plain")
-            .body("draining\n");
-    }
-    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+    health::ready(Some(&admin.shared))
 }
 
 impl Admin {

@@ -271,7 +271,10 @@ fn serve_data(
             let number = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             actix_rt::spawn(metrics::lag_of(number));
             let worker = Worker::start(shared.clone());
-            App::new().app_data(worker).configure(routes::table)
+            App::new()
+                .app_data(worker)
+                .configure(routes::table)
+                .wrap_fn(routes::every::answer)
         })
     };
     let server = server

@@ -4,6 +4,7 @@ pub mod check;
 mod demo;
 pub mod explain;
 mod log;
+mod open_files;
 pub mod schema;
 mod serve;
 mod signals;
@@ -59,7 +60,7 @@ impl Cli {
             _ => "info,actix_server=warn,actix_http=off",
         };
         let format = log::install(self.log_format, level);
-        let mut out = io::stdout().lock();
+        let mut out = Leavable(io::stdout().lock());
         let done = match self.command {
             Command::Demo(command) => {
                 drop(out);
@@ -76,13 +77,32 @@ impl Cli {
         };
         match done.and_then(|code| out.flush().map(|()| code)) {
             Ok(code) => ExitCode::from(code),
-            // Whoever read our output has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(error) => {
                 say(&format!("cannot write the output: {error}"));
                 ExitCode::from(FAILED)
             }
         }
+    }
+}
+
+/// An output whose reader may leave once it has seen enough, as `head` does:
+/// the exit code is then the same as if it had stayed.
+struct Leavable<W>(W);
+
+impl<W: Write> Write for Leavable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        or_left(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        or_left(self.0.flush(), ())
+    }
+}
+
+fn or_left<T>(done: io::Result<T>, left: T) -> io::Result<T> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(left),
+        done => done,
     }
 }
 

@@ -10,13 +10,14 @@
 //! that a person sees every problem at once. Nobody behind this module checks
 //! a setting again.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 mod compile;
 mod diff;
 pub mod env;
 mod from_environment;
 mod limits;
+mod placeholder;
 mod places;
 mod problem;
 mod redact;
@@ -31,10 +32,11 @@ mod units;
 
 pub use diff::{Diff, diff};
 pub use from_environment::from_environment;
+pub use placeholder::placeholders;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use settings::{
-    Admin, BaseUrl, Client, Config, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
+    Admin, BaseUrl, Client, Config, Cors, Endpoint, Model, Price, ProbeKind, Provider, PublicModel,
     Routing, Server, Strategy, Tls,
 };
 pub use units::{show_duration, show_size};
@@ -44,13 +46,31 @@ pub(crate) use problem::near;
 /// Looks a variable of the environment up; [`env::var`] in the binary.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads the file at `path` and compiles it. Relative paths within it start at
-/// its folder.
+/// What the command line says in place of the file; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// In place of `server.listen`.
+    pub listen: Option<SocketAddr>,
+    /// In place of `admin.listen`.
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// Reads the file at `path`, `-` being standard input, and compiles it.
+/// Relative paths within it start at its folder.
 ///
 /// # Errors
 ///
 /// [`Problems`] lists all that is wrong with the file, or why it cannot be read.
 pub fn load(path: &Path, env: Lookup<'_>) -> Result<Config, Problems> {
+    load_with(path, env, Overrides::default())
+}
+
+/// Like [`load`], with `over` in place of what the file says.
+///
+/// # Errors
+///
+/// As [`load`]; also when `over` and the file do not go together.
+pub fn load_with(path: &Path, env: Lookup<'_>, over: Overrides) -> Result<Config, Problems> {
     let name = path.display().to_string();
     let text = source::read(path).map_err(|problem| Problems::alone(&name, problem))?;
     compile_text(
@@ -58,6 +78,7 @@ pub fn load(path: &Path, env: Lookup<'_>) -> Result<Config, Problems> {
         &name,
         path.parent().unwrap_or_else(|| Path::new("")),
         env,
+        over,
     )
 }
 
@@ -68,7 +89,7 @@ pub fn load(path: &Path, env: Lookup<'_>) -> Result<Config, Problems> {
 ///
 /// [`Problems`] lists all that is wrong with the text.
 pub fn parse(text: &str, name: &str, env: Lookup<'_>) -> Result<Config, Problems> {
-    compile_text(text, name, Path::new(""), env)
+    compile_text(text, name, Path::new(""), env, Overrides::default())
 }
 
 /// Returns the JSON Schema (draft 2020-12) of the configuration, for editors.
@@ -81,6 +102,7 @@ fn compile_text(
     name: &str,
     folder: &Path,
     env: Lookup<'_>,
+    over: Overrides,
 ) -> Result<Config, Problems> {
     let parsed = tree::parse(text);
     let (mut list, secrets) = (parsed.problems, parsed.secrets);
@@ -90,7 +112,7 @@ fn compile_text(
     substitute::apply(&mut tree, env, &mut list);
     let value = structure::check(&tree, shape::schema(), &mut list);
     let config = match serde_json::from_value(value) {
-        Ok(file) => compile::compile(&file, &tree, folder, &mut list),
+        Ok(file) => compile::compile(&file, &tree, folder, over, &mut list),
         Err(error) => {
             // The structure was checked: a leftover is a fault of the schema.
             // serde's words may quote a value, its category does not.

@@ -19,7 +19,7 @@ use actix_web::{
 pub use near::near_names;
 
 use crate::{
-    dialect::{Blame, Reported, request::BadRequest},
+    dialect::{Blame, Dialect, Reported, request::BadRequest},
     relay::StreamEnd,
 };
 
@@ -105,10 +105,15 @@ pub enum GatewayError {
     },
     /// The provider reported an error in a body with status 200.
     Reported(Reported),
+    /// The provider, of another dialect, says that the request is wrong.
+    Rejected {
+        /// The status it said so with, 400 to 499.
+        status: u16,
+        /// Its own words; may be empty.
+        message: String,
+    },
     /// A stream broke after its first event. Has no status: told in the stream.
     StreamBroken(StreamEnd),
-    /// The gateway is going down.
-    ShuttingDown,
     /// A defect of the gateway.
     Internal,
 }
@@ -127,9 +132,7 @@ impl GatewayError {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::ShuttingDown => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Reported(reported) => match reported.blame {
@@ -137,6 +140,9 @@ impl GatewayError {
                 Blame::RateLimit => StatusCode::TOO_MANY_REQUESTS,
                 Blame::Key | Blame::Server => StatusCode::BAD_GATEWAY,
             },
+            Self::Rejected { status, .. } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST)
+            }
             Self::StreamBroken(StreamEnd::IdleTimeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::StreamBroken(StreamEnd::Stopped) => StatusCode::SERVICE_UNAVAILABLE,
             Self::StreamBroken(_) => StatusCode::BAD_GATEWAY,
@@ -168,8 +174,9 @@ impl GatewayError {
                 Blame::Key => "upstream_auth_error",
                 Blame::Server => "upstream_error",
             },
+            Self::Rejected { .. } => "upstream_rejected",
             Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
-            Self::StreamBroken(StreamEnd::Stopped) | Self::ShuttingDown => "shutting_down",
+            Self::StreamBroken(StreamEnd::Stopped) => "shutting_down",
             Self::StreamBroken(_) => "upstream_error",
             Self::Internal => "internal_error",
         }
@@ -181,7 +188,8 @@ impl GatewayError {
             Self::RateLimited { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
             | Self::Overloaded { retry_after } => *retry_after,
-            Self::ShuttingDown => Duration::from_secs(1),
+            // A client that asks again has been told that it may.
+            Self::BodyTimeout => Duration::from_secs(1),
             _ => return None,
         };
         let wait = wait.min(MAX_RETRY_AFTER);
@@ -195,10 +203,7 @@ impl GatewayError {
     pub fn should_retry(&self) -> bool {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
-            Self::NoEndpoint { .. }
-            | Self::Overloaded { .. }
-            | Self::ShuttingDown
-            | Self::BodyTimeout => true,
+            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::BodyTimeout => true,
             _ => false,
         }
     }
@@ -276,8 +281,11 @@ impl fmt::Display for GatewayError {
                 "" => out.write_str("The upstream reported an error."),
                 message => write!(out, "The upstream reported: {message}"),
             },
+            Self::Rejected { message, .. } => match message.as_str() {
+                "" => out.write_str("The upstream says that the request is wrong."),
+                message => out.write_str(message),
+            },
             Self::StreamBroken(end) => out.write_str(end.message()),
-            Self::ShuttingDown => out.write_str("The gateway is shutting down."),
             Self::Internal => out.write_str("Something is wrong with the gateway itself."),
         }
     }
@@ -297,7 +305,26 @@ impl ResponseError for GatewayError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status());
+        self.answer(Dialect::OpenAi, "")
+    }
+}
+
+impl GatewayError {
+    /// Returns the status a client of `dialect` sees: Anthropic's know overload
+    /// by a status of its own.
+    fn status_in(&self, dialect: Dialect) -> StatusCode {
+        match (self.status(), dialect) {
+            (StatusCode::SERVICE_UNAVAILABLE, Dialect::Anthropic) => {
+                StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            (status, _) => status,
+        }
+    }
+
+    /// Builds the answer to a client of `dialect`, whose request is known as
+    /// `request_id`.
+    pub fn answer(&self, dialect: Dialect, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_in(dialect));
         response.content_type(header::ContentType::json());
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
@@ -308,7 +335,7 @@ impl ResponseError for GatewayError {
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
         }
-        response.body(self.body())
+        response.body(self.body(dialect, request_id))
     }
 }
 

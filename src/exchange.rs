@@ -15,6 +15,7 @@ mod attempt;
 mod flight;
 mod held;
 pub(crate) mod intake;
+mod outgoing;
 mod refusal;
 
 use std::{rc::Rc, sync::Arc};
@@ -25,17 +26,20 @@ use breakerbox_actors::{
     error::{Unavailable, UnavailableKind},
     lease::Lease,
     messages::{Pick, Queue},
-    table::Plan,
+    table::{Entry, Plan},
     target::Target,
 };
 use rand::RngExt;
 
 use crate::{
-    dialect::{Api, request::BadRequest},
+    dialect::{
+        Api,
+        request::{BadRequest, InPath},
+        translate,
+    },
     error::{GatewayError, near_names},
     generation::Generation,
     metrics::ApiMetrics,
-    upstream::{self, Lines},
     worker::Worker,
 };
 use answer::Story;
@@ -43,21 +47,43 @@ pub(crate) use attempt::MAX_ANSWER;
 use attempt::Tried;
 use flight::Failed;
 use intake::Intake;
+use outgoing::Incoming;
+
+/// What a request's path says.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) api: Api,
+    /// The model, where the path names it.
+    pub(crate) path: Option<InPath>,
+    /// Whether a stream is to be one JSON array instead of events.
+    pub(crate) in_array: bool,
+}
+
+impl From<Api> for Called {
+    fn from(api: Api) -> Self {
+        Self {
+            api,
+            path: None,
+            in_array: false,
+        }
+    }
+}
 
 /// Serves one request.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
-    api: Api,
+    called: Called,
     request: &HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
+    let api = called.api;
     let metrics = worker.metrics(api);
     let mut story = Story::begin(request, metrics.arrived());
-    let response = match accept(&worker, api, request, payload, &mut story).await {
+    let response = match accept(&worker, called, request, payload, &mut story).await {
         Ok(response) => response,
         Err(error) => {
             story.log(&error);
-            story.tell_error(&error)
+            story.tell_error(api.dialect(), &error)
         }
     };
     metrics.answered(story.asked.as_ref(), response.status(), story.overhead());
@@ -67,23 +93,26 @@ pub(crate) async fn serve(
 
 async fn accept(
     worker: &Rc<Worker>,
-    api: Api,
+    called: Called,
     request: &HttpRequest,
     payload: Payload,
     story: &mut Story,
 ) -> Result<HttpResponse, GatewayError> {
     let generation = worker.generation();
-    let intake = intake::take_in(&generation, api, request, payload, &worker.shared.room).await?;
+    let intake = intake::take_in(&generation, called, request, payload, &worker.shared.room).await?;
     let table = worker.shared.engine.table();
     let Some(plan) = table.plan(&intake.peek.model) else {
         return Err(not_found(&generation, &table, request, &intake.peek.model));
     };
     story.asked = Some(plan.model.clone());
+    let Some(plan) = servable(&generation, plan, intake.peek.api) else {
+        return nobody_can(&intake, story);
+    };
     let exchange = Exchange {
         worker,
         generation,
-        lines: upstream::headers::forwarded(request.headers()),
-        plan: plan.clone(),
+        incoming: Incoming::new(request.headers()),
+        plan,
         intake,
     };
     exchange.run(story).await
@@ -97,7 +126,7 @@ fn not_found(
     model: &str,
 ) -> GatewayError {
     let clients = &generation.config.clients;
-    let client = intake::authenticate(clients, request.headers()).unwrap_or_default();
+    let client = intake::authenticate(clients, request).unwrap_or_default();
     let visible = |name: &&str| client.is_none_or(|client| client.may_use(name));
     let known = table.models().map(|plan| &*plan.model).filter(visible);
     GatewayError::ModelNotFound {
@@ -106,12 +135,39 @@ fn not_found(
     }
 }
 
+/// Returns `plan` without those that cannot serve `api` at all, or `None` if
+/// nobody is left. Conversations can be said to anybody.
+fn servable(generation: &Generation, plan: &Arc<Plan>, api: Api) -> Option<Arc<Plan>> {
+    let serves = |entry: &Entry| {
+        let site = generation.site(entry.target.id());
+        site.is_some_and(|site| site.sends(api).is_some())
+    };
+    if api.is_conversation() || plan.entries().all(serves) {
+        return Some(plan.clone());
+    }
+    plan.narrowed(serves).map(Arc::new)
+}
+
+/// Answers a call that no endpoint of the model knows: tokens are counted
+/// here, as well as that goes without the model's own tokenizer.
+fn nobody_can(intake: &Intake, story: &mut Story) -> Result<HttpResponse, GatewayError> {
+    let api = intake.peek.api;
+    if !api.counts() {
+        return Err(GatewayError::BadRequest(BadRequest {
+            param: Some("model".to_owned()),
+            message: format!("No endpoint of this model can answer {}.", api.label()),
+        }));
+    }
+    let body = translate::counted(api, intake.estimate.input);
+    Ok(story.tell_estimated().body(body))
+}
+
 /// One accepted request, on its way through attempts.
 struct Exchange<'a> {
     worker: &'a Rc<Worker>,
     generation: Arc<Generation>,
-    /// The client's header lines that go upstream.
-    lines: Lines,
+    /// What the client sent, for the endpoints to read.
+    incoming: Incoming<'a>,
     plan: Arc<Plan>,
     intake: Intake,
 }
@@ -156,6 +212,7 @@ impl Exchange<'_> {
             match self.attempt(lease, story).await {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
+                Tried::Refused(error) => return Err(error),
                 Tried::NoRoom => {
                     return Err(GatewayError::Overloaded {
                         retry_after: intake::FULL_RETRY,

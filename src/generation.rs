@@ -2,6 +2,8 @@
 //!
 //! A reload replaces the whole; a request keeps the generation it began with.
 
+mod paths;
+
 use std::{
     collections::HashMap,
     fs,
@@ -24,6 +26,7 @@ use crate::{
     metrics::SiteMetrics,
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
 };
+use paths::Paths;
 
 /// A configuration and all that is built from it once. See the [module](self).
 #[derive(Debug)]
@@ -50,9 +53,8 @@ pub struct Site {
     key: Option<Secret>,
     /// The target's metric handles.
     pub metrics: SiteMetrics,
-    paths: [PathAndQuery; Api::ALL.len()],
-    models_path: PathAndQuery,
-    health_path: PathAndQuery,
+    sends: [Option<Api>; Api::ALL.len()],
+    paths: Paths,
 }
 
 /// Why a configuration that parsed cannot be put in force.
@@ -151,20 +153,6 @@ impl Generation {
 
 impl Site {
     fn new(endpoint: &Endpoint, model: &Model, origin: Arc<Origin>, lines: Lines) -> Option<Self> {
-        let base = &*endpoint.base_url.path;
-        let azure = endpoint.api_version.as_deref();
-        let path = |api: Api| match azure {
-            Some(version) => format!("{base}{}", api.azure_target(&model.upstream, version)),
-            None => format!("{base}{}", api.path()),
-        };
-        let parse = |path: String| PathAndQuery::try_from(path).ok();
-        let models = match azure {
-            Some(version) => format!("{base}/openai/models?api-version={version}"),
-            None => format!("{base}/models"),
-        };
-        // `/health` is a server's, not an API's: it stands beside `/v1`.
-        let root = base.strip_suffix("/v1").unwrap_or(base);
-        let [chat, completions, embeddings, responses] = Api::ALL.map(path).map(parse);
         Some(Self {
             origin,
             lines,
@@ -172,21 +160,20 @@ impl Site {
             provider: endpoint.provider,
             key: endpoint.api_key.clone(),
             metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
-            paths: [chat?, completions?, embeddings?, responses?],
-            models_path: parse(models)?,
-            health_path: parse(format!("{root}/health"))?,
+            sends: Api::ALL.map(|api| endpoint.sends(api)),
+            paths: Paths::new(endpoint, model)?,
         })
     }
 
-    /// Returns the path and query of `api` at this target.
-    pub fn path(&self, api: Api) -> &PathAndQuery {
-        let [chat, completions, embeddings, responses] = &self.paths;
-        match api {
-            Api::ChatCompletions => chat,
-            Api::Completions => completions,
-            Api::Embeddings => embeddings,
-            Api::Responses => responses,
-        }
+    /// Returns the call this target is sent for a client's `api`: another one
+    /// where it has to be translated, `None` where it cannot be served.
+    pub fn sends(&self, api: Api) -> Option<Api> {
+        self.sends[api.index()]
+    }
+
+    /// Returns the path and query of `api`, a call of the provider's own dialect.
+    pub fn path(&self, api: Api, stream: bool) -> Option<&PathAndQuery> {
+        self.paths.call(api, stream)
     }
 
     /// Returns a provider's own words without our key, which some quote in
@@ -212,12 +199,12 @@ impl Site {
 
     /// Returns the path that lists the target's models.
     pub fn models_path(&self) -> &PathAndQuery {
-        &self.models_path
+        &self.paths.models
     }
 
     /// Returns the path that tells the server's health.
     pub fn health_path(&self) -> &PathAndQuery {
-        &self.health_path
+        &self.paths.health
     }
 }
 
@@ -277,6 +264,8 @@ fn lines(endpoint: &Endpoint) -> Result<Lines, NotReady> {
     };
     let lines = match endpoint.provider {
         Provider::AzureOpenAi => headers::api_key(key.expose()),
+        Provider::Anthropic => headers::x_api_key(key.expose()),
+        Provider::Gemini => headers::x_goog_api_key(key.expose()),
         Provider::OpenAi | Provider::OpenAiCompatible => headers::bearer(key.expose()),
     };
     lines.map_err(|_| NotReady::Key {

@@ -17,4 +17,5 @@ pub mod worker;
 mod admin;
 mod exchange;
 mod pinger;
+mod request_id;
 mod routes;

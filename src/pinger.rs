@@ -1,7 +1,7 @@
 //! Sends the prober's pings: one small request, over the same client and with
 //! the same key and trust as traffic.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use actix_web::http::{
@@ -14,9 +14,9 @@ use bytes::Bytes;
 
 use crate::{
     config::ProbeKind,
-    dialect::Api,
+    dialect::{Api, Dialect},
     generation::{Generation, Site},
-    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY},
+    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError, headers},
 };
 
 /// The actor that pings. Lives on the prober's arbiter.
@@ -56,10 +56,11 @@ impl Handler<Ping> for Pinger {
                 return Pong::Failed;
             };
             let began = clock::now();
-            let asking = ask(&client, site, endpoint.probe_kind, ping.timeout);
+            let kind = endpoint.probe_kind;
+            let asking = ask(&client, site, kind, ping.timeout, MAX_ERROR_BODY);
             match tokio::time::timeout(ping.timeout, asking).await {
-                Ok(Some(status)) => judge(status, clock::now().saturating_duration_since(began)),
-                Ok(None) | Err(_) => Pong::Failed,
+                Ok(Ok(reply)) => judge(reply.status, clock::now().saturating_duration_since(began)),
+                Ok(Err(_)) | Err(_) => Pong::Failed,
             }
         })
     }
@@ -67,7 +68,7 @@ impl Handler<Ping> for Pinger {
 
 /// What a ping's status says. Anything but a failure of the server shows that
 /// it is alive: many have no `/models`, and a 429 is no failure.
-fn judge(status: StatusCode, latency: std::time::Duration) -> Pong {
+fn judge(status: StatusCode, latency: Duration) -> Pong {
     match status.as_u16() {
         401..=403 => Pong::KeyRejected,
         200..=299 | 400..=499 => Pong::Alive { latency },
@@ -75,32 +76,56 @@ fn judge(status: StatusCode, latency: std::time::Duration) -> Pong {
     }
 }
 
-async fn ask(
+/// Returns the body of `call` that costs least: one word for one token.
+fn shortest(call: Api, model: &str) -> serde_json::Value {
+    match call {
+        Api::GenerateContent => serde_json::json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "ping" }] }],
+            "generationConfig": { "maxOutputTokens": 1 },
+        }),
+        _ => serde_json::json!({
+            "model": model,
+            "messages": [{ "role": "user", "content": "ping" }],
+            "max_tokens": 1,
+        }),
+    }
+}
+
+/// What an endpoint says to a ping.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Its body, if it came whole and within the limit.
+    pub(crate) body: Option<Bytes>,
+}
+
+/// Asks once what a ping of `kind` asks; who pings nobody ([`ProbeKind::None`])
+/// and asks all the same, asks for the list of models. Takes `timeout` at the
+/// most; reads up to `limit` bytes of the answer.
+pub(crate) async fn ask(
     client: &Client,
     site: &Site,
     kind: ProbeKind,
-    timeout: std::time::Duration,
-) -> Option<StatusCode> {
-    let mut json = Lines::new();
+    timeout: Duration,
+    limit: usize,
+) -> Result<Reply, SendError> {
+    let mut json = match site.provider.dialect() {
+        Dialect::Anthropic => headers::anthropic_version(),
+        Dialect::OpenAi | Dialect::Gemini => Lines::new(),
+    };
     let (method, path, body) = match kind {
-        ProbeKind::None => return None,
-        ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
+        ProbeKind::None | ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
         ProbeKind::Health => (Method::GET, site.health_path(), Bytes::new()),
         ProbeKind::Chat => {
             json.push(
                 &header::CONTENT_TYPE,
                 &HeaderValue::from_static("application/json"),
             );
-            let body = serde_json::json!({
-                "model": &*site.upstream_model,
-                "messages": [{ "role": "user", "content": "ping" }],
-                "max_tokens": 1,
-            });
-            (
-                Method::POST,
-                site.path(Api::ChatCompletions),
-                Bytes::from(body.to_string()),
-            )
+            let call = site.provider.dialect().conversation();
+            let body = shortest(call, &site.upstream_model).to_string();
+            let path = site.path(call, false).unwrap_or(site.models_path());
+            (Method::POST, path, Bytes::from(body))
         }
     };
     let call = Call {
@@ -116,9 +141,12 @@ async fn ask(
             total: Some(clock::now() + timeout),
         },
     };
-    let answer = client.send(call).await.ok()?;
-    // Read to its end, so that the connection can serve the next ping; what
-    // it says does not matter.
-    let _ = answer.body.collect(MAX_ERROR_BODY).await;
-    Some(answer.status)
+    let answer = client.send(call).await?;
+    // Read to its end also where it does not matter, so that the connection
+    // can serve the next ping.
+    let body = answer.body.collect(limit).await.ok();
+    Ok(Reply {
+        status: answer.status,
+        body,
+    })
 }

@@ -7,3 +7,10 @@ use std::time::SystemTime;
 pub fn now() -> SystemTime {
     SystemTime::now()
 }
+
+/// Returns the wall time in whole seconds since 1970, UTC.
+pub fn unix_seconds() -> u64 {
+    now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

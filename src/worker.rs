@@ -73,13 +73,7 @@ impl Worker {
 
     /// Returns this thread's handles for `api`.
     pub fn metrics(&self, api: Api) -> &Rc<ApiMetrics> {
-        let [chat, completions, embeddings, responses] = &self.metrics;
-        match api {
-            Api::ChatCompletions => chat,
-            Api::Completions => completions,
-            Api::Embeddings => embeddings,
-            Api::Responses => responses,
-        }
+        &self.metrics[api.index()]
     }
 
     /// Returns the configuration in force.

@@ -7,6 +7,7 @@ use crate::support::chat::{self, CHAT, ask};
 use crate::support::client::post;
 use crate::support::process::{Process, address_in, run};
 
+mod online;
 mod serve;
 
 /// A folder with one file in it; its path.
@@ -174,7 +175,17 @@ async fn upstream_prints_its_address_and_answers_there() {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_no_failure() {
-    for command in ["schema", "demo --port 0 --admin-port 0"] {
+    let (_folder, good) = file(GOOD);
+    let (_other, bad) = file(BAD);
+    for (command, code) in [
+        ("schema".to_owned(), 0),
+        ("demo --port 0 --admin-port 0".to_owned(), 0),
+        (format!("check {good}"), 0),
+        // As bad as if somebody had read it.
+        (format!("check {bad}"), 78),
+        (format!("check --format json {bad}"), 78),
+        (format!("explain --model none {good}"), 2),
+    ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let ended = std::process::Command::new(env!("CARGO_BIN_EXE_breakerbox"))
@@ -183,6 +194,69 @@ fn a_reader_who_has_seen_enough_is_no_failure() {
             .output()
             .expect("the binary runs");
         assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{command}");
-        assert_eq!(ended.status.code(), Some(0), "{command}");
+        assert_eq!(ended.status.code(), Some(code), "{command}");
     }
+}
+
+/// What `check` says of a file that cannot be waited for; ends at once, or the test hangs.
+async fn refused(path: &str) -> String {
+    let ended = run(&["check", path]).await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(78), ""), "{path}");
+    ended.out
+}
+
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path().display().to_string();
+    assert!(refused(&folder).await.contains("it is a folder"));
+    let pipe = format!("{folder}/pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    for path in [pipe.as_str(), "/dev/stdin", "/dev/null", "/dev/zero"] {
+        let told = refused(path).await;
+        assert!(told.contains("it is no regular file"), "{path}: {told}");
+        assert!(told.contains("write - for the file"), "{path}: {told}");
+    }
+    // Files that a file names are opened the same way.
+    let (_folder, naming) = file(&format!(
+        "endpoints: [{{ name: a, provider: openai, api_key_file: \"{pipe}\", models: [m] }}]\n"
+    ));
+    assert!(refused(&naming).await.contains("it is no regular file"));
+}
+
+#[test]
+fn a_dash_reads_standard_input() {
+    for (text, code) in [(GOOD, 0), (BAD, 78)] {
+        let (_folder, path) = file(text);
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_breakerbox"))
+            .args(["check", "-"])
+            .stdin(std::fs::File::open(path).expect("the file"))
+            .output()
+            .expect("the binary runs");
+        assert_eq!(ended.status.code(), Some(code));
+        let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+        let part = if code == 0 {
+            "-: good: 2 endpoints"
+        } else {
+            "-:2:74"
+        };
+        assert!(out.contains(part), "{out}");
+    }
+}
+
+#[tokio::test]
+async fn check_says_which_keys_are_placeholders() {
+    let (_folder, path) = file(&GOOD.replace("key: secret", "key: change-me"));
+    let ended = run(&["check", &path]).await;
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "a placeholder is no error: files are written before keys are"
+    );
+    let told = "\nwarning: client team: the key is a placeholder, which anybody can guess";
+    assert!(ended.out.contains(told), "{}", ended.out);
+    let ended = run(&["check", "--format=json", &path]).await;
+    let found: Value = serde_json::from_str(&ended.out).expect("JSON");
+    assert_eq!(found["warnings"].as_array().map(Vec::len), Some(1));
 }

@@ -8,7 +8,9 @@ use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
 
 mod bodies;
+mod cors;
 mod drain;
+mod every;
 mod headers;
 mod keys;
 mod queue;

@@ -34,7 +34,7 @@ pub struct Tier {
 }
 
 /// Who may serve requests for one model: its own targets, then its fallbacks'.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The model as the client names it.
     pub model: Arc<str>,
@@ -43,6 +43,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns the plan without those that `serves` is not true of, or `None`
+    /// if nobody is left.
+    pub fn narrowed(&self, serves: impl Fn(&Entry) -> bool) -> Option<Self> {
+        let mut plan = self.clone();
+        for tier in &mut plan.tiers {
+            tier.entries.retain(|entry| serves(entry));
+        }
+        plan.tiers.retain(|tier| !tier.entries.is_empty());
+        (!plan.tiers.is_empty()).then_some(plan)
+    }
+
     /// Iterates over all candidates, best tier first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.tiers.iter().flat_map(|tier| &tier.entries)

@@ -1,4 +1,4 @@
-//! `breakerbox check FILE`: all problems of a file at once.
+//! `breakerbox check FILE`: all problems of a file at once, and those behind it.
 
 use std::{
     io::{self, Write},
@@ -8,7 +8,11 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::FAILED;
 use crate::config::{self, Config, Lookup};
+use online::Finding;
+
+mod online;
 
 /// Exit code for a bad configuration.
 ///
@@ -28,47 +32,77 @@ pub enum Format {
 /// Checks a configuration file and lists everything that is wrong with it.
 #[derive(Args, Debug)]
 pub struct Check {
-    /// The file to check.
+    /// The file to check; `-` reads standard input.
     pub file: PathBuf,
+    /// Also ask every endpoint, with its key: is it there, does it take the
+    /// key, does it list its models. One that fails makes the exit code 1.
+    #[arg(long)]
+    pub online: bool,
     /// How to print the findings.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
 impl Check {
-    /// Checks the file, prints to `out` and returns the exit code: 0, or
-    /// [`BAD_CONFIGURATION`].
+    /// Checks the file, prints to `out` and returns the exit code: 0, 1 when
+    /// an endpoint fails online, or [`BAD_CONFIGURATION`].
     ///
     /// # Errors
     ///
     /// When `out` cannot be written to.
     pub fn run(&self, env: Lookup<'_>, out: &mut dyn Write) -> io::Result<u8> {
-        match (config::load(&self.file, env), self.format) {
-            (Ok(config), Format::Text) => {
-                writeln!(out, "{}: {}", self.file.display(), summary(&config))?;
-                Ok(0)
+        let config = match config::load(&self.file, env) {
+            Ok(config) => config,
+            Err(problems) => {
+                match self.format {
+                    Format::Text => writeln!(out, "{problems}")?,
+                    Format::Json => writeln!(out, "{:#}", problems.to_json())?,
+                }
+                return Ok(BAD_CONFIGURATION);
             }
-            (Ok(config), Format::Json) => {
-                let value = json!({
-                    "ok": true,
+        };
+        let warnings = config::placeholders(&config);
+        if self.format == Format::Text {
+            writeln!(out, "{}: {}", self.file.display(), summary(&config))?;
+            for line in &warnings {
+                writeln!(out, "warning: {line}")?;
+            }
+            // Before the endpoints are asked, which may take a while.
+            out.flush()?;
+        }
+        let findings = match self.online.then(|| online::look(&config)).transpose() {
+            Ok(findings) => findings,
+            Err(error) => {
+                match self.format {
+                    Format::Text => writeln!(out, "{error}")?,
+                    Format::Json => {
+                        let message = error.to_string();
+                        writeln!(out, "{:#}", json!({ "ok": false, "message": message }))?;
+                    }
+                }
+                return Ok(BAD_CONFIGURATION);
+            }
+        };
+        let good = findings.iter().flatten().all(Finding::is_good);
+        match self.format {
+            Format::Text => online::text(out, findings.as_deref().unwrap_or_default())?,
+            Format::Json => {
+                let mut value = json!({
+                    "ok": good,
                     "file": self.file.display().to_string(),
                     "endpoints": config.endpoints.len(),
                     "models": config.models.len(),
                     "clients": config.clients.len(),
                     "problems": [],
+                    "warnings": warnings,
                 });
+                if let Some(findings) = &findings {
+                    value["online"] = findings.iter().map(Finding::to_json).collect();
+                }
                 writeln!(out, "{value:#}")?;
-                Ok(0)
-            }
-            (Err(problems), Format::Text) => {
-                writeln!(out, "{problems}")?;
-                Ok(BAD_CONFIGURATION)
-            }
-            (Err(problems), Format::Json) => {
-                writeln!(out, "{:#}", problems.to_json())?;
-                Ok(BAD_CONFIGURATION)
             }
         }
+        Ok(if good { 0 } else { FAILED })
     }
 }
 

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::{
+    Overrides,
     places::{self, Step},
     problem::Problem,
     settings::{Config, Routing, Strategy},
@@ -27,11 +28,13 @@ pub(super) fn compile(
     file: &shape::File,
     tree: &Node,
     folder: &Path,
+    over: Overrides,
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
     let mut check = Check {
         tree,
         folder,
+        over,
         problems,
     };
     let server = planes::server(&mut check, file);
@@ -62,6 +65,8 @@ struct Check<'a> {
     tree: &'a Node,
     /// Where relative paths start.
     folder: &'a Path,
+    /// What counts in place of the file.
+    over: Overrides,
     problems: &'a mut Vec<Problem>,
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Display};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Client, Config, Endpoint, PublicModel, Secret,
+    Client, Config, Cors, Endpoint, PublicModel, Secret,
     units::{show_duration, show_size},
 };
 
@@ -136,6 +136,11 @@ fn planes(config: &Config) -> Vec<Field> {
     let (server, routing) = (&config.server, &config.routing);
     let tls = server.tls.as_ref();
     let tls = tls.map(|tls| format!("{} + {}", tls.cert.display(), tls.key.display()));
+    let cors = match &server.cors {
+        Cors::Any => "*".to_owned(),
+        Cors::Of(origins) if origins.is_empty() => none(),
+        Cors::Of(origins) => origins.join(", "),
+    };
     let time = |key, value| field(key, show_duration(value));
     vec![
         field("server.listen", server.listen),
@@ -144,6 +149,7 @@ fn planes(config: &Config) -> Vec<Field> {
         time("server.request_timeout", server.request_timeout),
         time("server.shutdown_grace", server.shutdown_grace),
         option("server.tls", tls),
+        field("server.cors", cors),
         field("admin.listen", config.admin.listen),
         secret("admin.token", config.admin.token.as_ref()),
         field("routing.strategy", routing.strategy.label()),
@@ -179,6 +185,14 @@ fn endpoint(endpoint: &Endpoint) -> Vec<Field> {
         field("base_url", &endpoint.base_url),
         secret("api_key", endpoint.api_key.as_ref()),
         option("api_version", endpoint.api_version.as_ref()),
+        field(
+            "responses",
+            if endpoint.native_responses {
+                "native"
+            } else {
+                "chat"
+            },
+        ),
         field("models", models.join(", ")),
         field("weight", endpoint.policy.weight.get()),
         option("limits.rpm", limits.rpm),

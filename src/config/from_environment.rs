@@ -4,7 +4,9 @@
 //! What is built is configuration text, so that a start without a file obeys
 //! the very rules of one with a file.
 
-use super::{Config, Lookup, Problem, Problems, parse};
+use std::path::Path;
+
+use super::{Config, Lookup, Overrides, Problem, Problems, compile_text};
 
 /// A provider known by the variable that holds its key.
 struct Known {
@@ -85,13 +87,17 @@ const KNOWN: [Known; 4] = [
     },
 ];
 
-/// Builds a configuration from the well-known variables that `env` has, and
-/// says in a line each what was built from which.
+/// Builds a configuration from the well-known variables that `env` has, with
+/// `over` in place of the default addresses, and says in a line each what was
+/// built from which.
 ///
 /// # Errors
 ///
 /// [`Problems`] when none is set, or when what is set makes no sense.
-pub fn from_environment(env: Lookup<'_>) -> Result<(Config, Vec<String>), Problems> {
+pub fn from_environment(
+    env: Lookup<'_>,
+    over: Overrides,
+) -> Result<(Config, Vec<String>), Problems> {
     let set = |name: &str| env(name).is_some_and(|value| !value.trim().is_empty());
     let found: Vec<_> = KNOWN.iter().filter(|known| set(known.variable)).collect();
     if found.is_empty() {
@@ -112,7 +118,7 @@ pub fn from_environment(env: Lookup<'_>) -> Result<(Config, Vec<String>), Proble
         OLLAMA_URL => env("OLLAMA_HOST").map(|host| ollama_url(&host)),
         name => env(name).map(|value| value.trim().to_owned()),
     };
-    let config = parse(&text, NAME, &with_address)?;
+    let config = compile_text(&text, NAME, Path::new(""), &with_address, over)?;
     let said = config
         .endpoints
         .iter()

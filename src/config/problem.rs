@@ -59,6 +59,12 @@ impl Problem {
         self
     }
 
+    /// Says that it comes from a flag of the command line, not from the file.
+    pub(super) fn given_by(mut self, flag: &str) -> Self {
+        self.0.message = format!("{flag}: {}", self.0.message);
+        self
+    }
+
     pub(super) fn at(mut self, span: Span) -> Self {
         self.0.span = Some(span);
         self

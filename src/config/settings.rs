@@ -7,6 +7,7 @@ use breakerbox_actors::state::policy::{BreakerSettings, EndpointPolicy, ProbeSet
 use wildmatch::WildMatch;
 
 use super::Secret;
+use crate::dialect::{Api, Dialect};
 
 /// All that a gateway runs with. Built by [`load`](super::load) and
 /// [`parse`](super::parse) only, so it is valid.
@@ -58,6 +59,38 @@ pub struct Server {
     pub shutdown_grace: Duration,
     /// Serves HTTPS when set.
     pub tls: Option<Tls>,
+    /// Which web pages may call.
+    pub cors: Cors,
+}
+
+/// Which web pages may call from their visitors' browsers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// Those of these origins, as browsers write them: in lower case, without
+    /// the scheme's own port. None by default.
+    Of(Vec<String>),
+    /// All; there are clients then, each with a key.
+    Any,
+}
+
+impl Cors {
+    /// Says whether no page may call.
+    pub fn is_off(&self) -> bool {
+        matches!(self, Self::Of(origins) if origins.is_empty())
+    }
+
+    /// Says whether every page may call.
+    pub fn allows_any(&self) -> bool {
+        *self == Self::Any
+    }
+
+    /// Says whether a page of this `origin` may call.
+    pub fn allows(&self, origin: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Of(origins) => origins.iter().any(|it| it.as_bytes() == origin),
+        }
+    }
 }
 
 /// Certificate and key of the data plane; both files were read and parsed once.
@@ -87,6 +120,10 @@ pub enum Provider {
     OpenAiCompatible,
     /// Azure OpenAI: deployments in the path, `api-key` header.
     AzureOpenAi,
+    /// Anthropic: `x-api-key` header.
+    Anthropic,
+    /// Gemini: the model in the path, `x-goog-api-key` header.
+    Gemini,
 }
 
 impl Provider {
@@ -96,6 +133,17 @@ impl Provider {
             Self::OpenAi => "openai",
             Self::OpenAiCompatible => "openai-compatible",
             Self::AzureOpenAi => "azure-openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
+
+    /// Returns the dialect it speaks.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::OpenAi | Self::OpenAiCompatible | Self::AzureOpenAi => Dialect::OpenAi,
+            Self::Anthropic => Dialect::Anthropic,
+            Self::Gemini => Dialect::Gemini,
         }
     }
 }
@@ -105,7 +153,7 @@ impl Provider {
 pub enum ProbeKind {
     /// `GET <base_url>/models`.
     Models,
-    /// `GET /health` at the root of the host.
+    /// `GET /health` beside `/v1`: `base_url` without the `/v1` at its end.
     Health,
     /// A chat completion of one token; billed.
     Chat,
@@ -138,6 +186,8 @@ pub struct Endpoint {
     pub api_key: Option<Secret>,
     /// Azure's `api-version`; set for that provider and no other.
     pub api_version: Option<String>,
+    /// Whether it knows `/responses` itself; else it is asked by chat.
+    pub native_responses: bool,
     /// What it serves; one or more, public names unique.
     pub models: Vec<Model>,
     /// Weight, breaker, limits and the rhythm of pings.
@@ -151,6 +201,19 @@ pub struct Endpoint {
     /// PEM file of roots trusted for this endpoint beside the usual ones; it
     /// was read and holds a certificate.
     pub ca_file: Option<PathBuf>,
+}
+
+impl Endpoint {
+    /// Returns the call it is sent for a client's `api`; another one where it
+    /// has to be translated, `None` where it cannot be served.
+    pub fn sends(&self, api: Api) -> Option<Api> {
+        match api {
+            Api::Responses if !self.native_responses => {
+                Some(self.provider.dialect().conversation())
+            }
+            api => api.sent_to(self.provider.dialect()),
+        }
+    }
 }
 
 /// A model as one endpoint serves it.

@@ -76,6 +76,9 @@ pub(super) struct Server {
     pub(super) shutdown_grace: Option<Dur>,
     /// Serves HTTPS.
     pub(super) tls: Option<Tls>,
+    /// Origins whose web pages may call, such as `https://app.example`; `*` is
+    /// every page there is, and needs clients. Default: none.
+    pub(super) cors: Option<List<String>>,
 }
 
 /// Certificate and key for HTTPS.
@@ -114,8 +117,10 @@ pub(super) struct Endpoint {
     /// Dialect and credentials.
     #[schemars(required)]
     pub(super) provider: Option<Provider>,
-    /// Where it is, up to and including `/v1`. openai has a default:
-    /// `https://api.openai.com/v1`.
+    /// Where it is, up to and including the version (`/v1`, `/v1beta`).
+    /// Defaults: openai `https://api.openai.com/v1`, anthropic
+    /// `https://api.anthropic.com/v1`, gemini
+    /// `https://generativelanguage.googleapis.com/v1beta`.
     #[schemars(extend("format" = "breakerbox-url"))]
     pub(super) base_url: Option<String>,
     /// Our key there.
@@ -125,6 +130,10 @@ pub(super) struct Endpoint {
     pub(super) api_key_file: Option<String>,
     /// The `api-version` of azure-openai.
     pub(super) api_version: Option<String>,
+    /// How it serves `/v1/responses`. Default: native with openai and
+    /// azure-openai, chat with openai-compatible; the others are translated
+    /// anyway.
+    pub(super) responses: Option<Responses>,
     /// What it serves.
     #[schemars(required, length(min = 1))]
     pub(super) models: Option<List<EndpointModel>>,
@@ -154,6 +163,20 @@ pub(super) enum Provider {
     /// Azure OpenAI.
     #[serde(rename = "azure-openai")]
     AzureOpenAi,
+    /// Anthropic.
+    Anthropic,
+    /// Gemini.
+    Gemini,
+}
+
+/// How an endpoint serves `/v1/responses`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Responses {
+    /// It knows the call itself.
+    Native,
+    /// It knows chat completions; the gateway translates.
+    Chat,
 }
 
 /// A model an endpoint serves: its name, or its name with more.

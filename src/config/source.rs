@@ -1,19 +1,27 @@
 //! Files from outside: read with a limit, told apart from what is not text.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
 
 use super::{limits, problem::Problem};
 
-/// Reads the configuration file at `path`.
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// Reads the configuration file at `path`; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<String, Problem> {
-    let bytes = read_up_to(path, limits::FILE).map_err(|error| {
+    let bytes = match path == Path::new(STANDARD_INPUT) {
+        true => up_to(io::stdin().lock(), limits::FILE),
+        false => read_up_to(path, limits::FILE),
+    };
+    let bytes = bytes.map_err(|error| {
         let problem = Problem::new("unreadable", &format!("cannot be read: {}", reason(&error)));
         match error.kind() {
             io::ErrorKind::NotFound => problem.help("check the path; `breakerbox serve` without --config builds a configuration from key variables such as OPENAI_API_KEY"),
+            io::ErrorKind::InvalidInput => problem.help("to read standard input, write - for the file"),
             _ => problem.help("check that it is a file and that this user may read it"),
         }
     })?;
@@ -47,13 +55,20 @@ fn text(bytes: Vec<u8>) -> Result<String, Problem> {
 
 /// Reads at most `limit` bytes and one more, which tells that there are more.
 pub(super) fn read_up_to(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    // Opening a folder works on some systems; reading it then says nothing clear.
-    if file.metadata()?.is_dir() {
+    // Before it is opened: opening a pipe waits until somebody writes to it.
+    let found = fs::metadata(path)?;
+    if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if !found.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    up_to(File::open(path)?, limit)
+}
+
+fn up_to(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -63,6 +78,7 @@ pub(super) fn reason(error: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => "there is no such file",
         io::ErrorKind::PermissionDenied => "permission denied",
         io::ErrorKind::IsADirectory => "it is a folder",
+        io::ErrorKind::InvalidInput => "it is no regular file",
         _ => "the system refuses",
     }
 }

@@ -170,7 +170,9 @@ impl<'a> Event<'a> {
             data: Cow::Borrowed(b""),
         };
         let mut has_data = false;
-        let mut rest = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        // An LF that a read cut off the CR of the event before.
+        let rest = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        let mut rest = rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest);
         while !rest.is_empty() {
             let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
             let line = &rest[..end];

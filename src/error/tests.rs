@@ -2,7 +2,7 @@ use actix_web::body::MessageBody;
 use serde_json::Value;
 
 use super::*;
-use crate::dialect::{Api, ResponseHead};
+use crate::dialect::{Api, Dialect, ResponseHead};
 
 fn reasons() -> Reasons {
     vec![("eu".into(), "circuit open"), ("us".into(), "draining")]
@@ -62,7 +62,7 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
             false,
         ),
         (E::EncodedBody, 415, "unsupported_encoding", None, false),
-        (E::BodyTimeout, 408, "request_timeout", None, true),
+        (E::BodyTimeout, 408, "request_timeout", Some(1), true),
         (E::UnknownPath, 404, "unknown_path", None, false),
         (
             E::MethodNotAllowed { allow: "POST" },
@@ -187,7 +187,6 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
             None,
             false,
         ),
-        (E::ShuttingDown, 503, "shutting_down", Some(1), true),
         (E::Internal, 500, "internal_error", None, false),
     ]
 }
@@ -213,6 +212,7 @@ fn every_error_on_the_wire() {
         assert_eq!(error.label(), code);
 
         let body = response.into_body().try_into_bytes().unwrap();
+        assert!(body.ends_with(b"}\n"), "a line of text");
         let body: Value = serde_json::from_slice(&body).unwrap();
         let detail = body["error"].as_object().unwrap();
         let names: Vec<&String> = detail.keys().collect();
@@ -250,7 +250,7 @@ fn a_name_that_a_client_made_up_is_cut_and_cannot_break_the_body() {
         model: "\"}\n\u{0}é".repeat(10_000),
         near: vec![],
     };
-    let body = error.body();
+    let body = error.body(Dialect::OpenAi, "");
     assert!(body.len() < 1_000);
     serde_json::from_slice::<Value>(&body).unwrap();
 }
@@ -286,7 +286,7 @@ fn errors_within_a_stream() {
     let error = GatewayError::StreamBroken(StreamEnd::IdleTimeout);
     for api in [Api::ChatCompletions, Api::Completions] {
         let event = error.event(api, None, 0);
-        let body = [b"data: ", &error.body()[..], b"\n\n"].concat();
+        let body = [b"data: ", &error.body(Dialect::OpenAi, "")[..], b"\n"].concat();
         assert_eq!(event, body);
     }
     let head = ResponseHead {

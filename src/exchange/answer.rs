@@ -6,30 +6,29 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
 };
 use breakerbox_actors::{clock, id::TargetId};
-use uuid::Uuid;
 
 use crate::{
-    error::GatewayError,
+    dialect::{Dialect, neutral::Lost},
+    error::{GatewayError, MAX_RETRY_AFTER},
     metrics::InFlight,
-    upstream::{AnswerHeaders, headers::returned},
+    request_id,
+    upstream::{AnswerHeaders, headers::returned, retry_after},
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ENDPOINT: HeaderName = HeaderName::from_static("x-breakerbox-endpoint");
 const MODEL: HeaderName = HeaderName::from_static("x-breakerbox-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-breakerbox-attempts");
 const FALLBACK: HeaderName = HeaderName::from_static("x-breakerbox-fallback");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-breakerbox-overhead-ms");
+const WARNINGS: HeaderName = HeaderName::from_static("x-breakerbox-warnings");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// The longest id of a client's own that is kept, in bytes.
-const MAX_ID: usize = 128;
 
 /// What happened to one request so far, for its headers and metrics.
 pub(crate) struct Story {
@@ -41,25 +40,22 @@ pub(crate) struct Story {
     began: Instant,
     upstream: Duration,
     target: Option<TargetId>,
+    /// What of the request the present attempt could not say.
+    lost: Option<HeaderValue>,
     in_flight: Option<InFlight>,
 }
 
 impl Story {
     /// Begins with the request's head; keeps the client's id if it is a fair one.
     pub(super) fn begin(request: &HttpRequest, in_flight: InFlight) -> Self {
-        let own = request.headers().get(&REQUEST_ID);
-        let fair = |id: &&HeaderValue| {
-            let id = id.as_bytes();
-            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-            !id.is_empty() && id.len() <= MAX_ID && id.iter().all(plain)
-        };
         Self {
             asked: None,
             attempts: 0,
-            id: own.filter(fair).cloned().unwrap_or_else(fresh_id),
+            id: request_id::of(request.headers()),
             began: clock::now(),
             upstream: Duration::ZERO,
             target: None,
+            lost: None,
             in_flight: Some(in_flight),
         }
     }
@@ -77,6 +73,12 @@ impl Story {
     /// Notes whom the present attempt asks.
     pub(super) fn goes_to(&mut self, target: &TargetId) {
         self.target = Some(target.clone());
+    }
+
+    /// Notes what of the request the present attempt could not say.
+    pub(super) fn lost(&mut self, lost: Option<&Lost>) {
+        let lost = lost.filter(|lost| !lost.is_empty());
+        self.lost = lost.and_then(|lost| HeaderValue::try_from(lost.to_string()).ok());
     }
 
     /// Notes that the gateway waited for an upstream since `since`.
@@ -114,10 +116,27 @@ impl Story {
     /// Begins an answer with the provider's status and its headers that may pass.
     pub(super) fn tell(&self, status: StatusCode, headers: &AnswerHeaders) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
-        for line in returned(headers) {
-            response.append_header(line);
+        for (name, value) in returned(headers) {
+            let value = retry_after::shortened(&name, value, MAX_RETRY_AFTER);
+            response.append_header((name, value));
         }
         self.sign(&mut response);
+        response
+    }
+
+    /// Begins an answer whose body is written here, from that of a provider of
+    /// another dialect.
+    pub(super) fn tell_translated(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        response.content_type(header::ContentType::json());
+        self.sign(&mut response);
+        response
+    }
+
+    /// Begins an answer that nobody gave but an estimate of our own.
+    pub(super) fn tell_estimated(&self) -> HttpResponseBuilder {
+        let mut response = self.tell_translated();
+        response.insert_header((WARNINGS, HeaderValue::from_static("estimated")));
         response
     }
 
@@ -135,20 +154,23 @@ impl Story {
         response
     }
 
-    /// Builds the answer to a request that got none.
-    pub(super) fn tell_error(&self, error: &GatewayError) -> HttpResponse {
-        let mut response = error.error_response();
+    /// Builds the answer to a request that got none, in its client's dialect.
+    pub(super) fn tell_error(&self, dialect: Dialect, error: &GatewayError) -> HttpResponse {
+        let mut response = error.answer(dialect, self.id());
         let headers = response.headers_mut();
-        headers.insert(REQUEST_ID, self.id.clone());
+        headers.insert(request_id::NAME, self.id.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
         response
     }
 
     fn sign(&self, response: &mut HttpResponseBuilder) {
         response
-            .insert_header((REQUEST_ID, self.id.clone()))
+            .insert_header((request_id::NAME, self.id.clone()))
             .insert_header((ATTEMPTS, self.attempts))
             .insert_header((OVERHEAD, millis(self.overhead())));
+        if let Some(lost) = &self.lost {
+            response.insert_header((WARNINGS, lost.clone()));
+        }
         if let Some(target) = &self.target {
             response
                 .insert_header((ENDPOINT, &**target.endpoint()))
@@ -158,15 +180,6 @@ impl Story {
             }
         }
     }
-}
-
-fn fresh_id() -> HeaderValue {
-    let mut text = [0; 4 + uuid::fmt::Simple::LENGTH];
-    let (prefix, id) = text.split_at_mut(4);
-    prefix.copy_from_slice(b"req_");
-    Uuid::now_v7().simple().encode_lower(id);
-    // Hexadecimal digits are always a header's value.
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("req_"))
 }
 
 fn millis(time: Duration) -> String {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use breakerbox_actors::{
     id::TargetId,
     lease::Lease,
-    state::event::{FailureKind, Outcome, ProviderLimits},
+    state::event::{FailureKind, Outcome, ProviderLimits, Remaining},
 };
 
 use crate::{dialect::Usage, generation::Site};
@@ -81,6 +81,14 @@ impl Flight {
     /// Notes what the provider's headers said of its limits.
     pub(super) fn learn(&mut self, limits: ProviderLimits) {
         self.limits = limits;
+    }
+
+    /// Notes that the provider will take nothing for so long.
+    pub(super) fn pauses(&mut self, wait: Duration) {
+        self.limits.requests = Some(Remaining {
+            left: 0,
+            reset: Some(wait),
+        });
     }
 
     /// Reports the first event of a stream.

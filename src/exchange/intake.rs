@@ -12,11 +12,12 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::Called;
 use crate::{
     config::Client,
     dialect::{
         Api,
-        request::{BadRequest, Peek, peek},
+        request::{BadRequest, Peek, peek, peek_at},
     },
     error::GatewayError,
     generation::Generation,
@@ -37,6 +38,8 @@ pub(super) const FULL_RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Intake {
     /// The body, and what routing needs of it.
     pub(super) peek: Peek,
+    /// Whether a stream is to be one JSON array instead of events.
+    pub(super) in_array: bool,
     /// Tokens it may use.
     pub(super) estimate: Estimate,
     /// The only endpoint that will do, if the client named one.
@@ -55,14 +58,14 @@ pub(super) struct Intake {
 /// The [`GatewayError`] the client is to be told; no endpoint was involved.
 pub(super) async fn take_in(
     generation: &Generation,
-    api: Api,
+    called: Called,
     request: &HttpRequest,
     payload: Payload,
     room: &Room,
 ) -> Result<Intake, GatewayError> {
     let config = &generation.config;
     let headers = request.headers();
-    let client = authenticate(&config.clients, headers)?;
+    let client = authenticate(&config.clients, request)?;
     let encoding = headers.get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         // Never unpacked here: a small bomb would take all memory.
@@ -72,7 +75,11 @@ pub(super) async fn take_in(
     let deadline = now + timeout(headers, config.server.request_timeout)?;
     let mut held = room.enter();
     let body = collect(headers, payload, config.server.max_body, &mut held).await?;
-    let peek = peek(&body, api)?;
+    let api = called.api;
+    let peek = match called.path {
+        Some(path) => peek_at(&body, api, path)?,
+        None => peek(&body, api)?,
+    };
     if client.is_some_and(|client| !client.may_use(&peek.model)) {
         return Err(GatewayError::ModelNotAllowed { model: peek.model });
     }
@@ -85,13 +92,14 @@ pub(super) async fn take_in(
         ),
     };
     let output = match api {
-        Api::Embeddings => Some(0),
+        api if api.counts() || api == Api::Embeddings => Some(0),
         _ => peek.max_output_tokens,
     };
     let mut estimate = Estimate::new(body.len(), output);
     estimate.output = estimate.output.saturating_mul(peek.n.max(1));
     Ok(Intake {
         peek,
+        in_array: called.in_array,
         estimate,
         pin,
         held,
@@ -99,17 +107,18 @@ pub(super) async fn take_in(
     })
 }
 
-/// Returns the client whose key `headers` carry; `None` when none is needed.
+/// Returns the client whose key `request` carries; `None` when none is needed.
 ///
 /// All keys are compared, each in constant time, so that time tells nothing.
 pub(crate) fn authenticate<'a>(
     clients: &'a [Client],
-    headers: &HeaderMap,
+    request: &HttpRequest,
 ) -> Result<Option<&'a Client>, GatewayError> {
     if clients.is_empty() {
         return Ok(None);
     }
-    let key = presented(headers).ok_or(GatewayError::InvalidApiKey)?;
+    let key = presented(request.headers()).or_else(|| in_query(request));
+    let key = key.ok_or(GatewayError::InvalidApiKey)?;
     let hash: [u8; 32] = Sha256::digest(key).into();
     let mut found = None;
     for client in clients {
@@ -118,6 +127,17 @@ pub(crate) fn authenticate<'a>(
         }
     }
     found.map(Some).ok_or(GatewayError::InvalidApiKey)
+}
+
+/// Returns the key of a client of Gemini that puts it into the address.
+fn in_query(request: &HttpRequest) -> Option<&[u8]> {
+    if !request.path().contains("/models/") {
+        return None;
+    }
+    let pairs = request.query_string().split('&');
+    let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+    let (_, key) = pairs.find(|(name, _)| *name == "key")?;
+    Some(key.as_bytes())
 }
 
 /// Returns the key, wherever this client's SDK puts it.

@@ -1,6 +1,6 @@
 //! `GET /v1/models` and `/v1/models/{id}`: what the client may ask for.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::ContentType, web};
 use breakerbox_actors::{state::health::Status, table::Plan};
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ impl Entry {
 pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, GatewayError> {
     let worker = worker(&request).ok_or(GatewayError::Internal)?;
     let generation = worker.generation();
-    let client = authenticate(&generation.config.clients, request.headers())?;
+    let client = authenticate(&generation.config.clients, &request)?;
     let table = worker.shared.engine.table();
     let mut data: Vec<Entry> = table
         .models()
@@ -52,10 +52,10 @@ pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, GatewayEr
         .map(|plan| Entry::of(plan))
         .collect();
     data.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(HttpResponse::Ok().json(List {
+    json(&List {
         object: "list",
         data,
-    }))
+    })
 }
 
 /// Tells of one model; its id may contain `/`.
@@ -65,11 +65,11 @@ pub(super) async fn retrieve(
 ) -> Result<HttpResponse, GatewayError> {
     let worker = worker(&request).ok_or(GatewayError::Internal)?;
     let generation = worker.generation();
-    let client = authenticate(&generation.config.clients, request.headers())?;
+    let client = authenticate(&generation.config.clients, &request)?;
     let table = worker.shared.engine.table();
     let visible = |model: &str| client.is_none_or(|client| client.may_use(model));
     match table.plan(&id) {
-        Some(plan) if visible(&plan.model) => Ok(HttpResponse::Ok().json(Entry::of(plan))),
+        Some(plan) if visible(&plan.model) => json(&Entry::of(plan)),
         _ => {
             let known = table.models().map(|plan| &*plan.model);
             Err(GatewayError::ModelNotFound {
@@ -78,4 +78,13 @@ pub(super) async fn retrieve(
             })
         }
     }
+}
+
+/// Answers with a line of JSON.
+fn json(value: &impl Serialize) -> Result<HttpResponse, GatewayError> {
+    let mut line = serde_json::to_string(value).map_err(|_| GatewayError::Internal)?;
+    line.push('\n');
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(line))
 }

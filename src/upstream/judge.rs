@@ -55,8 +55,8 @@ pub fn wants_body(status: StatusCode) -> bool {
 ///   followed: a request's key and text go where the configuration says.
 /// * 407 and 421: a failure too; they speak of our way there.
 /// * 401, 402, a 403 in the form of an API's error, and a 400 whose error code
-///   speaks of credit, billing or quota: our key or our account is refused. Any
-///   other 403 is a failure: that of a filter on the way.
+///   speaks of credit, billing, quota or an invalid key: our key or our account
+///   is refused. Any other 403 is a failure: that of a filter on the way.
 /// * 429: rate limited. But when its error code speaks of credit, billing or
 ///   quota and nothing says when to come back (OpenAI's `insufficient_quota`),
 ///   waiting cannot help, and it counts as a refused key.
@@ -74,12 +74,17 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         403 => failure(FailureKind::Status),
         407 | 408 | 421 => failure(FailureKind::Status),
         429 => Verdict::Elsewhere(rate_limited(evidence)),
-        400 if ErrorBody::parse(evidence.body).wants_money() => {
+        400 if is_about_us(&ErrorBody::parse(evidence.body)) => {
             Verdict::Elsewhere(Outcome::KeyRejected)
         }
         400..=499 => Verdict::PassThrough,
         _ => failure(FailureKind::Status),
     }
+}
+
+/// Whether an error is about our account or our key, not about the request.
+fn is_about_us(error: &ErrorBody) -> bool {
+    error.wants_money() || error.rejects_key()
 }
 
 fn is_usable(evidence: &Evidence<'_>) -> bool {
@@ -209,6 +214,19 @@ mod tests {
             "",
         ] {
             assert_eq!(of(body), Verdict::PassThrough, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_400_about_our_key_is_about_our_key() {
+        for body in [
+            r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}]"#,
+            r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}"#,
+            r#"{"error":{"message":"no","details":[7,{"reason":"API_KEY_INVALID"}]}}"#,
+            r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: x***z."}"#,
+            r#"{"error":{"message":"no","code":"invalid_api_key"}}"#,
+        ] {
+            assert_eq!(verdict(400, &GOOD, Framing::Length(9), body), KEY, "{body}");
         }
     }
 

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use actix_http::header::{HeaderName, HeaderValue};
+
 use super::{
     error_body::ErrorBody,
     head::AnswerHeaders,
     limits::{self, duration, number, seconds, wait},
 };
+use crate::wall;
 
 /// The longest wait that is believed, unless a day's quota is used up.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
@@ -15,15 +18,15 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 ///
 /// The first of these that makes sense, from the most to the least exact:
 /// `retry-after-ms`, `Retry-After` (seconds, also with a fraction, or a date;
-/// the longest of several), `x-ratelimit-reset-*` of a window that is used up,
-/// the body's `retry_after`, the body's "try again in 1.2s", any
+/// the longest of several), `x-ratelimit-reset-*` or
+/// `anthropic-ratelimit-*-reset` of a window that is used up, the body's `retry_after`, the body's "try again in 1.2s", any
 /// `x-ratelimit-reset-*`. What is negative or no number says nothing; a date
 /// that has passed says now.
 ///
 /// Always within 0 to 300 seconds, or 25 hours for a `daily` quota. `now` is the
 /// wall time.
 ///
-/// *Source*: RFC 9110, section 10.2.3, and the OpenAI, Azure and Groq references.
+/// *Source*: RFC 9110, section 10.2.3, and the OpenAI, Azure, Groq, Anthropic and Gemini references.
 pub(super) fn read(
     headers: &AnswerHeaders,
     body: &ErrorBody,
@@ -35,22 +38,55 @@ pub(super) fn read(
     asked.map(|wait| wait.min(longest))
 }
 
+/// Returns how long the headers of an answer ask to be left alone, whatever its
+/// status: `retry-after-ms` or `Retry-After`, within 0 to 300 seconds.
+pub(crate) fn asked(headers: &AnswerHeaders, now: SystemTime) -> Option<Duration> {
+    in_headers(headers, now).map(|wait| wait.min(LONGEST))
+}
+
+fn in_headers(headers: &AnswerHeaders, now: SystemTime) -> Option<Duration> {
+    let millis = longest(headers, "retry-after-ms", |text| {
+        number(text).map(|millis| seconds(millis / 1e3))
+    });
+    millis.or_else(|| longest(headers, "retry-after", |text| seconds_or_date(text, now)))
+}
+
 /// Like [`read`], but not guessed from windows that may not be the cause.
 pub(super) fn explicit(
     headers: &AnswerHeaders,
     body: &ErrorBody,
     now: SystemTime,
 ) -> Option<Duration> {
-    longest(headers, "retry-after-ms", |text| {
-        number(text).map(|millis| seconds(millis / 1e3))
-    })
-    .or_else(|| longest(headers, "retry-after", |text| seconds_or_date(text, now)))
-    .or_else(|| resets(headers, now, true))
-    .or_else(|| {
-        let text = body.retry_after.as_deref()?.trim();
-        seconds_or_date(text, now).or_else(|| duration(text))
-    })
-    .or_else(|| in_message(&body.message))
+    in_headers(headers, now)
+        .or_else(|| resets(headers, now, true))
+        .or_else(|| {
+            let text = body.retry_after.as_deref()?.trim();
+            seconds_or_date(text, now).or_else(|| duration(text))
+        })
+        .or_else(|| in_message(&body.message))
+}
+
+/// Returns the `value` of the header `name`, which says no later than `most`
+/// when to come back if it says so at all: `retry-after` and `retry-after-ms`.
+///
+/// Clients obey: some sleep for as long as they are told, others give up.
+pub(crate) fn shortened(name: &HeaderName, value: HeaderValue, most: Duration) -> HeaderValue {
+    let text = || value.to_str().ok().map(str::trim);
+    let (asked, shortest) = match name.as_str() {
+        "retry-after" => (
+            text().and_then(|text| seconds_or_date(text, wall::now())),
+            most.as_secs(),
+        ),
+        "retry-after-ms" => (
+            text().and_then(number).map(|millis| seconds(millis / 1e3)),
+            most.as_millis() as u64,
+        ),
+        _ => return value,
+    };
+    match asked {
+        Some(asked) if asked > most => HeaderValue::from(shortest),
+        _ => value,
+    }
 }
 
 fn longest(
@@ -81,6 +117,22 @@ fn resets(headers: &AnswerHeaders, now: SystemTime, used_up: bool) -> Option<Dur
             "x-ratelimit-reset-requests",
         ),
         ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+        (
+            "anthropic-ratelimit-requests-remaining",
+            "anthropic-ratelimit-requests-reset",
+        ),
+        (
+            "anthropic-ratelimit-tokens-remaining",
+            "anthropic-ratelimit-tokens-reset",
+        ),
+        (
+            "anthropic-ratelimit-input-tokens-remaining",
+            "anthropic-ratelimit-input-tokens-reset",
+        ),
+        (
+            "anthropic-ratelimit-output-tokens-remaining",
+            "anthropic-ratelimit-output-tokens-reset",
+        ),
     ]
     .into_iter()
     .filter(|(left, _)| !used_up || headers.text(left).is_some_and(|left| left.trim() == "0"))
@@ -232,6 +284,7 @@ mod tests {
                 let body = ErrorBody {
                     words: Vec::new(),
                     message: format!("try again in {message}{number}"),
+                    quotas: Vec::new(),
                     retry_after: Some(value.clone()),
                 };
                 let wait = read(&headers, &body, false, now);

@@ -71,7 +71,7 @@ fn config(provider: &Running, model: &str, server: &str) -> String {
 #[tokio::test]
 async fn it_says_what_runs_in_json_line_by_line() {
     let served = Served::start(Script::default()).await;
-    served.process.logs("\"subsystem\":\"tls\"").await;
+    served.process.logs("\"subsystem\":\"open files\"").await;
     let lines = json_lines(&served.process.err());
     let subsystems: Vec<_> = lines
         .iter()
@@ -87,6 +87,7 @@ async fn it_says_what_runs_in_json_line_by_line() {
         "probes",
         "clients",
         "tls",
+        "open files",
     ];
     assert_eq!(subsystems, expected);
     for line in &lines {
@@ -140,8 +141,12 @@ async fn without_a_file_it_says_which_keys_it_uses() {
         ("OPENAI_API_KEY", "sk-hidden"),
         ("OPENAI_BASE_URL", &provider.base_url()),
     ];
-    // The ports cannot be chosen without a file; whether they are free is not the point here.
-    let process = Process::start_with(&["serve"], &variables);
+    let args = [
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--admin-listen=127.0.0.1:0",
+    ];
+    let process = Process::start_with(&args, &variables);
     let line = process.logs("endpoint openai at").await;
     let line: Value = serde_json::from_str(&line).expect("JSON, as all the log");
     let message = line["message"].as_str().expect("a message");
@@ -150,7 +155,85 @@ async fn without_a_file_it_says_which_keys_it_uses() {
         provider.base_url()
     );
     assert!(message.starts_with(&expected), "{message}");
+    let gateway = process.logs("\"subsystem\":\"gateway\"").await;
+    assert!(gateway.contains(" (by --listen)"), "{gateway}");
+    let answer = post(address_in(&gateway), CHAT, &ask("gpt-4.1", "hello")).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
     assert!(!process.err().join("\n").contains("sk-hidden"));
+}
+
+#[tokio::test]
+async fn flags_override_the_files_addresses_and_obey_its_rules() {
+    let provider = Simulator::start(Script::default(), ANY).expect("a provider");
+    // The file's own port is taken: only the flag's will do.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address");
+    let (_folder, path) =
+        file(&config(&provider, "m", "").replace("127.0.0.1:0", &taken.to_string()));
+    let serve = ["serve", "--config", &path];
+    let process = Process::start(
+        &[
+            &serve[..],
+            &["--listen=127.0.0.1:0", "--admin-listen", "[::1]:0"],
+        ]
+        .concat(),
+    );
+    let metrics = process.logs("\"subsystem\":\"metrics\"").await;
+    assert!(
+        metrics.contains("http://[::1]:") && metrics.contains(" (by --admin-listen)"),
+        "{metrics}"
+    );
+    let gateway = process.logs("\"subsystem\":\"gateway\"").await;
+    assert_ne!(address_in(&gateway), taken);
+    // A reload asks for the same addresses again, so it is none that only a restart could make.
+    process.signal("HUP");
+    process.logs("reloaded: nothing has changed").await;
+
+    for (flags, told) in [
+        (
+            &["--listen=0.0.0.0:0"][..],
+            "--listen: anyone who reaches this address could spend your keys",
+        ),
+        (
+            &["--admin-listen=0.0.0.0:0"],
+            "--admin-listen: anyone who reaches this address could watch",
+        ),
+        (
+            &["--listen=127.0.0.1:7", "--admin-listen=127.0.0.1:7"],
+            "--admin-listen: both planes would listen here",
+        ),
+    ] {
+        let ended = run(&[&serve[..], flags].concat()).await;
+        assert_eq!(ended.code, Some(78), "{ended:?}");
+        assert!(ended.err.contains(told), "{}", ended.err);
+    }
+}
+
+#[tokio::test]
+async fn the_limit_of_open_files_is_raised_and_a_low_one_is_told() {
+    let provider = Simulator::start(Script::default(), ANY).expect("a provider");
+    let (_folder, path) = file(&config(&provider, "m", ""));
+    let serve = ["serve", "--config", &path];
+    let process = Process::start_after("ulimit -Sn 300; ulimit -Hn 600", &serve);
+    let line = process.logs("\"subsystem\":\"open files\"").await;
+    assert!(line.contains("up to 600, raised from 300"), "{line}");
+    process.logs("few files may be open at once").await;
+    let line = json_lines(&process.err())
+        .into_iter()
+        .find(|line| line["level"] == "WARN");
+    assert_eq!(line.expect("a warning")["limit"], 600);
+}
+
+#[tokio::test]
+async fn a_placeholder_for_a_key_is_told_at_start() {
+    let provider = Simulator::start(Script::default(), ANY).expect("a provider");
+    let text = config(&provider, "m", "").replace("models:", "api_key: YOUR_KEY, models:");
+    let (_folder, path) = file(&text);
+    let process = Process::start(&["serve", "--config", &path]);
+    process
+        .logs("endpoint only: the api_key is a placeholder")
+        .await;
+    assert!(!process.err().join("\n").contains("YOUR_KEY"));
 }
 
 #[tokio::test]

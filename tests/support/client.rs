@@ -133,7 +133,10 @@ impl Client {
                 if head.status() < 200 {
                     continue;
                 }
-                self.framing = head.framing(Framing::UntilClose);
+                self.framing = match head.status() {
+                    204 => Framing::Done,
+                    _ => head.framing(Framing::UntilClose),
+                };
                 return Ok(head);
             }
             self.fill().await?;

@@ -26,6 +26,8 @@ const FOREIGN: [&str; 9] = [
     "RUST_BACKTRACE",
 ];
 
+const BINARY: &str = env!("CARGO_BIN_EXE_breakerbox");
+
 /// A run of the binary. Dropping it kills it.
 pub(crate) struct Process {
     child: Child,
@@ -56,13 +58,26 @@ impl Process {
 
     /// Starts the binary with these variables.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_breakerbox"));
+        let mut command = Command::new(BINARY);
+        command.args(args).envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts the binary from a shell that has run `script` before.
+    pub(crate) fn start_after(script: &str, args: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{script}; exec \"$0\" \"$@\""), BINARY]);
+        command.args(args);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         for name in FOREIGN {
-            command.env_remove(name);
+            if !command.get_envs().any(|(given, _)| given == name) {
+                command.env_remove(name);
+            }
         }
         let mut child = command
-            .args(args)
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

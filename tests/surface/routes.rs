@@ -10,14 +10,14 @@ const CALLS: [&str; 4] = [
     "/v1/embeddings",
     "/v1/responses",
 ];
-const READS: [&str; 4] = ["/v1/models", "/v1/models/m", "/livez", "/readyz"];
+const READS: [&str; 5] = ["/", "/v1/models", "/v1/models/m", "/livez", "/readyz"];
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
 #[tokio::test]
 async fn a_route_takes_its_own_method_and_names_it_to_others() {
     let evil = steady();
     let house = house("routes", &evil, "");
-    for (routes, own) in [(CALLS, "POST"), (READS, "GET")] {
+    for (routes, own, allowed) in [(&CALLS[..], "POST", "POST"), (&READS, "GET", "GET, HEAD")] {
         for route in routes {
             for method in METHODS {
                 let body = if method == "POST" {
@@ -32,15 +32,46 @@ async fn a_route_takes_its_own_method_and_names_it_to_others() {
                 }
                 let error = error_of(&answer, 405);
                 assert_eq!(error["code"], "method_not_allowed", "{method} {route}");
-                assert_eq!(answer.head.header("allow"), Some(own));
+                assert_eq!(answer.head.header("allow"), Some(allowed));
             }
-            // A head alone, and the connection goes on.
-            let mut client = Client::connect(house.addr()).await;
-            client.request("HEAD", route, &[], b"").await;
-            assert_eq!(client.head().await.status(), 405);
         }
     }
     assert_eq!(evil.count(), CALLS.len());
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let evil = steady();
+    let house = house("head", &evil, "");
+    for (address, routes) in [
+        (house.addr(), &READS[..]),
+        (house.admin(), &["/livez", "/readyz"]),
+    ] {
+        for route in routes {
+            let mut client = Client::connect(address).await;
+            client.request("GET", route, &[], b"").await;
+            let whole = client.answer().await;
+            // Two heads: were there a body, the second would begin with it.
+            client.request("HEAD", route, &[], b"").await;
+            client.request("HEAD", route, &[], b"").await;
+            for _ in 0..2 {
+                let head = client.head().await;
+                assert_eq!(head.status(), 200, "{route}");
+                for name in ["content-length", "content-type"] {
+                    assert_eq!(
+                        head.header(name),
+                        whole.head.header(name),
+                        "{name} of {route}"
+                    );
+                }
+            }
+        }
+    }
+    for route in CALLS {
+        let mut client = Client::connect(house.addr()).await;
+        client.request("HEAD", route, &[], b"").await;
+        assert_eq!(client.head().await.status(), 405);
+    }
 }
 
 #[tokio::test]
@@ -50,7 +81,6 @@ async fn every_other_path_is_unknown_and_never_goes_up() {
     let house = house("unknown-paths", &evil, clients);
     let body = ask("m", "hello").to_string();
     for path in [
-        "/",
         "/v1",
         "/v1/",
         "/v2/chat/completions",

@@ -7,6 +7,7 @@ use breakerbox_actors::state::breaker::Phase;
 
 use super::scene::{Crowd, NO_PINGS, always, house, view};
 use crate::support::chat::response;
+use crate::support::wait::DEADLINE;
 
 /// Header lines and the pause in seconds that they mean; 60 when they mean nothing.
 const CASES: &[(&[(&str, &str)], f64)] = &[
@@ -34,6 +35,34 @@ const CASES: &[(&[(&str, &str)], f64)] = &[
     (&[("retry-after-ms", "-1"), ("retry-after", "20")], 20.0),
     (&[], 60.0),
 ];
+
+#[tokio::test]
+async fn a_503_that_says_when_to_come_back_is_left_alone_that_long_and_is_a_failure() {
+    for (headers, asked_again) in [
+        (&[("retry-after", "20")][..], false),
+        (&[("retry-after-ms", "20000")], false),
+        (&[("retry-after", "0")], true),
+        (&[], true),
+    ] {
+        let evil = always(response(503, headers, "{}"));
+        let spare = always(crate::support::chat::good("hello"));
+        let house = house(
+            [("pauses", evil.base_url()), ("spare", spare.base_url())],
+            &[NO_PINGS, "routing: { strategy: priority }"],
+        );
+        let crowd = Crowd::new(&house);
+        for _ in 0..3 {
+            assert_eq!(crowd.shoot().await.answer.status(), 200);
+            // The report may come home a moment later than the answer.
+            let start = clock::now();
+            while view(&house, "pauses").await.failures_in_a_row as usize != evil.count() {
+                assert!(clock::now() - start < DEADLINE, "{headers:?}");
+            }
+        }
+        let asked = evil.count();
+        assert_eq!(asked > 1, asked_again, "{headers:?}: {asked}");
+    }
+}
 
 #[tokio::test]
 async fn every_pause_is_within_0_to_300_seconds() {

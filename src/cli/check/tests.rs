@@ -8,7 +8,13 @@ fn check(text: &str, format: Format) -> (u8, String) {
     let file = folder.path().join("breakerbox.yaml");
     std::fs::write(&file, text).unwrap();
     let mut out = Vec::new();
-    let code = Check { file, format }.run(&|_| None, &mut out).unwrap();
+    let code = Check {
+        file,
+        online: false,
+        format,
+    }
+    .run(&|_| None, &mut out)
+    .unwrap();
     (code, String::from_utf8(out).unwrap())
 }
 
@@ -54,6 +60,7 @@ fn a_file_that_is_not_there_exits_with_78() {
     let file = "nowhere/breakerbox.yaml".into();
     let check = Check {
         file,
+        online: false,
         format: Format::Json,
     };
     let mut out = Vec::new();

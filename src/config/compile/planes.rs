@@ -2,35 +2,42 @@
 
 use std::net::SocketAddr;
 
-use super::{Check, below, conflict, files, invalid, missing, policies::time};
+use super::{Check, below, conflict, files, invalid, missing, policies::time, url};
 use crate::config::{
     places::Step,
-    settings::{Admin, Server, Tls},
+    problem::Problem,
+    settings::{Admin, Cors, Server, Tls},
     shape,
 };
+
+/// The flags that override the addresses.
+const LISTEN: &str = "--listen";
+const ADMIN_LISTEN: &str = "--admin-listen";
 
 /// Reads the section `server`.
 pub(super) fn server(check: &mut Check<'_>, file: &shape::File) -> Option<Server> {
     let default = shape::Server::default();
     let given = file.server.as_ref().unwrap_or(&default);
     let path = [Step::Key("server")];
-    let listen = address(check, &path, given.listen.as_deref(), 8080);
+    let own = address(check, &path, given.listen.as_deref(), 8080);
+    let listen = check.over.listen.or(own);
     if let Some(listen) = listen
         && !listen.ip().is_loopback()
         && !check.given(&[Step::Key("clients")])
     {
-        check.refuse(
-            &below(&path, "listen"),
-            missing("anyone who reaches this address could spend your keys")
-                .expect("a list `clients`, or a loopback address such as 127.0.0.1:8080")
-                .help("add `clients: [{ name: team-a, key: \"${TEAM_A_KEY}\" }]`"),
-        );
+        let flag = check.over.listen.map(|_| LISTEN);
+        let problem = missing("anyone who reaches this address could spend your keys")
+            .expect("a list `clients`, or a loopback address such as 127.0.0.1:8080")
+            .help("add `clients: [{ name: team-a, key: \"${TEAM_A_KEY}\" }]`");
+        refuse_listen(check, "server", flag, problem);
     }
     let tls = match &given.tls {
         None => Some(None),
         Some(keys) => tls(check, &below(&path, "tls"), keys).map(Some),
     };
+    let cors = cors(check, &below(&path, "cors"), given.cors.as_ref());
     Some(Server {
+        cors: cors?,
         listen: listen?,
         workers: given.workers.unwrap_or(0) as usize,
         max_body: given.max_body.map_or(32 << 20, |size| size.0),
@@ -38,6 +45,44 @@ pub(super) fn server(check: &mut Check<'_>, file: &shape::File) -> Option<Server
         shutdown_grace: time(given.shutdown_grace, 30_000),
         tls: tls?,
     })
+}
+
+fn cors(
+    check: &mut Check<'_>,
+    path: &[Step<'_>],
+    given: Option<&shape::List<String>>,
+) -> Option<Cors> {
+    let Some(list) = given else {
+        return (!check.given(path)).then(|| Cors::Of(Vec::new()));
+    };
+    let mut origins = Some(Vec::new());
+    let mut any = false;
+    for (index, text) in list.iter() {
+        let mut at = path.to_vec();
+        at.push(Step::Item(index));
+        if text == "*" {
+            any = true;
+            if !check.given(&[Step::Key("clients")]) {
+                check.refuse(
+                    &at,
+                    missing("any web page that somebody here looks at could spend your keys")
+                        .expect("a list `clients`, or the origins of your own pages")
+                        .help("write an origin such as http://localhost:3000"),
+                );
+                origins = None;
+            }
+            continue;
+        }
+        match url::origin(text) {
+            Ok(origin) => origins.iter_mut().for_each(|it| it.push(origin.clone())),
+            Err(problem) => {
+                check.refuse(&at, problem);
+                origins = None;
+            }
+        }
+    }
+    let origins = origins.filter(|_| list.is_whole())?;
+    Some(if any { Cors::Any } else { Cors::Of(origins) })
 }
 
 fn tls(check: &mut Check<'_>, path: &[Step<'_>], given: &shape::Tls) -> Option<Tls> {
@@ -56,7 +101,8 @@ pub(super) fn admin(check: &mut Check<'_>, file: &shape::File) -> Option<Admin> 
     let default = shape::Admin::default();
     let given = file.admin.as_ref().unwrap_or(&default);
     let path = [Step::Key("admin")];
-    let listen = address(check, &path, given.listen.as_deref(), 8081);
+    let own = address(check, &path, given.listen.as_deref(), 8081);
+    let listen = check.over.admin_listen.or(own);
     let token = files::secret(
         check,
         &path,
@@ -66,12 +112,11 @@ pub(super) fn admin(check: &mut Check<'_>, file: &shape::File) -> Option<Admin> 
     if let (Some(listen), Ok(None)) = (listen, &token)
         && !listen.ip().is_loopback()
     {
-        check.refuse(
-            &below(&path, "listen"),
-            missing("anyone who reaches this address could watch and steer the gateway")
-                .expect("a `token`, or a loopback address such as 127.0.0.1:8081")
-                .help("add `token: ${BREAKERBOX_ADMIN_TOKEN}`"),
-        );
+        let flag = check.over.admin_listen.map(|_| ADMIN_LISTEN);
+        let problem = missing("anyone who reaches this address could watch and steer the gateway")
+            .expect("a `token`, or a loopback address such as 127.0.0.1:8081")
+            .help("add `token: ${BREAKERBOX_ADMIN_TOKEN}`");
+        refuse_listen(check, "admin", flag, problem);
     }
     Some(Admin {
         listen: listen?,
@@ -84,16 +129,28 @@ pub(super) fn apart(check: &mut Check<'_>, server: SocketAddr, admin: SocketAddr
     let (a, b) = (server.ip(), admin.ip());
     let overlap = a == b || a.is_unspecified() || b.is_unspecified();
     if overlap && server.port() == admin.port() && server.port() != 0 {
-        let key = if check.given(&[Step::Key("admin"), Step::Key("listen")]) {
-            "admin"
+        let over = check.over;
+        let (key, flag) = if over.admin_listen.is_some() {
+            ("admin", Some(ADMIN_LISTEN))
+        } else if over.listen.is_some() {
+            ("server", Some(LISTEN))
+        } else if check.given(&[Step::Key("admin"), Step::Key("listen")]) {
+            ("admin", None)
         } else {
-            "server"
+            ("server", None)
         };
-        check.refuse(
-            &[Step::Key(key), Step::Key("listen")],
-            conflict("both planes would listen here")
-                .expect("different ports for server and admin"),
-        );
+        let problem = conflict("both planes would listen here");
+        let problem = problem.expect("different ports for server and admin");
+        refuse_listen(check, key, flag, problem);
+    }
+}
+
+/// Refuses the address of the section `key`: at its place in the file, unless
+/// it comes from a flag.
+fn refuse_listen(check: &mut Check<'_>, key: &str, flag: Option<&str>, problem: Problem) {
+    match flag {
+        Some(flag) => check.problems.push(problem.given_by(flag)),
+        None => check.refuse(&[Step::Key(key), Step::Key("listen")], problem),
     }
 }
 

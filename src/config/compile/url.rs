@@ -72,3 +72,37 @@ pub(super) fn base_url(text: &str) -> Result<BaseUrl, Problem> {
         path: path.into(),
     })
 }
+
+/// Reads the origin of a web page, as browsers write it.
+///
+/// *Source*: RFC 6454, section 6.2; the scheme's own port is left out.
+pub(super) fn origin(text: &str) -> Result<String, Problem> {
+    let wrong = |help: &str| {
+        Problem::new("invalid", "this is not an origin")
+            .expect("a scheme and a host, such as https://app.example or http://localhost:3000")
+            .help(help)
+    };
+    let text = text.to_ascii_lowercase();
+    let Some((scheme, host)) = text.split_once("://") else {
+        return Err(wrong("start it with https:// or http://"));
+    };
+    if host.contains('/') {
+        return Err(wrong("leave out the path, also a slash at the end"));
+    }
+    if host.contains('*') {
+        return Err(wrong("list each origin, or write \"*\" for all there are"));
+    }
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_host = |byte: u8| byte.is_ascii_graphic() && !b"?#@,\"\\".contains(&byte);
+    let is_sound = !scheme.is_empty() && !host.is_empty();
+    if !(is_sound && scheme.bytes().all(is_scheme) && host.bytes().all(is_host)) {
+        return Err(wrong("the browser's console shows the origin of a page"));
+    }
+    let own = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let host = host.strip_suffix(own).unwrap_or(host);
+    Ok(format!("{scheme}://{host}"))
+}

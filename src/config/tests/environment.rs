@@ -87,7 +87,7 @@ fn without_a_file_every_known_variable_makes_an_endpoint() {
         ("OPENROUTER_API_KEY", "kr"),
         ("OLLAMA_HOST", "0.0.0.0"),
     ];
-    let (config, said) = from_environment(&env(&set)).unwrap();
+    let (config, said) = from_environment(&env(&set), Overrides::default()).unwrap();
     let endpoints: Vec<_> = config
         .endpoints
         .iter()
@@ -123,7 +123,8 @@ fn each_known_variable_serves_alone() {
         "OPENROUTER_API_KEY",
         "OLLAMA_HOST",
     ] {
-        let (config, said) = from_environment(&env(&[(variable, "host")])).unwrap();
+        let (config, said) =
+            from_environment(&env(&[(variable, "host")]), Overrides::default()).unwrap();
         assert_eq!((config.endpoints.len(), said.len()), (1, 1), "{variable}");
     }
 }
@@ -134,7 +135,9 @@ fn without_a_file_and_without_variables_there_is_nothing_to_serve() {
         &[][..],
         &[("OPENAI_API_KEY", " "), ("OPENAI_BASE_URL", "http://h")],
     ] {
-        let text = from_environment(&env(set)).unwrap_err().to_string();
+        let text = from_environment(&env(set), Overrides::default())
+            .unwrap_err()
+            .to_string();
         assert!(text.starts_with("error[nothing_to_serve]: "), "{text}");
         assert!(text.contains("OPENAI_API_KEY, DEEPSEEK_API_KEY"), "{text}");
     }
@@ -146,7 +149,9 @@ fn without_a_file_a_bad_variable_is_a_problem_that_hides_it() {
         ("OPENAI_API_KEY", "two words"),
         ("OLLAMA_HOST", "http://h:port"),
     ];
-    let text = from_environment(&env(&set)).unwrap_err().to_string();
+    let text = from_environment(&env(&set), Overrides::default())
+        .unwrap_err()
+        .to_string();
     assert!(
         text.contains("this secret cannot travel in a header"),
         "{text}"

@@ -87,7 +87,7 @@ fn machines_get_the_same_facts() {
                 "column": 3,
                 "text": "wokers",
                 "message": "unknown key `wokers`",
-                "expected": "one of listen, max_body, request_timeout, shutdown_grace, tls, workers",
+                "expected": "one of cors, listen, max_body, request_timeout, shutdown_grace, tls, workers",
                 "suggestion": "workers",
                 "help": null,
             }],

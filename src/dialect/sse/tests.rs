@@ -1,3 +1,6 @@
+#[path = "../../../tests/fuzz/oracle.rs"]
+mod oracle;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -151,5 +154,54 @@ proptest! {
         let (bytes, events, rest) = split(&reads);
         prop_assert_eq!([&bytes[..], &rest[..]].concat(), stream);
         prop_assert_eq!(events, by_the_standard(stream));
+    }
+}
+
+/// Splits `reads` for the oracle: comments count, and nothing is asserted.
+fn split_any(reads: &[&[u8]]) -> oracle::Split {
+    let (mut splitter, mut ends) = (Splitter::default(), Vec::new());
+    let mut split = oracle::Split::default();
+    for read in reads {
+        let block = splitter.push(&Bytes::copy_from_slice(read), &mut ends);
+        let mut from = 0;
+        for &end in &ends {
+            let event = Event::parse(&block[from..end]);
+            split
+                .events
+                .push((event.name.to_vec(), event.data.to_vec()));
+            from = end;
+        }
+        split.bytes.extend_from_slice(&block);
+    }
+    split.bytes.extend_from_slice(&splitter.take_rest());
+    split
+}
+
+#[test]
+fn the_fuzzers_corpus_is_what_the_standard_says() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/sse");
+    let mut inputs = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let path = file.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        oracle::check(&input, split_any).unwrap_or_else(|why| panic!("{path:?}: {why}"));
+        inputs += 1;
+    }
+    assert!(inputs >= 14, "{inputs}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_what_the_standard_says(
+        parts in prop::collection::vec(prop_oneof![
+            prop::sample::select(vec![
+                &b"\n"[..], b"\r", b"\r\n", b"\n\n", b":", b"data:", b"event: e", b"\xEF\xBB\xBF", b"\xFF",
+            ]).prop_map(<[u8]>::to_vec),
+            prop::collection::vec(any::<u8>(), 0..4),
+        ], 0..40),
+        cut in any::<u8>(),
+    ) {
+        let input = [vec![cut], parts.concat()].concat();
+        prop_assert_eq!(oracle::check(&input, split_any), Ok(()));
     }
 }
