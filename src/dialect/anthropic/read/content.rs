@@ -19,6 +19,9 @@ pub(super) fn parts(
         push_text(content.string()?, out);
         return Ok(());
     }
+    if !content.json().starts_with('[') {
+        return Err(content.wrong("a string or an array of content blocks"));
+    }
     content.each(|block| part(&block, place, out, lost))
 }
 

@@ -3,77 +3,23 @@
 mod progress;
 #[cfg(test)]
 mod tests;
+mod waiting;
+mod wire;
 
-use std::{borrow::Cow, collections::VecDeque};
-
-use serde::Serialize;
-
-use self::progress::Progress;
+use self::{
+    progress::Progress,
+    waiting::{Said, Waiting},
+    wire::{Ending, Event, Piece, send},
+};
 use super::{
     block::{Block, Input, stop},
     reply::{Message, id},
 };
 use crate::dialect::{
     Usage,
-    anthropic::{error, usage::Bill},
+    anthropic::error,
     neutral::{Delta, Stop},
-    sse,
 };
-
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event<'a> {
-    MessageStart {
-        message: Message<'a>,
-    },
-    ContentBlockStart {
-        index: u64,
-        content_block: Block<'a>,
-    },
-    ContentBlockDelta {
-        index: u64,
-        delta: Piece<'a>,
-    },
-    ContentBlockStop {
-        index: u64,
-    },
-    MessageDelta {
-        delta: Ending<'a>,
-        usage: Bill,
-    },
-    MessageStop,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(tag = "type")]
-enum Piece<'a> {
-    #[serde(rename = "text_delta")]
-    Text { text: &'a str },
-    #[serde(rename = "thinking_delta")]
-    Thought { thinking: &'a str },
-    #[serde(rename = "signature_delta")]
-    Signature { signature: &'a str },
-    #[serde(rename = "input_json_delta")]
-    Arguments { partial_json: &'a str },
-}
-
-#[derive(Debug, Serialize)]
-struct Ending<'a> {
-    stop_reason: &'static str,
-    stop_sequence: Option<&'a str>,
-}
-
-fn send(out: &mut Vec<u8>, event: &Event<'_>) {
-    let name = match event {
-        Event::MessageStart { .. } => "message_start",
-        Event::ContentBlockStart { .. } => "content_block_start",
-        Event::ContentBlockDelta { .. } => "content_block_delta",
-        Event::ContentBlockStop { .. } => "content_block_stop",
-        Event::MessageDelta { .. } => "message_delta",
-        Event::MessageStop => "message_stop",
-    };
-    sse::write(out, name, event);
-}
 
 /// The block that is open.
 #[derive(Debug)]
@@ -81,23 +27,6 @@ enum Open {
     Text,
     Thought { sealed: bool },
     Call { call: u32, arguments: Progress },
-}
-
-/// What comes in blocks of its own.
-#[derive(Debug)]
-enum Said<'a> {
-    Text(Cow<'a, str>),
-    Thought(Cow<'a, str>),
-    Seal {
-        signature: Cow<'a, str>,
-        redacted: bool,
-    },
-    Call {
-        call: u32,
-        id: Cow<'a, str>,
-        name: Cow<'a, str>,
-        arguments: String,
-    },
 }
 
 /// Writes the events of one stream.
@@ -117,8 +46,7 @@ pub struct Events {
     ended: bool,
     next: u64,
     open: Option<Open>,
-    waiting: VecDeque<Said<'static>>,
-    held: usize,
+    waiting: Waiting,
     stop: Option<Stop>,
     usage: Option<Usage>,
 }
@@ -135,8 +63,7 @@ impl Events {
             ended: false,
             next: 0,
             open: None,
-            waiting: VecDeque::new(),
-            held: 0,
+            waiting: Waiting::default(),
             stop: None,
             usage: None,
         }
@@ -200,7 +127,10 @@ impl Events {
                 choice: 0,
                 call,
                 piece,
-            } => self.arguments(*call, piece, out),
+            } => {
+                self.arguments(*call, piece, out);
+                self.flush(false, out);
+            }
             Delta::Stop { choice: 0, stop } => {
                 self.stop = Some(stop.clone());
                 self.flush(true, out);
@@ -232,7 +162,10 @@ impl Events {
     fn say(&mut self, what: Said<'_>, out: &mut Vec<u8>) {
         match self.is_busy() {
             false => self.put(what, out),
-            true => self.wait(what, out),
+            true => {
+                self.waiting.push(what);
+                self.limit(out);
+            }
         }
     }
 
@@ -241,34 +174,22 @@ impl Events {
         matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.is_whole())
     }
 
-    fn wait(&mut self, what: Said<'_>, out: &mut Vec<u8>) {
-        let what = what.into_owned();
-        self.held += size_of::<Said<'_>>() + what.len();
-        match (self.waiting.back_mut(), &what) {
-            (Some(Said::Text(last)), Said::Text(more))
-            | (Some(Said::Thought(last)), Said::Thought(more)) => last.to_mut().push_str(more),
-            _ => self.waiting.push_back(what),
-        }
-        self.limit(out);
-    }
-
     fn limit(&mut self, out: &mut Vec<u8>) {
-        if self.held > Self::MAX_WAITING {
+        if self.waiting.size() > Self::MAX_WAITING {
             self.fail("The provider mixes too much into a call of a tool.", out);
         }
     }
 
     fn fail(&mut self, why: &str, out: &mut Vec<u8>) {
         self.ended = true;
-        self.waiting.clear();
+        self.waiting = Waiting::default();
         error::event(out, error::kind(502), why, None);
     }
 
     /// Says what waits, as far as no call is open, or all of it.
     fn flush(&mut self, all: bool, out: &mut Vec<u8>) {
         while all || !self.is_busy() {
-            let Some(what) = self.waiting.pop_front() else {
-                self.held = 0;
+            let Some(what) = self.waiting.pop() else {
                 break;
             };
             self.put(what, out);
@@ -374,17 +295,8 @@ impl Events {
                 self.piece(Piece::Arguments { partial_json }, out);
             }
             _ => {
-                let waits = self.waiting.iter_mut().find_map(|said| match said {
-                    Said::Call {
-                        call, arguments, ..
-                    } if *call == of => Some(arguments),
-                    _ => None,
-                });
-                if let Some(arguments) = waits {
-                    arguments.push_str(piece);
-                    self.held += piece.len();
-                    self.limit(out);
-                }
+                self.waiting.arguments(of, piece);
+                self.limit(out);
             }
         }
     }
@@ -404,46 +316,5 @@ impl Events {
         let usage = self.usage.into();
         send(out, &Event::MessageDelta { delta, usage });
         send(out, &Event::MessageStop);
-    }
-}
-
-impl Said<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Text(text) | Self::Thought(text) => text.len(),
-            Self::Seal { signature, .. } => signature.len(),
-            Self::Call {
-                id,
-                name,
-                arguments,
-                ..
-            } => id.len() + name.len() + arguments.len(),
-        }
-    }
-
-    fn into_owned(self) -> Said<'static> {
-        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        match self {
-            Self::Text(text) => Said::Text(own(text)),
-            Self::Thought(text) => Said::Thought(own(text)),
-            Self::Seal {
-                signature,
-                redacted,
-            } => Said::Seal {
-                signature: own(signature),
-                redacted,
-            },
-            Self::Call {
-                call,
-                id,
-                name,
-                arguments,
-            } => Said::Call {
-                call,
-                id: own(id),
-                name: own(name),
-                arguments,
-            },
-        }
     }
 }

@@ -266,21 +266,34 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[]".to_owned(), ""),
         ("{".to_owned(), ""),
         (r#"{"max_tokens":1}"#.to_owned(), "messages"),
-        (r#"{"messages":[{"role":"user","content":"a"}]}"#.to_owned(), "max_tokens"),
+        (
+            r#"{"messages":[{"role":"user","content":"a"}]}"#.to_owned(),
+            "max_tokens",
+        ),
         (messages(""), "messages"),
         (messages("7"), "messages[0]"),
-        (messages(r#"{"role":"tool","content":"a"}"#), "messages[0].role"),
-        (messages(r#"{"role":"user","content":7}"#), "messages[0].content"),
+        (
+            messages(r#"{"role":"tool","content":"a"}"#),
+            "messages[0].role",
+        ),
+        (
+            messages(r#"{"role":"user","content":7}"#),
+            "messages[0].content",
+        ),
         (
             messages(r#"{"role":"user","content":"a"},{"role":"user","content":[{"text":"a"}]}"#),
             "messages[1].content[0].type",
         ),
         (
-            messages(r#"{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"a"}}]}"#),
+            messages(
+                r#"{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"a"}}]}"#,
+            ),
             "messages[0].content[0].source.media_type",
         ),
         (
-            messages(r#"{"role":"user","content":[{"type":"image","source":{"type":"text","data":"a"}}]}"#),
+            messages(
+                r#"{"role":"user","content":[{"type":"image","source":{"type":"text","data":"a"}}]}"#,
+            ),
             "messages[0].content[0].source",
         ),
         (
@@ -288,13 +301,18 @@ fn what_is_wrong_is_named_with_its_place() {
             "messages[0].content[0].tool_use_id",
         ),
         (
-            messages(r#"{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"b","input":"{}"}]}"#),
+            messages(
+                r#"{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"b","input":"{}"}]}"#,
+            ),
             "messages[0].content[0].input",
         ),
     ] {
         let (at, message) = wrong(&body);
         assert_eq!(at, param, "{body}");
-        assert!(message.contains(param) && message.ends_with('.'), "{message}");
+        assert!(
+            message.contains(param) && message.ends_with('.'),
+            "{message}"
+        );
     }
     let hi = r#"{"max_tokens":1,"messages":[{"role":"user","content":"a"}],"#;
     for (field, param) in [
@@ -309,19 +327,26 @@ fn what_is_wrong_is_named_with_its_place() {
             r#""thinking":{"type":"enabled","budget_tokens":1023}"#,
             "thinking.budget_tokens",
         ),
-        (r#""output_config":{"effort":"huge"}"#, "output_config.effort"),
+        (
+            r#""output_config":{"effort":"huge"}"#,
+            "output_config.effort",
+        ),
         (r#""stream":"yes""#, "stream"),
     ] {
         let body = format!("{hi}{field}}}").replacen(
             r#""max_tokens":1,"#,
-            if param == "max_tokens" { "" } else { r#""max_tokens":1,"# },
+            if param == "max_tokens" {
+                ""
+            } else {
+                r#""max_tokens":1,"#
+            },
             1,
         );
         assert_eq!(wrong(&body).0, param, "{body}");
     }
     assert_eq!(
         wrong(r#"{"max_tokens":1,"messages":[{"role":"user","content":7}]}"#).1,
-        "`messages[0].content` must be an array."
+        "`messages[0].content` must be a string or an array of content blocks."
     );
 }
 

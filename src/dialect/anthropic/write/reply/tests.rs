@@ -1,1 +1,150 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
 use super::*;
+use crate::dialect::{
+    Usage,
+    anthropic::read,
+    neutral::{Choice, Media, Source, Stop, Thought, ToolCall},
+};
+
+fn written(reply_of: &Reply) -> Value {
+    serde_json::from_slice(&reply(reply_of, 1_700_000_000)).unwrap_or_default()
+}
+
+fn text(text: &str) -> Part {
+    Part::Text(text.to_owned())
+}
+
+fn call(arguments: &str) -> Part {
+    Part::ToolCall(ToolCall {
+        id: "call.1".to_owned(),
+        name: "f".to_owned(),
+        arguments: arguments.to_owned(),
+        signature: Some("not ours".to_owned()),
+    })
+}
+
+fn answer(parts: Vec<Part>, stop: Stop) -> Reply {
+    Reply {
+        choices: vec![Choice { parts, stop }],
+        ..Reply::default()
+    }
+}
+
+#[test]
+fn an_answer_of_everything() {
+    let thought = Part::Thought(Thought {
+        text: "Hm.".to_owned(),
+        ..Thought::default()
+    });
+    let image = Part::Image(Media {
+        source: Source::Uploaded("f".to_owned()),
+        name: None,
+    });
+    let parts = vec![
+        thought,
+        text(""),
+        text("Hi"),
+        image,
+        Part::Refusal("No.".to_owned()),
+        call(r#" {"b":1,"a":1.0} "#),
+        call(""),
+        call("[1]"),
+        call("{"),
+    ];
+    let stop = Stop::Sequence(Some("END".to_owned()));
+    let reply = Reply {
+        model: "gpt-5".to_owned(),
+        usage: Some(Usage {
+            input: 30,
+            output: 12,
+            cached: 10,
+            reasoning: 0,
+        }),
+        ..answer(parts, stop)
+    };
+    let call =
+        |input: Value| json!({"type": "tool_use", "id": "call.1", "name": "f", "input": input});
+    assert_eq!(
+        written(&reply),
+        json!({
+            "id": "msg_1700000000", "type": "message", "role": "assistant", "model": "gpt-5",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": ""},
+                {"type": "text", "text": "Hi"},
+                {"type": "text", "text": "No."},
+                call(json!({"b": 1, "a": 1.0})),
+                call(json!({})),
+                call(json!({"arguments": "[1]"})),
+                call(json!({"arguments": "{"})),
+            ],
+            "stop_reason": "stop_sequence", "stop_sequence": "END",
+            "usage": {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10, "output_tokens": 12},
+        })
+    );
+}
+
+#[test]
+fn reasons_to_end() {
+    for (stop, word) in [
+        (Stop::End, "end_turn"),
+        (Stop::Length, "max_tokens"),
+        (Stop::ToolCalls, "tool_use"),
+        (Stop::Sequence(None), "stop_sequence"),
+        (Stop::Filter, "refusal"),
+    ] {
+        assert_eq!(written(&answer(vec![], stop))["stop_reason"], word);
+    }
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let sealed = |redacted| {
+        move |(text, signature): (String, String)| {
+            Part::Thought(Thought {
+                text: if redacted { String::new() } else { text },
+                signature: Some(signature),
+                redacted,
+            })
+        }
+    };
+    prop_oneof![
+        "\\PC{1,9}".prop_map(Part::Text),
+        ("\\PC{0,9}", "[a-z]{1,9}").prop_map(sealed(false)),
+        ("", "[a-z]{1,9}").prop_map(sealed(true)),
+        ("[a-z_]{1,9}", "[a-z]{1,9}", "\\PC{0,9}").prop_map(|(id, name, text)| {
+            Part::ToolCall(ToolCall {
+                id,
+                name,
+                arguments: json!({"z": text, "a": [1.0, null]}).to_string(),
+                signature: None,
+            })
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn there_and_back(
+        parts in proptest::collection::vec(part(), 0..8),
+        stop in prop_oneof![
+            Just(Stop::End), Just(Stop::Length), Just(Stop::ToolCalls), Just(Stop::Filter),
+            proptest::option::of("[a-z]{1,4}").prop_map(Stop::Sequence),
+        ],
+        (output, input, cached, reasoning) in (0..99_u64, 0..99_u64, 0..99_u64, 0..99_u64),
+    ) {
+        let usage = Usage {
+            input,
+            output,
+            cached: cached.min(input),
+            reasoning: reasoning.min(output),
+        };
+        let there = Reply {
+            id: "msg_1".to_owned(),
+            model: "m".to_owned(),
+            usage: Some(usage),
+            ..answer(parts, stop)
+        };
+        prop_assert_eq!(read::reply(&reply(&there, 0)), Ok(there));
+    }
+}
