@@ -46,6 +46,8 @@ pub enum Kind {
     UsageOnly,
     /// The event that ends a whole answer.
     Terminal,
+    /// Part of the answer, which is whole if nothing of it follows.
+    MayEnd,
     /// `[DONE]` in a dialect where that does not end a whole answer.
     Unfinished,
     /// An error of the provider.

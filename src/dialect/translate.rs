@@ -1,11 +1,12 @@
 //! From one dialect to another: requests, whole answers, streams.
 
-use std::borrow::Cow;
-
 use super::{
     Api, Dialect, NotAnAnswer, ResponseHead, anthropic, gemini,
     neutral::{Conversation, Delta, Lost, Unreadable},
-    openai::{chat, responses},
+    openai::{
+        chat::{self, write::Variant},
+        responses,
+    },
     request::{BadRequest, Peek},
     sse::Event,
 };
@@ -40,15 +41,15 @@ impl Asked {
     }
 
     /// Returns the body of the call `sent` for a provider that calls the model
-    /// `model`, and what could not be said in it.
-    pub fn write(&self, sent: Api, model: &str) -> (Vec<u8>, Lost) {
+    /// `model`, and what could not be said in it. `variant` matters to chat only.
+    pub fn write(&self, sent: Api, variant: Variant, model: &str) -> (Vec<u8>, Lost) {
         let mut lost = self.lost.clone();
         let asked = &self.conversation;
         let body = match sent {
             Api::CountMessageTokens => anthropic::count::write_request(asked, model, &mut lost),
             Api::CountContentTokens => gemini::count::write_request(asked, model, &mut lost),
             sent => match sent.dialect() {
-                Dialect::OpenAi => chat::write::request(asked, model, &mut lost),
+                Dialect::OpenAi => chat::write::request(asked, model, variant, &mut lost),
                 Dialect::Anthropic => anthropic::write::request(asked, model, &mut lost),
                 Dialect::Gemini => gemini::write::request(asked, model, &mut lost),
             },
@@ -144,8 +145,8 @@ impl Translation {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] for an event that its dialect does not know; nothing of it
-    /// is appended.
+    /// [`Unreadable`] for an event that its dialect does not know, and once an
+    /// answer is longer than its last event could repeat.
     pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         let event = Event::parse(bytes);
         self.deltas.clear();
@@ -155,15 +156,18 @@ impl Translation {
             Reader::Content(reader) => reader.read(&event, &mut self.deltas)?,
         }
         self.write(out);
-        Ok(())
+        match &self.writer {
+            Writer::Responses(writer) if writer.is_overlong() => Err(Unreadable),
+            _ => Ok(()),
+        }
     }
 
     /// Appends what is owed once the terminal event has been translated.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.deltas.clear();
         match &mut self.reader {
-            Reader::Chat(reader) => reader.finish(&mut self.deltas),
-            Reader::Messages(reader) => reader.finish(&mut self.deltas),
+            // Their last events say it all.
+            Reader::Chat(_) | Reader::Messages(_) => {}
             Reader::Content(reader) => reader.finish(&mut self.deltas),
         }
         self.write(out);
@@ -182,12 +186,9 @@ impl Translation {
 
     /// Returns the response the client has been told of, and the number of the
     /// last event; for streams of responses.
-    pub fn response(&self) -> Option<(Cow<'_, ResponseHead>, Option<u64>)> {
+    pub fn response(&self) -> Option<(&ResponseHead, u64)> {
         match &self.writer {
-            Writer::Responses(writer) => {
-                let head = writer.head()?;
-                Some((Cow::Owned(head), writer.sequence()))
-            }
+            Writer::Responses(writer) => Some((writer.head(), writer.last_sequence()?)),
             Writer::Chat(_) | Writer::Messages(_) | Writer::Content(_) => None,
         }
     }

@@ -9,9 +9,11 @@ use actix_web::{
 };
 
 use crate::{
+    config::Provider,
     dialect::{
         Api, Dialect,
         neutral::Lost,
+        openai::chat::write::Variant,
         request::{BadRequest, Peek},
         translate::Asked,
     },
@@ -86,7 +88,7 @@ impl<'a> Incoming<'a> {
         }
         let asked = self.asked.get_or_init(|| Asked::read(peek));
         let asked = asked.as_ref().map_err(BadRequest::clone)?;
-        let (body, lost) = asked.write(sent, &site.upstream_model);
+        let (body, lost) = asked.write(sent, variant(site.provider), &site.upstream_model);
         let neutral = || headers::forwarded_to_another(self.headers);
         Ok(Some(Outgoing {
             sent,
@@ -95,6 +97,14 @@ impl<'a> Incoming<'a> {
             lines: [self.neutral.get_or_init(neutral), wanted(sent, false)],
             lost: Some(lost),
         }))
+    }
+}
+
+/// Returns which words of chat completions `provider` knows.
+fn variant(provider: Provider) -> Variant {
+    match provider {
+        Provider::OpenAi | Provider::AzureOpenAi => Variant::OpenAi,
+        _ => Variant::Compatible,
     }
 }
 

@@ -129,18 +129,14 @@ where
 fn check<E>(api: Api, kind: Kind) -> Result<bool, FirstFailure<E>> {
     let what = match kind {
         Kind::Silent => return Ok(false),
-        Kind::Content | Kind::UsageOnly => return Ok(true),
-        Kind::Terminal if may_be_one_event(api) => return Ok(true),
+        Kind::Content | Kind::UsageOnly | Kind::MayEnd => return Ok(true),
+        // A response may be so short that its end is its first event.
+        Kind::Terminal if api == Api::Responses => return Ok(true),
         Kind::Terminal | Kind::Unfinished => NotAnAnswer::Empty,
         Kind::Error { reported, .. } => NotAnAnswer::Error(reported),
         Kind::Malformed => NotAnAnswer::Malformed,
     };
     Err(FirstFailure::NotAnAnswer(what))
-}
-
-/// Whether an answer may be so short that its end is its first event.
-fn may_be_one_event(api: Api) -> bool {
-    matches!(api, Api::Responses | Api::GenerateContent)
 }
 
 /// Judges a stream that ended without an event; `rest` is its last, unfinished
@@ -154,7 +150,8 @@ fn ended<E>(api: Api, seen: &[u8], rest: &[u8], kind: Kind) -> Result<(), FirstF
             Ok(_) => NotAnAnswer::Malformed,
         })),
         Some(_) => match kind {
-            Kind::Terminal if may_be_one_event(api) => Ok(()),
+            Kind::MayEnd => Ok(()),
+            Kind::Terminal if api == Api::Responses => Ok(()),
             Kind::Error { reported, .. } => {
                 Err(FirstFailure::NotAnAnswer(NotAnAnswer::Error(reported)))
             }

@@ -75,6 +75,8 @@ pub struct Relay<S, F> {
     finish: Option<F>,
     judge: EventJudge,
     usage: Option<Usage>,
+    /// Whether the answer is whole if nothing follows.
+    may_end: bool,
     voice: Voice,
     translation: Option<Box<Translation>>,
     /// The last event was left out and ended with a CR.
@@ -96,6 +98,7 @@ impl<S, F> Relay<S, F> {
             finish: Some(finish),
             judge: EventJudge::new(settings.sent),
             usage: None,
+            may_end: false,
             voice: Voice::new(settings.asked),
             translation: None,
             left_out_cr: false,
@@ -143,7 +146,7 @@ impl<S, F: Finish> Relay<S, F> {
                 edit.leave_out(from, start);
             }
             match self.note(event) {
-                Kind::Silent | Kind::Content => {}
+                Kind::Silent | Kind::Content | Kind::MayEnd => {}
                 Kind::UsageOnly if self.settings.forward_usage => {}
                 Kind::UsageOnly => {
                     edit.leave_out(start, end);
@@ -193,10 +196,15 @@ impl<S, F: Finish> Relay<S, F> {
         }
         let event = self.judge.event(&rest);
         match self.note(event) {
-            Kind::Terminal => {
+            Kind::Terminal | Kind::MayEnd => {
                 self.complete();
                 self.close();
                 finished(rest)
+            }
+            Kind::Silent if self.may_end => {
+                self.complete();
+                self.close();
+                rest
             }
             Kind::Error {
                 reported,
@@ -215,6 +223,10 @@ impl<S, F: Finish> Relay<S, F> {
     /// Keeps what later events or the report need; returns what is left to do.
     fn note(&mut self, mut event: Judged) -> Kind {
         self.usage = event.usage.or(self.usage);
+        self.may_end = match event.kind {
+            Kind::Silent => self.may_end,
+            ref kind => *kind == Kind::MayEnd,
+        };
         if self.translation.is_none() {
             self.voice.note(&mut event);
         }
@@ -241,6 +253,13 @@ impl<S, F: Finish> Relay<S, F> {
 
     /// Breaks off, unless the answer is whole already: then nothing is amiss.
     fn give_up(&mut self, end: StreamEnd) -> Bytes {
+        if self.may_end && self.phase == Phase::Flowing {
+            let mut out = Vec::new();
+            self.finish_translation(&mut out);
+            self.complete();
+            self.close();
+            return out.into();
+        }
         match self.phase {
             Phase::Flowing => self.break_off(end),
             Phase::Complete | Phase::Over => {

@@ -34,8 +34,8 @@ impl Voice {
     }
 
     /// Notes what a translated stream has told the client so far.
-    pub(super) fn note_translated(&mut self, head: &ResponseHead, sequence: Option<u64>) {
-        self.sequence = sequence;
+    pub(super) fn note_translated(&mut self, head: &ResponseHead, last: u64) {
+        self.sequence = Some(last);
         if self.response.is_none() {
             self.response = Some(Box::new(head.clone()));
         }

@@ -139,7 +139,7 @@ impl Stream {
             self.ended |= 1;
         }
         let kind = match self.seen != 0 && self.seen == self.ended {
-            true => Kind::Terminal,
+            true => Kind::MayEnd,
             false => Kind::Content,
         };
         Judged {

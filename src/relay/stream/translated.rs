@@ -29,16 +29,26 @@ impl<S, F: Finish> Relay<S, F> {
         out.into()
     }
 
+    /// Like [`Self::take_end`], for a client of another dialect.
+    pub(super) fn take_translated_end(&mut self, rest: &[u8]) -> Bytes {
+        let mut out = Vec::new();
+        if !rest.is_empty() {
+            self.translate(rest, &mut out);
+        }
+        out.extend_from_slice(&self.give_up(StreamEnd::Truncated));
+        out.into()
+    }
+
     /// Appends what one event, or what the end has left of one, means in the
     /// client's dialect.
     fn translate(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let event = self.judge.event(bytes);
         let end = match self.note(event) {
             Kind::Silent => return,
-            kind @ (Kind::Content | Kind::UsageOnly | Kind::Terminal) => {
-                let ends = kind == Kind::Terminal;
-                if self.write_translated(bytes, ends, out) {
-                    if ends {
+            kind @ (Kind::Content | Kind::UsageOnly | Kind::MayEnd | Kind::Terminal) => {
+                if self.write_translated(bytes, out) {
+                    if kind == Kind::Terminal {
+                        self.finish_translation(out);
                         self.complete();
                     }
                     return;
@@ -57,29 +67,23 @@ impl<S, F: Finish> Relay<S, F> {
     }
 
     /// Returns `false` for an event that its dialect does not know.
-    fn write_translated(&mut self, bytes: &[u8], ends: bool, out: &mut Vec<u8>) -> bool {
+    fn write_translated(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         let Some(translation) = &mut self.translation else {
             return false;
         };
         if translation.event(bytes, out).is_err() {
             return false;
         }
-        if ends {
-            translation.finish(out);
-        }
-        if let Some((head, sequence)) = translation.response() {
-            self.voice.note_translated(&head, sequence);
+        if let Some((head, last)) = translation.response() {
+            self.voice.note_translated(head, last);
         }
         true
     }
 
-    /// Like [`Self::take_end`], for a client of another dialect.
-    pub(super) fn take_translated_end(&mut self, rest: &[u8]) -> Bytes {
-        let mut out = Vec::new();
-        if !rest.is_empty() {
-            self.translate(rest, &mut out);
+    /// Appends what a translation owes at the end of a whole answer.
+    pub(super) fn finish_translation(&mut self, out: &mut Vec<u8>) {
+        if let Some(translation) = &mut self.translation {
+            translation.finish(out);
         }
-        out.extend_from_slice(&self.give_up(StreamEnd::Truncated));
-        out.into()
     }
 }

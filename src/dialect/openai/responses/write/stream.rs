@@ -19,7 +19,7 @@ const MAX_KEPT: usize = 16 << 20;
 /// Writes the events of one stream.
 ///
 /// Every event has its number, from 0. An event that the relay adds, an error
-/// or a sign of life, takes its number with [`Self::take_sequence`].
+/// or a sign of life, goes by [`Self::last_sequence`].
 #[derive(Debug)]
 pub struct Events {
     head: ResponseHead,
@@ -58,11 +58,15 @@ impl Events {
         &self.head
     }
 
-    /// Takes the next event's number, for an event that is not written here.
-    pub fn take_sequence(&mut self) -> u64 {
+    fn take_sequence(&mut self) -> u64 {
         let sequence = self.sequence;
         self.sequence += 1;
         sequence
+    }
+
+    /// Returns the number of the last event; `None` before the first.
+    pub fn last_sequence(&self) -> Option<u64> {
+        self.sequence.checked_sub(1)
     }
 
     /// Tells whether the answer was too long to repeat; nothing more is
