@@ -14,9 +14,9 @@ use bytes::Bytes;
 
 use crate::{
     config::ProbeKind,
-    dialect::Api,
+    dialect::{Api, Dialect},
     generation::{Generation, Site},
-    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError},
+    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError, headers},
 };
 
 /// The actor that pings. Lives on the prober's arbiter.
@@ -77,6 +77,21 @@ fn judge(status: StatusCode, latency: Duration) -> Pong {
     }
 }
 
+/// Returns the body of `call` that costs least: one word for one token.
+fn shortest(call: Api, model: &str) -> serde_json::Value {
+    match call {
+        Api::GenerateContent => serde_json::json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "ping" }] }],
+            "generationConfig": { "maxOutputTokens": 1 },
+        }),
+        _ => serde_json::json!({
+            "model": model,
+            "messages": [{ "role": "user", "content": "ping" }],
+            "max_tokens": 1,
+        }),
+    }
+}
+
 /// What an endpoint says to a ping.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -96,7 +111,10 @@ pub(crate) async fn ask(
     timeout: Duration,
     limit: usize,
 ) -> Result<Reply, SendError> {
-    let mut json = Lines::new();
+    let mut json = match site.provider.dialect() {
+        Dialect::Anthropic => headers::anthropic_version(),
+        Dialect::OpenAi | Dialect::Gemini => Lines::new(),
+    };
     let (method, path, body) = match kind {
         ProbeKind::None | ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
         ProbeKind::Health => (Method::GET, site.health_path(), Bytes::new()),
@@ -105,16 +123,10 @@ pub(crate) async fn ask(
                 &header::CONTENT_TYPE,
                 &HeaderValue::from_static("application/json"),
             );
-            let body = serde_json::json!({
-                "model": &*site.upstream_model,
-                "messages": [{ "role": "user", "content": "ping" }],
-                "max_tokens": 1,
-            });
-            (
-                Method::POST,
-                site.path(Api::ChatCompletions),
-                Bytes::from(body.to_string()),
-            )
+            let call = site.provider.dialect().conversation();
+            let body = shortest(call, &site.upstream_model).to_string();
+            let path = site.path(call, false).unwrap_or(site.models_path());
+            (Method::POST, path, Bytes::from(body))
         }
     };
     let call = Call {

@@ -52,7 +52,7 @@ impl Entry {
 pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, GatewayError> {
     let worker = worker(&request).ok_or(GatewayError::Internal)?;
     let generation = worker.generation();
-    let client = authenticate(&generation.config.clients, request.headers())?;
+    let client = authenticate(&generation.config.clients, &request)?;
     let table = worker.shared.engine.table();
     let mut data: Vec<Entry> = table
         .names()
@@ -73,7 +73,7 @@ pub(super) async fn retrieve(
 ) -> Result<HttpResponse, GatewayError> {
     let worker = worker(&request).ok_or(GatewayError::Internal)?;
     let generation = worker.generation();
-    let client = authenticate(&generation.config.clients, request.headers())?;
+    let client = authenticate(&generation.config.clients, &request)?;
     let table = worker.shared.engine.table();
     let visible = |model: &str| client.is_none_or(|client| client.may_use(model));
     match table.names().find(|name| ***name == **id) {
