@@ -279,7 +279,7 @@ impl Exchange<'_> {
                 return Err(refusal::give_up(
                     &self.plan,
                     &failures,
-                    refusal::all_out(&self.plan).as_ref(),
+                    refusal::all_out_or_paused(&self.plan).as_ref(),
                 ));
             }
         }

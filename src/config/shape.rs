@@ -8,7 +8,10 @@
 
 use std::sync::LazyLock;
 
-use schemars::JsonSchema;
+use schemars::{
+    JsonSchema, Schema,
+    transform::{RecursiveTransform, Transform},
+};
 use serde::Deserialize;
 
 pub(super) use values::{Dur, List, Size};
@@ -26,10 +29,23 @@ pub(super) use published::published;
 pub(super) fn schema() -> &'static serde_json::Value {
     static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| {
         let mut schema = schemars::schema_for!(File);
+        RecursiveTransform(bound_counters).transform(&mut schema);
         schema.insert("title".to_owned(), "Breakerbox configuration".into());
         schema.to_value()
     });
     &SCHEMA
+}
+
+/// Names the bound of counters that have no narrower one: those of the engine
+/// are 32 bits wide.
+fn bound_counters(schema: &mut Schema) {
+    if schema
+        .get("format")
+        .is_some_and(|format| format == "uint32")
+    {
+        let bounds = schema.ensure_object();
+        bounds.entry("maximum").or_insert_with(|| u32::MAX.into());
+    }
 }
 
 /// The configuration of a Breakerbox gateway. The least that serves is a list

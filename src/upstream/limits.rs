@@ -61,6 +61,7 @@ pub fn read(headers: &AnswerHeaders, now: SystemTime) -> ProviderLimits {
     ProviderLimits {
         requests: remaining(0),
         tokens: remaining(1),
+        pause: None,
     }
 }
 

@@ -329,3 +329,37 @@ fn every_key_refuses_what_is_no_value_as_the_schema_does() {
         }
     }
 }
+
+#[test]
+fn every_number_that_is_too_large_is_told_the_largest() {
+    let leaves = leaves(shape::schema());
+    let mut seen = 0;
+    for case in cases() {
+        let (_, schema) = leaves.iter().find(|(key, _)| key == case.key).unwrap();
+        let wrong = match (&schema["type"], schema["format"].as_str()) {
+            (_, Some("breakerbox-duration")) => json!("1000d"),
+            (_, Some("breakerbox-size")) => json!("1000GiB"),
+            (kinds, _) if kinds.to_string().contains("integer") => json!(1e12 as u64),
+            (kinds, _) if kinds.to_string().contains("number") => json!(1e12),
+            _ => continue,
+        };
+        let largest = match (&schema["maximum"], &schema["formatMaximum"]) {
+            (Value::Null, Value::String(text)) => text.clone(),
+            (number, _) => number.as_f64().unwrap().to_string(),
+        };
+        let mut document = prepared(&case, &case.from);
+        let key = case.key.rsplit('.').next().unwrap();
+        // Whole mappings stand in for their keys in some cases.
+        match case.from.is_object() {
+            true => put(&mut document, &format!("{}/{key}", case.at), wrong),
+            false => put(&mut document, case.at, wrong),
+        }
+        let text = bad(&document.to_string());
+        let told = text.lines().any(|line| {
+            line.contains("= expected: a ") && line.ends_with(&format!("to {largest}"))
+        });
+        assert!(told, "{}: {largest} is not in\n{text}", case.key);
+        seen += 1;
+    }
+    assert!(seen > 35, "{seen}");
+}
