@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use breakerbox_actors::clock;
-use rustix::time::{ClockId, clock_gettime};
 
 use super::front::{Door, Front};
 use super::scene::{Crowd, MODEL, Shot, alone, house, well};
@@ -15,6 +14,7 @@ use crate::support::chat::{CHAT, ask, error_code, response};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::endpoint;
 use crate::support::still::{Still, settle, still};
+use crate::support::wait::worked;
 
 const DEAD: Duration = Duration::from_secs(30);
 const BACK: Duration = Duration::from_millis(1_500);
@@ -77,12 +77,6 @@ impl Town {
         self.dead.store(false, Ordering::Relaxed);
         self.front.set(Door::Open);
     }
-}
-
-/// What this thread has worked so far. Whatever else runs on the machine takes nothing of it.
-fn worked() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// On a clock that only the test moves: a refusal comes without any time passing, that is, nobody is made to wait;
