@@ -197,7 +197,7 @@ pub enum Pong {
 
 impl Pong {
     /// The label of every kind of answer.
-    pub const LABELS: [&'static str; 3] = ["alive", "failed", "key_rejected"];
+    pub const LABELS: [&'static str; 4] = ["alive", "failed", "key_rejected", "unasked"];
 
     /// Returns a fixed word for metric labels.
     pub fn label(self) -> &'static str {

@@ -87,6 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("endpoints[].api_key", "/endpoints/0/api_key", json!("k"), json!("l")),
         case("endpoints[].api_key_file", "/endpoints/2/api_key_file", json!("one.txt"), json!("two.txt")),
         case("endpoints[].api_version", "/endpoints/1/api_version", json!("2024-10-21"), json!("2025-01-01")),
+        case("endpoints[].responses", "/endpoints/0/responses", json!("native"), json!("chat")),
         case("endpoints[].models[]", "/endpoints/0/models/0", json!("m"), json!("m2")),
         case("endpoints[].models[].name", "/endpoints/0/models/1/name", json!("n"), json!("n2")),
         case("endpoints[].models[].upstream", "/endpoints/0/models/1/upstream", json!("u"), json!("v")),
