@@ -17,6 +17,7 @@ mod attempt;
 mod flight;
 mod held;
 pub(crate) mod intake;
+mod note;
 mod refusal;
 mod tab;
 mod wishes;
@@ -59,16 +60,17 @@ pub(crate) async fn serve(
     payload: Payload,
 ) -> HttpResponse {
     let metrics = worker.metrics(api);
-    let mut story = Story::begin(request, metrics.arrived());
+    let mut story = Story::begin(request, metrics.arrived(), api, &worker.ear);
     let response = match accept(&worker, api, request, payload, &mut story).await {
         Ok(response) => response,
         Err(error) => {
             story.log(&error);
+            story.refused(&error);
             story.tell_error(&error)
         }
     };
     metrics.answered(story.counts.as_deref(), response.status(), story.overhead());
-    story.end();
+    story.end(response.status());
     response
 }
 
@@ -93,7 +95,7 @@ async fn accept(
     // The table may be of a generation that was put in force this moment.
     let counts = generation.metrics(&plan.model).cloned();
     story.counts = counts.or_else(|| worker.generation().metrics(&plan.model).cloned());
-    story.plan = Some(plan.clone());
+    story.will_go_by(&plan, intake.peek.stream);
     let exchange = Exchange {
         worker,
         generation: &generation,
@@ -206,6 +208,7 @@ impl Exchange<'_> {
                         attempt = story.attempts,
                         "attempt failed"
                     );
+                    story.failed(&failed);
                     story.tab.ends(failed.used);
                     failures.push(failed);
                 }
