@@ -100,8 +100,18 @@ pub struct Problems {
     /// The lines that problems point at.
     lines: Vec<render::Line>,
     list: Vec<Problem>,
-    /// The files that settings name, as far as they were looked for.
-    files: Vec<PathBuf>,
+    files: Files,
+}
+
+/// The files that settings name, as far as they were looked for. Not shown: a
+/// name may come from a variable.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Files(Vec<PathBuf>);
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files", self.0.len())
+    }
 }
 
 /// One problem as the admin API shows it; what is not known is `None`.
@@ -144,13 +154,13 @@ impl Shown {
 impl Problems {
     /// Notes which files the settings name, for whoever watches them.
     pub(super) fn with_files(mut self, files: Vec<PathBuf>) -> Self {
-        self.files = files;
+        self.files = Files(files);
         self
     }
 
     /// Returns the files that the settings name, as far as they were looked for.
     pub fn files(&self) -> &[PathBuf] {
-        &self.files
+        &self.files.0
     }
 
     /// Returns each problem as the admin API shows it.
@@ -188,7 +198,7 @@ impl Problems {
             name,
             lines,
             list,
-            files: Vec::new(),
+            files: Files::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::Client,
-    dialect::Api,
+    dialect::{Api, Dialect, neutral::Lost},
     error::{GatewayError, MAX_RETRY_AFTER},
     metrics::{InFlight, ModelMetrics},
     request_id,
@@ -80,6 +80,8 @@ pub(crate) struct Story {
     target: Option<TargetId>,
     /// Whether there is a cost cap, and the target has no price to hold to it.
     unchecked: bool,
+    /// What of the request the present attempt could not say.
+    lost: Option<HeaderValue>,
     in_flight: Option<InFlight>,
     /// `None` once a stream has it, or the request is over.
     note: Option<Note>,
@@ -109,6 +111,7 @@ impl Story {
             upstream: Duration::ZERO,
             target: None,
             unchecked: false,
+            lost: None,
             in_flight: Some(in_flight),
         }
     }
@@ -181,6 +184,12 @@ impl Story {
         }
     }
 
+    /// Notes what of the request the present attempt could not say.
+    pub(super) fn lost(&mut self, lost: Option<&Lost>) {
+        let lost = lost.filter(|lost| !lost.is_empty());
+        self.lost = lost.and_then(|lost| HeaderValue::try_from(lost.to_string()).ok());
+    }
+
     /// Notes that the gateway waited for an upstream since `since`.
     pub(super) fn waited(&mut self, since: Instant) {
         self.upstream += clock::now().saturating_duration_since(since);
@@ -248,9 +257,30 @@ impl Story {
         headers: &AnswerHeaders,
     ) -> HttpResponseBuilder {
         let mut response = self.tell(status, headers);
+        self.price(&mut response);
+        response
+    }
+
+    /// Begins a whole answer whose body is written here, from that of a provider
+    /// of another dialect.
+    pub(super) fn tell_translated(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        response.content_type(header::ContentType::json());
+        self.sign(&mut response);
+        self.price(&mut response);
+        response
+    }
+
+    fn price(&self, response: &mut HttpResponseBuilder) {
         if let Some(cost) = self.tab.cost() {
             response.insert_header((COST, cost.to_string()));
         }
+    }
+
+    /// Begins an answer that nobody gave but an estimate of our own.
+    pub(super) fn tell_estimated(&self) -> HttpResponseBuilder {
+        let mut response = self.tell_translated();
+        response.append_header((WARNINGS, HeaderValue::from_static("estimated")));
         response
     }
 
@@ -268,9 +298,9 @@ impl Story {
         response
     }
 
-    /// Builds the answer to a request that got none.
-    pub(super) fn tell_error(&self, error: &GatewayError) -> HttpResponse {
-        let mut response = error.error_response();
+    /// Builds the answer to a request that got none, in its client's dialect.
+    pub(super) fn tell_error(&self, dialect: Dialect, error: &GatewayError) -> HttpResponse {
+        let mut response = error.answer(dialect, self.who.id());
         let headers = response.headers_mut();
         headers.insert(request_id::NAME, self.who.id.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
@@ -282,6 +312,9 @@ impl Story {
             .insert_header((request_id::NAME, self.who.id.clone()))
             .insert_header((ATTEMPTS, self.attempts))
             .insert_header((OVERHEAD, millis(self.overhead())));
+        if let Some(lost) = &self.lost {
+            response.append_header((WARNINGS, lost.clone()));
+        }
         if let Some(target) = &self.target {
             response
                 .insert_header((ENDPOINT, &**target.endpoint()))
@@ -292,7 +325,7 @@ impl Story {
             }
             if self.unchecked {
                 let warning = format!("the cost cap was not checked: {target} has no price");
-                response.insert_header((WARNINGS, warning));
+                response.append_header((WARNINGS, warning));
             }
         }
     }
