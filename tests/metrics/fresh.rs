@@ -132,7 +132,7 @@ async fn each_known_series_starts_at_zero() {
     assert_eq!(count("breakerbox_retries_total"), 9);
     assert_eq!(count("breakerbox_failovers_total"), 2 * 9);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);
-    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 14);
+    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 16);
     assert_eq!(count("breakerbox_probes_total"), 4 * 4);
     // 4 endpoint actors can be replaced; 2 routers, the prober and the guardian only restart.
     assert_eq!(count("breakerbox_actor_restarts_total"), 4 * 3 + 4 * 2);
@@ -218,10 +218,11 @@ async fn the_configuration_in_force_is_told_by_number_and_fingerprint() {
             &format!("{{result=\"{result}\"}}"),
         )
     };
-    assert_eq!((reloads("applied"), reloads("refused")), (1.0, 1.0));
+    // The file is seen to change, too, and the signal may come after that.
+    assert!(reloads("applied") >= 1.0 && reloads("refused") >= 1.0);
 }
 
-/// Prometheus's own opinion, where its tool is installed.
+/// Prometheus's own opinion.
 #[tokio::test]
 async fn promtool_finds_nothing_to_say() {
     let nobody = Refused::new();
@@ -232,10 +233,7 @@ async fn promtool_finds_nothing_to_say() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut promtool) = run else {
-        eprintln!("no promtool here: Debian has it in the package prometheus");
-        return;
-    };
+    let mut promtool = run.expect("no promtool here: run `make setup`");
     let mut stdin = promtool.stdin.take().expect("a pipe");
     stdin.write_all(page.text.as_bytes()).expect("it reads");
     drop(stdin);
