@@ -18,7 +18,11 @@ pub(super) use error::{broken, limited, quota_headers, scripted, unauthorized};
 use error::{invalid, not_found};
 
 /// The versions of the API that `anthropic-version` may name.
-const VERSIONS: [&str; 2] = ["2023-06-01", "2023-01-01"];
+///
+/// *Source*: Anthropic, "Versions".
+const VERSIONS: [&str; 3] = [SAMPLED, "2023-01-01", "2026-10-21"];
+/// The last version that takes `temperature`, `top_p` and `top_k`.
+const SAMPLED: &str = "2023-06-01";
 /// When every model is said to have come out.
 const CREATED: &str = "2025-02-19T00:00:00Z";
 /// Most models on a page, and how many there are when nothing is said.
@@ -75,7 +79,12 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
     };
     let counting = call.route.api == Api::CountTokens;
     let beta = call.request.header("anthropic-beta").is_some();
-    check::request(&body, counting, beta).map_err(|text| invalid(call, &text))?;
+    let kind = check::Kind {
+        counting,
+        beta,
+        sampled: version <= SAMPLED,
+    };
+    check::request(&body, kind).map_err(|text| invalid(call, &text))?;
     let ask = read::request(&body);
     if counting {
         let tokens = ask.prompt_tokens + body.get("tools").map_or(0, count);

@@ -18,11 +18,16 @@ const BOTH: [&str; 13] = [
     "user_profile_id", "workspace_id", "diagnostics", "inference_geo",
 ];
 /// Fields of a call that makes an answer.
-#[rustfmt::skip]
-const CREATE: [&str; 9] = [
-    "container", "max_tokens", "metadata", "service_tier", "stop_sequences", "stream", "temperature", "top_k",
-    "top_p",
+const CREATE: [&str; 6] = [
+    "container",
+    "max_tokens",
+    "metadata",
+    "service_tier",
+    "stop_sequences",
+    "stream",
 ];
+/// Fields that the versions of the API from 2026 on have no more.
+const SAMPLED: [&str; 3] = ["temperature", "top_k", "top_p"];
 /// Fields that want an `anthropic-beta`.
 #[rustfmt::skip]
 const BETA: [&str; 8] = [
@@ -41,17 +46,29 @@ fn wrong(text: impl Into<String>) -> Checked {
     Err(text.into())
 }
 
-/// Checks the body of a request, to make an answer or only to count.
-pub(super) fn request(body: &Value, counting: bool, beta: bool) -> Checked {
+/// What kind of request it is.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    /// Only to count, not to make an answer.
+    pub(super) counting: bool,
+    /// Whether it asks for what is not yet for all.
+    pub(super) beta: bool,
+    /// Whether its version still takes how answers are drawn.
+    pub(super) sampled: bool,
+}
+
+/// Checks the body of a request.
+pub(super) fn request(body: &Value, kind: Kind) -> Checked {
     let mut known = BOTH.to_vec();
-    if !counting {
+    if !kind.counting {
         known.extend(CREATE);
+        known.extend(SAMPLED.iter().filter(|_| kind.sampled));
     }
-    if beta {
+    if kind.beta {
         known.extend(BETA);
     }
     no_unknown("", body, &known)?;
-    if !counting {
+    if !kind.counting {
         drawn(body)?;
     }
     system(&body["system"])?;
@@ -72,7 +89,7 @@ pub(super) fn request(body: &Value, counting: bool, beta: bool) -> Checked {
     let Some(list) = body["messages"].as_array() else {
         return wrong("messages: Field required");
     };
-    messages::all(list, has_thinking(body))
+    messages::all(list, has_thinking(body), kind.sampled)
 }
 
 fn no_unknown(place: &str, object: &Value, known: &[&str]) -> Checked {

@@ -52,7 +52,7 @@ await run({
     await throws(Anthropic.NotFoundError, () => ask({ model: "no-such-model" }));
     await throws(Anthropic.BadRequestError, () => ask({ n: 1 }));
     await throws(Anthropic.RateLimitError, () => ask({}, client(urls.limited)));
-    const overloaded = await throws(Anthropic.InternalServerError, () => ask({}, client(urls.overloaded)));
+    const overloaded = await throws(Anthropic.OverloadedError, () => ask({}, client(urls.overloaded)));
     assert.equal(overloaded.status, 529);
     await assert.rejects(
       async () => collect(await ask({ stream: true }, client(urls.broken))),

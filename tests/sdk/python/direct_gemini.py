@@ -1,5 +1,7 @@
 """google-genai straight against a simulated provider."""
 
+from functools import cache
+
 from common import check, direct_arguments, raises, run
 from google import genai
 from google.genai import errors, types
@@ -15,6 +17,8 @@ TOOLS = [
 ]
 
 
+# A client that nobody holds closes itself.
+@cache
 def client(url=ARGS.base_url, key=ARGS.key):
     return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=url))
 

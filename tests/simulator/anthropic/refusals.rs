@@ -223,6 +223,21 @@ async fn keys_versions_and_limits_are_kept() {
         bare.text()
             .contains("anthropic-version: header is required")
     );
+    for (version, code) in [("2023-06-01", 200), ("2026-10-21", 400)] {
+        let running = start(script());
+        let headers = [("anthropic-version", version)];
+        let body = ask(json!({"temperature": 1}));
+        let answer = post_with(&running, PATH, &headers, &body)
+            .await
+            .answer()
+            .await;
+        assert_eq!(answer.status(), code, "{version}: {}", answer.text());
+        let bare = post_with(&running, PATH, &headers, &ask(json!({})))
+            .await
+            .answer()
+            .await;
+        assert_eq!(bare.status(), 200, "{version}");
+    }
     let old = send(&[("x-api-key", "right"), ("anthropic-version", "2019")]).await;
     assert_eq!(old.status(), 400);
     let good = send(&[VERSION, ("authorization", "Bearer right")]).await;

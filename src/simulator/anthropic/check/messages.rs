@@ -9,8 +9,8 @@ use super::{Checked, no_unknown, wrong};
 /// Longest id of a call.
 const ID: usize = 64;
 
-/// Checks all turns.
-pub(super) fn all(list: &[Value], thinking: bool) -> Checked {
+/// Checks all turns; from 2026 on, nobody but the model cites.
+pub(super) fn all(list: &[Value], thinking: bool, citing: bool) -> Checked {
     if list.is_empty() {
         return wrong("messages: at least one message is required");
     }
@@ -20,8 +20,22 @@ pub(super) fn all(list: &[Value], thinking: bool) -> Checked {
     if list[0]["role"] != "user" {
         return wrong("messages: first message must use the \"user\" role");
     }
+    if let Some(at) = list.iter().position(|turn| !citing && is_citing(turn)) {
+        return wrong(format!(
+            "messages.{at}.content: citations are not permitted in user messages"
+        ));
+    }
     pairs(list)?;
     if thinking { thought(list) } else { Ok(()) }
+}
+
+fn is_citing(turn: &Value) -> bool {
+    let cites = |block: &Value| {
+        block["citations"]
+            .as_array()
+            .is_some_and(|it| !it.is_empty())
+    };
+    turn["role"] == "user" && blocks(turn).iter().any(cites)
 }
 
 fn turn(at: usize, message: &Value, last: bool) -> Checked {
