@@ -18,9 +18,11 @@ pub mod neutral;
 pub mod openai;
 pub mod request;
 pub mod sse;
+pub mod translate;
 
-pub use api::Api;
-pub use judged::{Judged, Kind, NotAnAnswer, ResponseHead, judge_answer, judge_event};
+pub(crate) use api::percent_encoded;
+pub use api::{Api, Dialect};
+pub use judged::{EventJudge, Judged, Kind, NotAnAnswer, ResponseHead, judge_answer};
 
 /// Tokens an answer was billed for, as its provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

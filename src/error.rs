@@ -24,7 +24,7 @@ pub use near::near_names;
 
 use crate::{
     config::{Budget, Cost},
-    dialect::{Blame, Reported, request::BadRequest},
+    dialect::{Blame, Dialect, Reported, request::BadRequest},
     relay::StreamEnd,
 };
 
@@ -152,6 +152,13 @@ pub enum GatewayError {
     },
     /// The provider reported an error in a body with status 200.
     Reported(Reported),
+    /// The provider, of another dialect, says that the request is wrong.
+    Rejected {
+        /// The status it said so with, 400 to 499.
+        status: u16,
+        /// Its own words; may be empty.
+        message: String,
+    },
     /// A stream broke after its first event. Has no status: told in the stream.
     StreamBroken(StreamEnd),
     /// A defect of the gateway.
@@ -185,6 +192,9 @@ impl GatewayError {
                 Blame::RateLimit => StatusCode::TOO_MANY_REQUESTS,
                 Blame::Key | Blame::Server => StatusCode::BAD_GATEWAY,
             },
+            Self::Rejected { status, .. } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST)
+            }
             Self::StreamBroken(StreamEnd::IdleTimeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::StreamBroken(StreamEnd::Stopped) => StatusCode::SERVICE_UNAVAILABLE,
             Self::StreamBroken(_) => StatusCode::BAD_GATEWAY,
@@ -219,6 +229,7 @@ impl GatewayError {
                 Blame::Key => "upstream_auth_error",
                 Blame::Server => "upstream_error",
             },
+            Self::Rejected { .. } => "upstream_rejected",
             Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
             Self::StreamBroken(StreamEnd::Stopped) => "shutting_down",
             Self::StreamBroken(_) => "upstream_error",
@@ -374,6 +385,10 @@ impl fmt::Display for GatewayError {
                 "" => out.write_str("The upstream reported an error."),
                 message => write!(out, "The upstream reported: {message}"),
             },
+            Self::Rejected { message, .. } => match message.as_str() {
+                "" => out.write_str("The upstream says that the request is wrong."),
+                message => out.write_str(message),
+            },
             Self::StreamBroken(end) => out.write_str(end.message()),
             Self::Internal => out.write_str("Something is wrong with the gateway itself."),
         }
@@ -394,7 +409,26 @@ impl ResponseError for GatewayError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status());
+        self.answer(Dialect::OpenAi, "")
+    }
+}
+
+impl GatewayError {
+    /// Returns the status a client of `dialect` sees: Anthropic's know overload
+    /// by a status of its own.
+    fn status_in(&self, dialect: Dialect) -> StatusCode {
+        match (self.status(), dialect) {
+            (StatusCode::SERVICE_UNAVAILABLE, Dialect::Anthropic) => {
+                StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            (status, _) => status,
+        }
+    }
+
+    /// Builds the answer to a client of `dialect`, whose request is known as
+    /// `request_id`.
+    pub fn answer(&self, dialect: Dialect, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_in(dialect));
         response.content_type(header::ContentType::json());
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
@@ -405,7 +439,7 @@ impl ResponseError for GatewayError {
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
         }
-        response.body(self.body())
+        response.body(self.body(dialect, request_id))
     }
 }
 

@@ -17,6 +17,7 @@ mod attempt;
 mod flight;
 mod held;
 pub(crate) mod intake;
+mod outgoing;
 mod refusal;
 mod tab;
 mod wishes;
@@ -29,18 +30,21 @@ use breakerbox_actors::{
     error::{Unavailable, UnavailableKind},
     lease::Lease,
     messages::{Pick, Queue},
-    table::{Plan, Table},
+    table::{Entry, Plan, Table},
     target::Target,
 };
 use rand::RngExt;
 
 use crate::{
     config::{AUTO, Client},
-    dialect::{Api, request::BadRequest},
+    dialect::{
+        Api,
+        request::{BadRequest, InPath},
+        translate,
+    },
     error::{GatewayError, near_names},
     generation::Generation,
     metrics::{self, ApiMetrics},
-    upstream::{self, Lines},
     worker::Worker,
 };
 use answer::Story;
@@ -48,23 +52,45 @@ pub(crate) use attempt::MAX_ANSWER;
 use attempt::Tried;
 use flight::Failed;
 use intake::Intake;
+use outgoing::Incoming;
 use tab::Tab;
 use wishes::Wishes;
+
+/// What a request's path says.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) api: Api,
+    /// The model, where the path names it.
+    pub(crate) path: Option<InPath>,
+    /// Whether a stream is to be one JSON array instead of events.
+    pub(crate) in_array: bool,
+}
+
+impl From<Api> for Called {
+    fn from(api: Api) -> Self {
+        Self {
+            api,
+            path: None,
+            in_array: false,
+        }
+    }
+}
 
 /// Serves one request.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
-    api: Api,
+    called: Called,
     request: &HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
+    let api = called.api;
     let metrics = worker.metrics(api);
     let mut story = Story::begin(request, metrics.arrived());
-    let response = match accept(&worker, api, request, payload, &mut story).await {
+    let response = match accept(&worker, called, request, payload, &mut story).await {
         Ok(response) => response,
         Err(error) => {
             story.log(&error);
-            story.tell_error(&error)
+            story.tell_error(api.dialect(), &error)
         }
     };
     metrics.answered(story.counts.as_deref(), response.status(), story.overhead());
@@ -74,7 +100,7 @@ pub(crate) async fn serve(
 
 async fn accept(
     worker: &Rc<Worker>,
-    api: Api,
+    called: Called,
     request: &HttpRequest,
     payload: Payload,
     story: &mut Story,
@@ -82,22 +108,33 @@ async fn accept(
     let generation = worker.generation();
     let config = &generation.config;
     let headers = request.headers();
-    let client = intake::authenticate(&config.clients, headers)?;
+    let client = intake::authenticate(&config.clients, request)?;
     story.is_of(client);
     let wishes = Wishes::read(headers)?;
     story.is_for(wishes.user.clone());
     let room = &worker.shared.room;
-    let intake =
-        intake::take_in(&config.server, client, wishes, api, request, payload, room).await?;
+    let intake = intake::take_in(
+        &config.server,
+        client,
+        wishes,
+        called,
+        request,
+        payload,
+        room,
+    )
+    .await?;
     let plan = plan(&worker.shared.engine.table(), client, &intake)?;
     // The table may be of a generation that was put in force this moment.
     let counts = generation.metrics(&plan.model).cloned();
     story.counts = counts.or_else(|| worker.generation().metrics(&plan.model).cloned());
+    let Some(plan) = servable(&generation, &plan, intake.peek.api) else {
+        return nobody_can(&intake, story);
+    };
     story.plan = Some(plan.clone());
     let exchange = Exchange {
         worker,
         generation: &generation,
-        lines: upstream::headers::forwarded(headers),
+        incoming: Incoming::new(headers),
         plan,
         intake,
     };
@@ -133,12 +170,39 @@ fn plan(
     })
 }
 
+/// Returns `plan` without those that cannot serve `api` at all, or `None` if
+/// nobody is left. Conversations can be said to anybody.
+fn servable(generation: &Generation, plan: &Arc<Plan>, api: Api) -> Option<Arc<Plan>> {
+    let serves = |entry: &Entry| {
+        let site = generation.site(entry.target.id());
+        site.is_some_and(|site| site.sends(api).is_some())
+    };
+    if api.is_conversation() || plan.entries().all(serves) {
+        return Some(plan.clone());
+    }
+    plan.narrowed(serves).map(Arc::new)
+}
+
+/// Answers a call that no endpoint of the model knows: tokens are counted
+/// here, as well as that goes without the model's own tokenizer.
+fn nobody_can(intake: &Intake, story: &mut Story) -> Result<HttpResponse, GatewayError> {
+    let api = intake.peek.api;
+    if !api.counts() {
+        return Err(GatewayError::BadRequest(BadRequest {
+            param: Some("model".to_owned()),
+            message: format!("No endpoint of this model can answer {}.", api.label()),
+        }));
+    }
+    let body = translate::counted(api, intake.estimate.input);
+    Ok(story.tell_estimated().body(body))
+}
+
 /// One accepted request, on its way through attempts.
 struct Exchange<'a> {
     worker: &'a Rc<Worker>,
     generation: &'a Generation,
-    /// The client's header lines that go upstream.
-    lines: Lines,
+    /// What the client sent, for the endpoints to read.
+    incoming: Incoming<'a>,
     plan: Arc<Plan>,
     intake: Intake,
 }
@@ -187,6 +251,7 @@ impl Exchange<'_> {
             match self.attempt(lease, story).await {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
+                Tried::Refused(error) => return Err(error),
                 Tried::NoRoom => {
                     return Err(GatewayError::Overloaded {
                         retry_after: intake::FULL_RETRY,
@@ -214,7 +279,7 @@ impl Exchange<'_> {
                 return Err(refusal::give_up(
                     &self.plan,
                     &failures,
-                    refusal::all_out(&self.plan).as_ref(),
+                    refusal::all_out_or_paused(&self.plan).as_ref(),
                 ));
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! A reload replaces the whole; a request keeps the generation it began with.
 
+mod paths;
+
 use std::{
     collections::HashMap,
     fs,
@@ -26,6 +28,7 @@ use crate::{
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
     wall,
 };
+use paths::Paths;
 
 /// A configuration and all that is built from it once. See the [module](self).
 #[derive(Debug)]
@@ -61,9 +64,9 @@ pub struct Site {
     pub metrics: SiteMetrics,
     /// What its tokens cost, if that is known, and what they have cost.
     pub price: Option<(Price, CostMetric)>,
-    paths: [PathAndQuery; Api::ALL.len()],
-    models_path: PathAndQuery,
-    health_path: PathAndQuery,
+    sends: [Option<Api>; Api::ALL.len()],
+    /// Where it has what it is asked for.
+    pub(crate) paths: Paths,
 }
 
 /// Why a configuration that parsed cannot be put in force.
@@ -211,20 +214,6 @@ impl Site {
         lines: Lines,
         price: Option<(Price, CostMetric)>,
     ) -> Option<Self> {
-        let base = &*endpoint.base_url.path;
-        let azure = endpoint.api_version.as_deref();
-        let path = |api: Api| match azure {
-            Some(version) => format!("{base}{}", api.azure_target(&model.upstream, version)),
-            None => format!("{base}{}", api.path()),
-        };
-        let parse = |path: String| PathAndQuery::try_from(path).ok();
-        let models = match azure {
-            Some(version) => format!("{base}/openai/models?api-version={version}"),
-            None => format!("{base}/models"),
-        };
-        // `/health` is a server's, not an API's: it stands beside `/v1`.
-        let root = base.strip_suffix("/v1").unwrap_or(base);
-        let [chat, completions, embeddings, responses] = Api::ALL.map(path).map(parse);
         Some(Self {
             origin,
             lines,
@@ -233,25 +222,20 @@ impl Site {
             redaction: Redaction::of(endpoint.api_key.as_ref()),
             metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
             price,
-            paths: [chat?, completions?, embeddings?, responses?],
-            models_path: parse(models)?,
-            health_path: parse(format!("{root}/health"))?,
+            sends: Api::ALL.map(|api| endpoint.sends(api)),
+            paths: Paths::new(endpoint, model)?,
         })
     }
 
-    /// Returns the path and query of `api` at this target.
-    pub fn path(&self, api: Api) -> &PathAndQuery {
-        &self.paths[api.index()]
+    /// Returns the call this target is sent for a client's `api`: another one
+    /// where it has to be translated, `None` where it cannot be served.
+    pub fn sends(&self, api: Api) -> Option<Api> {
+        self.sends[api.index()]
     }
 
-    /// Returns the path that lists the target's models.
-    pub fn models_path(&self) -> &PathAndQuery {
-        &self.models_path
-    }
-
-    /// Returns the path that tells the server's health.
-    pub fn health_path(&self) -> &PathAndQuery {
-        &self.health_path
+    /// Returns the path and query of `api`, a call of the provider's own dialect.
+    pub fn path(&self, api: Api, stream: bool) -> Option<&PathAndQuery> {
+        self.paths.call(api, stream)
     }
 }
 
@@ -311,6 +295,8 @@ fn lines(endpoint: &Endpoint) -> Result<Lines, NotReady> {
     };
     let lines = match endpoint.provider {
         Provider::AzureOpenAi => headers::api_key(key.expose()),
+        Provider::Anthropic => headers::x_api_key(key.expose()),
+        Provider::Gemini => headers::x_goog_api_key(key.expose()),
         Provider::OpenAi | Provider::OpenAiCompatible => headers::bearer(key.expose()),
     };
     lines.map_err(|_| NotReady::Key {

@@ -1,7 +1,8 @@
 //! A provider's stream on its way to the client.
 //!
 //! Whole events pass byte for byte, at most with the usage left out that only
-//! the gateway asked for. While the provider is silent the client is kept
+//! the gateway asked for; to a client of another dialect they are translated
+//! one by one. While the provider is silent the client is kept
 //! waiting in its dialect's way; when the stream breaks, an error event in the
 //! dialect's form is its end. How it ended is told once, to a [`Finish`]; a
 //! relay that is dropped before has nothing to tell: its client has left.
@@ -11,12 +12,15 @@
 
 mod edit;
 mod end;
+mod in_array;
 mod primed;
 mod silence;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod voice;
 
 pub use end::{Finish, StreamEnd};
+pub use in_array::InArray;
 pub use primed::{FirstFailure, Primed, first};
 pub use stream::{KEEP_ALIVE, Relay, Settings};

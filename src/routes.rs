@@ -7,54 +7,120 @@ mod models;
 use std::rc::Rc;
 
 use actix_web::{
-    HttpRequest, HttpResponse, guard,
+    HttpRequest, HttpResponse, Resource, Route, guard,
     http::Method,
     web::{self, Payload, ServiceConfig},
 };
 
-use crate::{dialect::Api, error::GatewayError, exchange, worker::Worker};
+use crate::{
+    dialect::{Api, Dialect, gemini, request::InPath},
+    error::GatewayError,
+    exchange::{self, Called},
+    request_id,
+    upstream::headers::ANTHROPIC_VERSION,
+    worker::Worker,
+};
 
 /// Adds every path of the data plane.
 pub(crate) fn table(config: &mut ServiceConfig) {
-    for api in Api::ALL {
+    for api in Api::ALL
+        .into_iter()
+        .filter(|api| api.dialect() != Dialect::Gemini)
+    {
         let path = format!("/v1{}", api.path());
         let resource = web::resource(path)
-            .route(web::post().to(move |request, payload| call(api, request, payload)));
-        config.service(resource.default_service(web::to(|| only("POST"))));
+            .route(web::post().to(move |request, payload| call(api.into(), request, payload)));
+        config.service(resource.default_service(web::to(|request| only("POST", request))));
     }
     config
         .service(get("/v1/models", read().to(models::list)))
-        .service(get("/v1/models/{id:.+}", read().to(models::retrieve)))
+        .service(model("/v1/models/{id:.+}"))
+        .service(get("/v1beta/models", read().to(models::list)))
+        .service(model("/v1beta/models/{id:.+}"))
         .service(get("/livez", read().to(health::livez)))
         .service(get("/readyz", read().to(health::readyz)))
         .service(get("/", read().to(health::root)))
-        .default_service(web::to(|| async {
-            HttpResponse::from_error(GatewayError::UnknownPath)
-        }));
+        .default_service(web::to(unknown));
 }
 
-fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
+/// What is below `/models`: a model to read, or a call of Gemini's to it.
+fn model(path: &str) -> Resource {
+    web::resource(path)
+        .route(read().to(models::retrieve))
+        .route(web::post().to(to_model))
+        .default_service(web::to(|request| only("GET, HEAD", request)))
+}
+
+fn get(path: &str, route: Route) -> Resource {
     web::resource(path)
         .route(route)
-        .default_service(web::to(|| only("GET, HEAD")))
+        .default_service(web::to(|request| only("GET, HEAD", request)))
 }
 
 /// Returns a route that reads: to HEAD the server sends the same without the
 /// body.
-pub(crate) fn read() -> actix_web::Route {
+pub(crate) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-async fn only(allow: &'static str) -> HttpResponse {
-    HttpResponse::from_error(GatewayError::MethodNotAllowed { allow })
+async fn only(allow: &'static str, request: HttpRequest) -> HttpResponse {
+    refuse(&request, &GatewayError::MethodNotAllowed { allow })
 }
 
-async fn call(api: Api, request: HttpRequest, payload: Payload) -> HttpResponse {
+async fn unknown(request: HttpRequest) -> HttpResponse {
+    refuse(&request, &GatewayError::UnknownPath)
+}
+
+/// Answers with an error in the dialect that the path, or a header that only
+/// one dialect has, is of.
+fn refuse(request: &HttpRequest, error: &GatewayError) -> HttpResponse {
+    let id = request_id::of(request.headers());
+    let mut answer = error.answer(dialect(request), id.to_str().unwrap_or_default());
+    answer.headers_mut().insert(request_id::NAME, id);
+    answer
+}
+
+/// Returns the dialect that a request outside the calls is of.
+fn dialect(request: &HttpRequest) -> Dialect {
+    let path = request.path();
+    if path.starts_with("/v1beta/") {
+        Dialect::Gemini
+    } else if path.starts_with("/v1/messages") || request.headers().contains_key(ANTHROPIC_VERSION)
+    {
+        Dialect::Anthropic
+    } else {
+        Dialect::OpenAi
+    }
+}
+
+async fn call(called: Called, request: HttpRequest, payload: Payload) -> HttpResponse {
     debug_assert_eq!(request.method(), Method::POST);
     match worker(&request) {
-        Some(worker) => exchange::serve(worker.clone(), api, &request, payload).await,
-        None => HttpResponse::from_error(GatewayError::Internal),
+        Some(worker) => exchange::serve(worker.clone(), called, &request, payload).await,
+        None => refuse(&request, &GatewayError::Internal),
     }
+}
+
+/// Serves a call whose path names model and method.
+async fn to_model(request: HttpRequest, payload: Payload) -> HttpResponse {
+    let Some(target) = gemini::path::parse(request.uri().path()) else {
+        return only("GET, HEAD", request).await;
+    };
+    let api = match target.method {
+        gemini::path::Method::CountTokens => Api::CountContentTokens,
+        gemini::path::Method::Generate | gemini::path::Method::Stream => Api::GenerateContent,
+    };
+    let stream = target.method == gemini::path::Method::Stream;
+    let events = request.query_string().split('&').any(|it| it == "alt=sse");
+    let called = Called {
+        api,
+        path: Some(InPath {
+            model: target.model,
+            stream,
+        }),
+        in_array: stream && !events,
+    };
+    call(called, request, payload).await
 }
 
 /// Returns the worker that `request` came in on.

@@ -30,7 +30,7 @@ mod trust;
 pub use body::Body;
 pub use client::{Answer, Call, Client, Deadlines};
 pub use error::{BodyError, ConnectStep, SendError};
-pub use error_body::MAX_ERROR_BODY;
+pub use error_body::{MAX_ERROR_BODY, error_message};
 pub use head::{AnswerHeaders, Framing};
 pub use judge::{Evidence, Verdict, judge, wants_body};
 pub use lines::Lines;

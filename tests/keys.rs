@@ -41,6 +41,7 @@ const KEYS: &[(&str, Test)] = &[
     ("endpoints[].api_key", endpoints::api_key),
     ("endpoints[].api_key_file", endpoints::api_key),
     ("endpoints[].api_version", endpoints::api_version),
+    ("endpoints[].responses", endpoints::responses),
     ("endpoints[].models[]", endpoints::models),
     ("endpoints[].models[].name", endpoints::models),
     ("endpoints[].models[].upstream", endpoints::upstream),

@@ -5,6 +5,8 @@ mod cli;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod dialects;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod metrics;

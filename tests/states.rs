@@ -17,6 +17,7 @@ mod half_open;
 mod last_resort;
 mod seams;
 mod tokens;
+mod trials;
 mod wall;
 
 /// A gateway in front of `evil` alone: one attempt a request, nobody waits.

@@ -18,7 +18,11 @@ mod truncated;
 /// A gateway in front of `evil` alone, which is never given up: its circuit stays closed, so that every
 /// request reaches it.
 fn house(name: &str, evil: &Evil) -> House {
-    House::start(&lenient(&endpoint(name, &evil.base_url(), "")))
+    House::start(&lenient(&endpoint(
+        name,
+        &evil.base_url(),
+        ", responses: native",
+    )))
 }
 
 /// A configuration whose circuits never open.

@@ -11,6 +11,7 @@ mod idle_close;
 mod keys;
 mod mixed;
 mod outage;
+mod paused;
 mod rate_limits;
 mod redirects;
 mod refused;

@@ -35,7 +35,11 @@ pub enum Why {
     CircuitOpen,
     /// Its circuit is half-open and the trial is under way.
     TrialUnderWay,
-    /// The provider asked to be left alone.
+    /// The same, for longer than waiting for the trial makes sense.
+    LongTrial,
+    /// The provider cannot serve and asked to be left alone meanwhile.
+    Paused,
+    /// The provider limits our rate and asked to be left alone.
     Cooldown,
     /// The requests of the minute are used up.
     RequestsPerMinute,
@@ -60,11 +64,13 @@ pub enum Why {
 }
 
 impl Why {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Drained,
         Self::KeyRejected,
         Self::CircuitOpen,
         Self::TrialUnderWay,
+        Self::LongTrial,
+        Self::Paused,
         Self::Cooldown,
         Self::RequestsPerMinute,
         Self::TokensPerMinute,
@@ -103,9 +109,10 @@ impl Why {
     }
 
     /// Returns whether it may be over while a request waits: a
-    /// [rate](Self::is_rate), or a trial that may close the circuit any moment.
+    /// [rate](Self::is_rate), a pause that has its end, or a trial that may
+    /// close the circuit any moment.
     pub fn may_pass(self) -> bool {
-        self.is_rate() || self == Self::TrialUnderWay
+        self.is_rate() || matches!(self, Self::Paused | Self::TrialUnderWay)
     }
 
     /// Returns a fixed word for people and metric labels.
@@ -114,7 +121,8 @@ impl Why {
             Self::Drained => "drained",
             Self::KeyRejected => "key_rejected",
             Self::CircuitOpen => "circuit_open",
-            Self::TrialUnderWay => "trial_under_way",
+            Self::TrialUnderWay | Self::LongTrial => "trial_under_way",
+            Self::Paused => "paused",
             Self::Cooldown => "cooldown",
             Self::RequestsPerMinute => "requests_per_minute",
             Self::TokensPerMinute => "tokens_per_minute",
@@ -219,7 +227,7 @@ impl Unavailable {
     }
 
     /// Returns whether waiting up to `deadline` can help: some candidate is
-    /// only rate-limited, full or being tried, and not for longer than that as
+    /// only rate-limited, full, paused or being tried, and not for longer than that as
     /// far as anyone knows.
     pub fn may_wait_until(&self, deadline: Instant, now: Instant) -> bool {
         now < deadline

@@ -40,7 +40,7 @@ pub struct Tier {
 
 /// Who may serve requests for one model: its own targets, then its fallbacks'.
 /// Or who may serve those that one route takes: its models' targets in turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The model as the client names it; [`AUTO`](crate::spec::AUTO) for routes.
     pub model: Arc<str>,
@@ -56,6 +56,17 @@ impl Plan {
     /// its first.
     pub fn first(&self) -> &Arc<str> {
         self.tiers.first().map_or(&self.model, |tier| &tier.model)
+    }
+
+    /// Returns the plan without those that `serves` is not true of, or `None`
+    /// if nobody is left.
+    pub fn narrowed(&self, serves: impl Fn(&Entry) -> bool) -> Option<Self> {
+        let mut plan = self.clone();
+        for tier in &mut plan.tiers {
+            tier.entries.retain(|entry| serves(entry));
+        }
+        plan.tiers.retain(|tier| !tier.entries.is_empty());
+        (!plan.tiers.is_empty()).then_some(plan)
     }
 
     /// Iterates over all candidates, best tier first.

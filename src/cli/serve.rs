@@ -25,7 +25,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Serve {
     /// The configuration file. Without one, endpoints come from the well-known
-    /// key variables that are set (OPENAI_API_KEY, DEEPSEEK_API_KEY, …).
+    /// key variables that are set (OPENAI_API_KEY, ANTHROPIC_API_KEY, …).
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where clients connect, whatever the file says; port 0 finds a free one.

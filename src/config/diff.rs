@@ -186,6 +186,14 @@ fn endpoint(endpoint: &Endpoint) -> Vec<Field> {
         field("base_url", &endpoint.base_url),
         secret("api_key", endpoint.api_key.as_ref()),
         option("api_version", endpoint.api_version.as_ref()),
+        field(
+            "responses",
+            if endpoint.native_responses {
+                "native"
+            } else {
+                "chat"
+            },
+        ),
         field("models", models.join(", ")),
         field("weight", endpoint.policy.weight.get()),
         option("limits.rpm", limits.rpm),

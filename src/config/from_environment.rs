@@ -26,9 +26,9 @@ struct Known {
 /// Where a lookup finds the address made of `OLLAMA_HOST`.
 const OLLAMA_URL: &str = "BREAKERBOX_OLLAMA_URL";
 
-/// The providers that speak OpenAI's dialect. A model that two of them serve
-/// fails over between them.
-const KNOWN: [Known; 4] = [
+/// The providers that are known. A model that two of them serve fails over
+/// between them.
+const KNOWN: [Known; 6] = [
     Known {
         name: "openai",
         provider: "openai",
@@ -43,6 +43,31 @@ const KNOWN: [Known; 4] = [
             ("gpt-4o-mini", "gpt-4o-mini"),
             ("o3", "o3"),
             ("o4-mini", "o4-mini"),
+        ],
+    },
+    Known {
+        name: "anthropic",
+        provider: "anthropic",
+        variable: "ANTHROPIC_API_KEY",
+        base_url: "https://api.anthropic.com/v1",
+        keyed: true,
+        models: &[
+            ("claude-opus-4-1", "claude-opus-4-1"),
+            ("claude-sonnet-4-5", "claude-sonnet-4-5"),
+            ("claude-sonnet-4", "claude-sonnet-4-0"),
+            ("claude-haiku-4-5", "claude-haiku-4-5"),
+        ],
+    },
+    Known {
+        name: "gemini",
+        provider: "gemini",
+        variable: "GEMINI_API_KEY",
+        base_url: "https://generativelanguage.googleapis.com/v1beta",
+        keyed: true,
+        models: &[
+            ("gemini-2.5-pro", "gemini-2.5-pro"),
+            ("gemini-2.5-flash", "gemini-2.5-flash"),
+            ("gemini-2.5-flash-lite", "gemini-2.5-flash-lite"),
         ],
     },
     Known {

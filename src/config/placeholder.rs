@@ -113,7 +113,7 @@ clients: [{ name: x, key: change-me }, { name: y, key: real }]
     fn the_shipped_files_are_full_of_them() {
         for (text, count) in [
             (include_str!("../../config/minimal.yaml"), 1),
-            (include_str!("../../config/breakerbox.yaml"), 3),
+            (include_str!("../../config/breakerbox.yaml"), 5),
         ] {
             let config = parse(text, "test.yaml", &|_| None).unwrap();
             assert_eq!(placeholders(&config).len(), count);

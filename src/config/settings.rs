@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use wildmatch::WildMatch;
 
 use super::Secret;
+use crate::dialect::{Api, Dialect};
 
 /// All that a gateway runs with. Built by [`load`](super::load) and
 /// [`parse`](super::parse) only, so it is valid.
@@ -156,6 +157,10 @@ pub enum Provider {
     OpenAiCompatible,
     /// Azure OpenAI: deployments in the path, `api-key` header.
     AzureOpenAi,
+    /// Anthropic: `x-api-key` header.
+    Anthropic,
+    /// Gemini: the model in the path, `x-goog-api-key` header.
+    Gemini,
 }
 
 impl Provider {
@@ -165,6 +170,17 @@ impl Provider {
             Self::OpenAi => "openai",
             Self::OpenAiCompatible => "openai-compatible",
             Self::AzureOpenAi => "azure-openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
+
+    /// Returns the dialect it speaks.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::OpenAi | Self::OpenAiCompatible | Self::AzureOpenAi => Dialect::OpenAi,
+            Self::Anthropic => Dialect::Anthropic,
+            Self::Gemini => Dialect::Gemini,
         }
     }
 }
@@ -207,6 +223,8 @@ pub struct Endpoint {
     pub api_key: Option<Secret>,
     /// Azure's `api-version`; set for that provider and no other.
     pub api_version: Option<String>,
+    /// Whether it knows `/responses` itself; else it is asked by chat.
+    pub native_responses: bool,
     /// What it serves; one or more, public names unique.
     pub models: Vec<Model>,
     /// Weight, breaker, limits and the rhythm of pings.
@@ -220,6 +238,19 @@ pub struct Endpoint {
     /// PEM file of roots trusted for this endpoint beside the usual ones; it
     /// was read and holds a certificate.
     pub ca_file: Option<PathBuf>,
+}
+
+impl Endpoint {
+    /// Returns the call it is sent for a client's `api`; another one where it
+    /// has to be translated, `None` where it cannot be served.
+    pub fn sends(&self, api: Api) -> Option<Api> {
+        match api {
+            Api::Responses if !self.native_responses => {
+                Some(self.provider.dialect().conversation())
+            }
+            api => api.sent_to(self.provider.dialect()),
+        }
+    }
 }
 
 /// A model as one endpoint serves it.

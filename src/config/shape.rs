@@ -8,7 +8,10 @@
 
 use std::sync::LazyLock;
 
-use schemars::JsonSchema;
+use schemars::{
+    JsonSchema, Schema,
+    transform::{RecursiveTransform, Transform},
+};
 use serde::Deserialize;
 
 pub(super) use values::{Dur, List, Size};
@@ -26,10 +29,23 @@ pub(super) use published::published;
 pub(super) fn schema() -> &'static serde_json::Value {
     static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| {
         let mut schema = schemars::schema_for!(File);
+        RecursiveTransform(bound_counters).transform(&mut schema);
         schema.insert("title".to_owned(), "Breakerbox configuration".into());
         schema.to_value()
     });
     &SCHEMA
+}
+
+/// Names the bound of counters that have no narrower one: those of the engine
+/// are 32 bits wide.
+fn bound_counters(schema: &mut Schema) {
+    if schema
+        .get("format")
+        .is_some_and(|format| format == "uint32")
+    {
+        let bounds = schema.ensure_object();
+        bounds.entry("maximum").or_insert_with(|| u32::MAX.into());
+    }
 }
 
 /// The configuration of a Breakerbox gateway. The least that serves is a list
@@ -122,8 +138,10 @@ pub(super) struct Endpoint {
     /// Dialect and credentials.
     #[schemars(required)]
     pub(super) provider: Option<Provider>,
-    /// Where it is, up to and including `/v1`. openai has a default:
-    /// `https://api.openai.com/v1`.
+    /// Where it is, up to and including the version (`/v1`, `/v1beta`).
+    /// Defaults: openai `https://api.openai.com/v1`, anthropic
+    /// `https://api.anthropic.com/v1`, gemini
+    /// `https://generativelanguage.googleapis.com/v1beta`.
     #[schemars(extend("format" = "breakerbox-url"))]
     pub(super) base_url: Option<String>,
     /// Our key there.
@@ -133,6 +151,10 @@ pub(super) struct Endpoint {
     pub(super) api_key_file: Option<String>,
     /// The `api-version` of azure-openai.
     pub(super) api_version: Option<String>,
+    /// How it serves `/v1/responses`. Default: native with openai and
+    /// azure-openai, chat with openai-compatible; the others are translated
+    /// anyway.
+    pub(super) responses: Option<Responses>,
     /// What it serves.
     #[schemars(required, length(min = 1))]
     pub(super) models: Option<List<EndpointModel>>,
@@ -162,6 +184,20 @@ pub(super) enum Provider {
     /// Azure OpenAI.
     #[serde(rename = "azure-openai")]
     AzureOpenAi,
+    /// Anthropic.
+    Anthropic,
+    /// Gemini.
+    Gemini,
+}
+
+/// How an endpoint serves `/v1/responses`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Responses {
+    /// It knows the call itself.
+    Native,
+    /// It knows chat completions; the gateway translates.
+    Chat,
 }
 
 /// A model an endpoint serves: its name, or its name with more.

@@ -9,6 +9,8 @@ pub(super) const SIZE: &str = "a size such as 512KiB or 32MiB";
 
 /// Longest duration accepted: what is added to a clock must not overflow it.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+/// The same as people write it.
+pub(super) const LONGEST_WRITTEN: &str = "366d";
 
 const DURATIONS: [(&str, u64); 5] = [
     ("ms", 1),
@@ -37,7 +39,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let millis = scaled(text, &DURATIONS, "s")?;
     let value = Duration::from_millis(millis);
     if value > LONGEST {
-        return Err("the longest is 366d".to_owned());
+        return Err(format!("the longest is {LONGEST_WRITTEN}"));
     }
     Ok(value)
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Api, Reported, Usage, openai};
+use super::{Api, Dialect, Reported, Usage, anthropic, gemini, openai};
 
 /// Why a body with status 200 is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,8 @@ pub enum Kind {
     UsageOnly,
     /// The event that ends a whole answer.
     Terminal,
+    /// Part of the answer, which is whole if nothing of it follows.
+    MayEnd,
     /// `[DONE]` in a dialect where that does not end a whole answer.
     Unfinished,
     /// An error of the provider.
@@ -102,10 +104,45 @@ impl From<Kind> for Judged {
 ///
 /// [`NotAnAnswer`] for a body that must not be passed on as a success.
 pub fn judge_answer(api: Api, body: &[u8]) -> Result<Option<Usage>, NotAnAnswer> {
-    openai::response::judge(api, body)
+    match api {
+        Api::CountMessageTokens => anthropic::count::read_reply(body).map(|_| None),
+        Api::CountContentTokens => gemini::count::read_answer(body).map(|_| None),
+        api => match api.dialect() {
+            Dialect::OpenAi => openai::response::judge(api, body),
+            Dialect::Anthropic => anthropic::judge::answer(body),
+            Dialect::Gemini => gemini::judge::answer(body),
+        },
+    }
 }
 
-/// Judges the bytes of one event of a stream that answers a call of `api`.
-pub fn judge_event(api: Api, bytes: &[u8]) -> Judged {
-    openai::event::judge(api, bytes)
+/// Judges the events of one stream, in order; the usage of the last one that
+/// tells it is that of the stream.
+#[derive(Debug)]
+pub enum EventJudge {
+    /// A stream that answers this call of OpenAI's dialect.
+    OpenAi(Api),
+    /// A stream of Anthropic's.
+    Anthropic(anthropic::judge::Tally),
+    /// A stream of Gemini's.
+    Gemini(gemini::judge::Stream),
+}
+
+impl EventJudge {
+    /// Returns the judge of a stream that answers a call of `api`.
+    pub fn new(api: Api) -> Self {
+        match api.dialect() {
+            Dialect::OpenAi => Self::OpenAi(api),
+            Dialect::Anthropic => Self::Anthropic(anthropic::judge::Tally::default()),
+            Dialect::Gemini => Self::Gemini(gemini::judge::Stream::default()),
+        }
+    }
+
+    /// Judges the bytes of the next event.
+    pub fn event(&mut self, bytes: &[u8]) -> Judged {
+        match self {
+            Self::OpenAi(api) => openai::event::judge(*api, bytes),
+            Self::Anthropic(tally) => tally.event(bytes),
+            Self::Gemini(events) => events.event(bytes),
+        }
+    }
 }

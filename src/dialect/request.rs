@@ -16,7 +16,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::DeserializeSeed;
 
-use super::Api;
+use super::{Api, Dialect};
 use walk::{Fields, Walk};
 
 /// The longest name of a client's own field that an error repeats, in bytes.
@@ -69,7 +69,8 @@ pub struct Peek {
     /// How many answers are asked for; 1 or more.
     pub n: u64,
     body: Bytes,
-    model_at: Range<usize>,
+    /// Where the model's name is, unless the path has it.
+    model_at: Option<Range<usize>>,
     ask_usage: Option<Splice<'static>>,
 }
 
@@ -104,6 +105,28 @@ type Splice<'a> = (Range<usize>, &'a str);
 /// # Ok::<(), breakerbox::dialect::request::BadRequest>(())
 /// ```
 pub fn peek(body: &Bytes, api: Api) -> Result<Peek, BadRequest> {
+    read(body, api, None)
+}
+
+/// What the path of a Gemini call says, and the body of other calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPath {
+    /// The model, decoded; never empty.
+    pub model: String,
+    /// Whether the answer is to be a stream of events.
+    pub stream: bool,
+}
+
+/// Like [`peek`], for a call whose path says which model, and how it answers.
+///
+/// # Errors
+///
+/// [`BadRequest`] as [`peek`], but for the fields of another dialect.
+pub fn peek_at(body: &Bytes, api: Api, path: InPath) -> Result<Peek, BadRequest> {
+    read(body, api, Some(path))
+}
+
+fn read(body: &Bytes, api: Api, path: Option<InPath>) -> Result<Peek, BadRequest> {
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace());
     let open = match start.map(|at| (at, body[at])) {
         Some((at, b'{')) => at,
@@ -125,6 +148,7 @@ pub fn peek(body: &Bytes, api: Api) -> Result<Peek, BadRequest> {
         ));
     }
     let mut fields = Fields::default();
+    fields.gemini = api.dialect() == Dialect::Gemini;
     let mut json = serde_json::Deserializer::from_str(json);
     if let Err(error) = Walk(&mut fields).deserialize(&mut json) {
         let message = match fields.wrong {
@@ -141,10 +165,12 @@ pub fn peek(body: &Bytes, api: Api) -> Result<Peek, BadRequest> {
             "There is something after the JSON object.",
         ));
     }
-    let Some((model, raw_model)) = fields.model else {
-        return Err(BadRequest::of_field("model", "`model` is missing."));
+    let (model, model_at, stream) = match (path, fields.model) {
+        (Some(path), _) => (path.model, None, path.stream),
+        (None, Some((model, raw))) => (model, Some(range_in(body, raw.get())), fields.stream),
+        (None, None) => return Err(BadRequest::of_field("model", "`model` is missing.")),
     };
-    let stream = fields.stream && api.streams();
+    let stream = stream && api.streams();
     let ask_usage =
         (stream && api.has_choices() && !fields.include_usage).then(|| match fields.ask_usage {
             Some((raw, text)) => (range_in(body, raw), text),
@@ -157,7 +183,7 @@ pub fn peek(body: &Bytes, api: Api) -> Result<Peek, BadRequest> {
         include_usage: fields.include_usage,
         max_output_tokens: fields.max_output_tokens,
         n: fields.n.unwrap_or(1).max(1),
-        model_at: range_in(body, raw_model.get()),
+        model_at,
         ask_usage,
         body: body.clone(),
     })
@@ -175,8 +201,10 @@ impl Peek {
     /// the client did not ask. All else is the client's, byte for byte; where
     /// nothing is to change, the very same buffer comes back.
     pub fn rewrite(&self, upstream_model: &str) -> Bytes {
-        let model = (self.model != upstream_model).then(|| quoted(upstream_model));
-        let model = model.as_deref().map(|text| (self.model_at.clone(), text));
+        let at = self.model_at.clone();
+        let at = at.filter(|_| self.model != upstream_model);
+        let model = at.map(|at| (at, quoted(upstream_model)));
+        let model = model.as_ref().map(|(at, text)| (at.clone(), text.as_str()));
         let usage = self.ask_usage.clone();
         match (model, usage) {
             (None, None) => self.body.clone(),

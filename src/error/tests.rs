@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     config::Period,
-    dialect::{Api, ResponseHead},
+    dialect::{Api, Dialect, ResponseHead},
 };
 
 fn reasons() -> Reasons {
@@ -349,7 +349,7 @@ fn a_name_that_a_client_made_up_is_cut_and_cannot_break_the_body() {
         model: "\"}\n\u{0}é".repeat(10_000),
         near: vec![],
     };
-    let body = error.body();
+    let body = error.body(Dialect::OpenAi, "");
     assert!(body.len() < 1_000);
     serde_json::from_slice::<Value>(&body).unwrap();
 }
@@ -385,7 +385,7 @@ fn errors_within_a_stream() {
     let error = GatewayError::StreamBroken(StreamEnd::IdleTimeout);
     for api in [Api::ChatCompletions, Api::Completions] {
         let event = error.event(api, None, 0);
-        let body = [b"data: ", &error.body()[..], b"\n"].concat();
+        let body = [b"data: ", &error.body(Dialect::OpenAi, "")[..], b"\n"].concat();
         assert_eq!(event, body);
     }
     let head = ResponseHead {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::GatewayError;
-use crate::dialect::{Api, ResponseHead};
+use crate::dialect::{Api, Dialect, ResponseHead, anthropic, gemini};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -46,15 +46,24 @@ struct FailedDetail<'a> {
 }
 
 impl GatewayError {
-    /// Returns the body of the answer, in OpenAI's form; a line of text, so that
-    /// a terminal shows it as one.
-    pub fn body(&self) -> Bytes {
-        let mut line = self.json();
+    /// Returns the body of the answer to a client of `dialect`; a line of text,
+    /// so that a terminal shows it as one.
+    pub fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
+        let status = self.status_in(dialect).as_u16();
+        let mut line = match dialect {
+            Dialect::OpenAi => self.openai(),
+            Dialect::Anthropic => anthropic::error::body(
+                anthropic::error::kind(status),
+                &self.to_string(),
+                Some(request_id).filter(|id| !id.is_empty()),
+            ),
+            Dialect::Gemini => gemini::error::body(status, &self.to_string()),
+        };
         line.push(b'\n');
         line.into()
     }
 
-    fn json(&self) -> Vec<u8> {
+    fn openai(&self) -> Vec<u8> {
         json(&Body {
             error: Detail {
                 message: self.to_string(),
@@ -71,11 +80,19 @@ impl GatewayError {
     /// `head` is the response the stream is about, if it has said so, and
     /// `sequence` the number of this event; both matter to responses only.
     pub fn event(&self, api: Api, head: Option<&ResponseHead>, sequence: u64) -> Bytes {
-        let mut event = Vec::from(match api {
-            Api::Responses => "event: response.failed\ndata: ",
-            Api::ChatCompletions | Api::Completions | Api::Embeddings => "data: ",
-        });
+        let status = self.status_in(api.dialect()).as_u16();
+        let mut event = Vec::new();
+        match api.dialect() {
+            Dialect::Anthropic => {
+                let kind = anthropic::error::kind(status);
+                anthropic::error::event(&mut event, kind, &self.to_string(), None);
+                return event.into();
+            }
+            Dialect::Gemini => return gemini::error::event(status, &self.to_string()).into(),
+            Dialect::OpenAi => {}
+        }
         if api == Api::Responses {
+            event.extend_from_slice(b"event: response.failed\ndata: ");
             let unknown = ResponseHead::default();
             let head = head.unwrap_or(&unknown);
             event.extend(json(&Failed {
@@ -97,7 +114,8 @@ impl GatewayError {
                 },
             }));
         } else {
-            event.extend(self.json());
+            event.extend_from_slice(b"data: ");
+            event.extend(self.openai());
         }
         event.extend_from_slice(b"\n\n");
         event.into()

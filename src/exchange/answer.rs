@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
@@ -17,6 +17,7 @@ use breakerbox_actors::{clock, id::TargetId, table::Plan};
 use super::{flight::Flight, tab::Tab};
 use crate::{
     config::Client,
+    dialect::{Dialect, neutral::Lost},
     error::{GatewayError, MAX_RETRY_AFTER},
     metrics::{InFlight, ModelMetrics},
     request_id,
@@ -73,6 +74,8 @@ pub(crate) struct Story {
     target: Option<TargetId>,
     /// Whether there is a cost cap, and the target has no price to hold to it.
     unchecked: bool,
+    /// What of the request the present attempt could not say.
+    lost: Option<HeaderValue>,
     in_flight: Option<InFlight>,
 }
 
@@ -93,6 +96,7 @@ impl Story {
             upstream: Duration::ZERO,
             target: None,
             unchecked: false,
+            lost: None,
             in_flight: Some(in_flight),
         }
     }
@@ -123,6 +127,12 @@ impl Story {
     /// Notes on whose behalf the client made the request.
     pub(super) fn is_for(&mut self, user: Option<HeaderValue>) {
         self.who.user = user;
+    }
+
+    /// Notes what of the request the present attempt could not say.
+    pub(super) fn lost(&mut self, lost: Option<&Lost>) {
+        let lost = lost.filter(|lost| !lost.is_empty());
+        self.lost = lost.and_then(|lost| HeaderValue::try_from(lost.to_string()).ok());
     }
 
     /// Notes that the gateway waited for an upstream since `since`.
@@ -192,9 +202,30 @@ impl Story {
         headers: &AnswerHeaders,
     ) -> HttpResponseBuilder {
         let mut response = self.tell(status, headers);
+        self.price(&mut response);
+        response
+    }
+
+    /// Begins a whole answer whose body is written here, from that of a provider
+    /// of another dialect.
+    pub(super) fn tell_translated(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        response.content_type(header::ContentType::json());
+        self.sign(&mut response);
+        self.price(&mut response);
+        response
+    }
+
+    fn price(&self, response: &mut HttpResponseBuilder) {
         if let Some(cost) = self.tab.cost() {
             response.insert_header((COST, cost.to_string()));
         }
+    }
+
+    /// Begins an answer that nobody gave but an estimate of our own.
+    pub(super) fn tell_estimated(&self) -> HttpResponseBuilder {
+        let mut response = self.tell_translated();
+        response.append_header((WARNINGS, HeaderValue::from_static("estimated")));
         response
     }
 
@@ -212,9 +243,9 @@ impl Story {
         response
     }
 
-    /// Builds the answer to a request that got none.
-    pub(super) fn tell_error(&self, error: &GatewayError) -> HttpResponse {
-        let mut response = error.error_response();
+    /// Builds the answer to a request that got none, in its client's dialect.
+    pub(super) fn tell_error(&self, dialect: Dialect, error: &GatewayError) -> HttpResponse {
+        let mut response = error.answer(dialect, self.who.id());
         let headers = response.headers_mut();
         headers.insert(request_id::NAME, self.who.id.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
@@ -226,6 +257,9 @@ impl Story {
             .insert_header((request_id::NAME, self.who.id.clone()))
             .insert_header((ATTEMPTS, self.attempts))
             .insert_header((OVERHEAD, millis(self.overhead())));
+        if let Some(lost) = &self.lost {
+            response.append_header((WARNINGS, lost.clone()));
+        }
         if let Some(target) = &self.target {
             response
                 .insert_header((ENDPOINT, &**target.endpoint()))
@@ -236,7 +270,7 @@ impl Story {
             }
             if self.unchecked {
                 let warning = format!("the cost cap was not checked: {target} has no price");
-                response.insert_header((WARNINGS, warning));
+                response.append_header((WARNINGS, warning));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header::ContentType},
     web::Bytes,
 };
 use breakerbox_actors::{
@@ -16,13 +16,19 @@ use super::{
     answer::Story,
     flight::{Failed, Flight},
     held,
+    outgoing::Outgoing,
 };
 use crate::{
-    dialect::{self, NotAnAnswer, Reported, judge_answer},
-    relay::{self, FirstFailure, Relay, StreamEnd},
+    dialect::{
+        self, NotAnAnswer, Reported, judge_answer,
+        translate::{self, Translation},
+    },
+    error::GatewayError,
+    generation::Site,
+    relay::{self, FirstFailure, InArray, Relay, StreamEnd},
     upstream::{
-        Answer, BodyError, Call, Deadlines, Evidence, Lines, MAX_ERROR_BODY, SendError, Verdict,
-        judge, limits, retry_after, wants_body,
+        Answer, AnswerHeaders, BodyError, Call, Deadlines, Evidence, MAX_ERROR_BODY, SendError,
+        Verdict, error_message, judge, limits, retry_after, wants_body,
     },
     wall,
     worker::Closing,
@@ -38,6 +44,8 @@ pub(super) enum Tried {
     Answered(HttpResponse),
     /// The same, but said in the body of a 200.
     Reported(Reported),
+    /// The request is wrong, and that has to be said in the client's dialect.
+    Refused(GatewayError),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
     /// The request's own time is over.
@@ -57,10 +65,17 @@ impl Exchange<'_> {
             let target = lease.id().clone();
             return Tried::Failed(Failed::reloaded(target));
         };
+        let outgoing = match self.incoming.to(site, &self.intake.peek) {
+            Ok(Some(outgoing)) => outgoing,
+            // Its provider changed between pick and here.
+            Ok(None) => return Tried::Failed(Failed::reloaded(lease.id().clone())),
+            Err(bad) => return Tried::Refused(bad.into()),
+        };
         let mut flight = Flight::new(lease, site.clone(), self.intake.estimate);
         story.sets_out(&flight);
+        story.lost(outgoing.lost.as_ref());
         let began = clock::now();
-        let sent = self.send(&flight).await;
+        let sent = self.send(site, &outgoing).await;
         story.waited(began);
         let answer = match sent {
             Ok(answer) => answer,
@@ -76,7 +91,7 @@ impl Exchange<'_> {
             flight.pauses(wait);
         }
         if !answer.status.is_success() {
-            return self.refused(flight, answer, story).await;
+            return self.refused(flight, answer, &outgoing, story).await;
         }
         let verdict = judge(&Evidence {
             status: answer.status,
@@ -87,25 +102,24 @@ impl Exchange<'_> {
         });
         match verdict {
             Verdict::Elsewhere(outcome) => Tried::Failed(flight.fail("malformed", outcome)),
-            _ if self.intake.peek.stream => self.stream(flight, answer, story).await,
+            _ if self.intake.peek.stream => self.stream(flight, answer, &outgoing, story).await,
             _ => {
                 flight.head_came();
-                self.whole(flight, answer, story).await
+                self.whole(flight, answer, &outgoing, story).await
             }
         }
     }
 
-    async fn send(&self, flight: &Flight) -> Result<Answer, SendError> {
+    async fn send(&self, site: &Site, outgoing: &Outgoing<'_>) -> Result<Answer, SendError> {
         let routing = &self.generation.config.routing;
         let peek = &self.intake.peek;
-        let site = flight.site();
-        let groups: [&Lines; 2] = [&self.lines, &site.lines];
+        let [own, wanted] = outgoing.lines;
         let call = Call {
             origin: &site.origin,
             method: Method::POST,
-            path: site.path(peek.api),
-            headers: &groups,
-            body: peek.rewrite(&site.upstream_model),
+            path: outgoing.path,
+            headers: &[own, wanted, &site.lines],
+            body: outgoing.body.clone(),
             deadlines: Deadlines {
                 connect: routing.connect_timeout,
                 first_byte: routing.first_byte_timeout,
@@ -125,7 +139,13 @@ impl Exchange<'_> {
     }
 
     /// Handles an answer that is no success.
-    async fn refused(&self, flight: Flight, answer: Answer, story: &mut Story) -> Tried {
+    async fn refused(
+        &self,
+        flight: Flight,
+        answer: Answer,
+        outgoing: &Outgoing<'_>,
+        story: &mut Story,
+    ) -> Tried {
         let Answer {
             status,
             headers,
@@ -164,6 +184,12 @@ impl Exchange<'_> {
         }
         let site = flight.site().clone();
         story.tab.ends(flight.settle(Outcome::ClientFault, None));
+        if outgoing.is_translated() {
+            return Tried::Refused(GatewayError::Rejected {
+                status: status.as_u16(),
+                message: error_message(&site.redaction.bytes(start)),
+            });
+        }
         let mut response = story.tell(status, &headers);
         Tried::Answered(match body.whole() {
             Some(whole) => response.body(site.redaction.bytes(whole)),
@@ -173,7 +199,13 @@ impl Exchange<'_> {
     }
 
     /// Handles a whole answer: nothing is passed on before it has proved good.
-    async fn whole(&self, flight: Flight, answer: Answer, story: &mut Story) -> Tried {
+    async fn whole(
+        &self,
+        flight: Flight,
+        answer: Answer,
+        outgoing: &Outgoing<'_>,
+        story: &mut Story,
+    ) -> Tried {
         let Answer {
             status,
             headers,
@@ -190,14 +222,24 @@ impl Exchange<'_> {
             Err(BodyError::NoRoom) => return Tried::NoRoom,
             Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
-        match judge_answer(self.intake.peek.api, &body) {
-            Ok(usage) => {
+        let asked = self.intake.peek.api;
+        let judged = judge_answer(outgoing.sent, &body).and_then(|usage| {
+            let body = match outgoing.is_translated() {
+                true => {
+                    translate::answer(outgoing.sent, asked, &body, wall::unix_seconds())?.into()
+                }
+                false => body,
+            };
+            Ok((usage, body))
+        });
+        match judged {
+            Ok((usage, body)) => {
                 story.tab.ends(flight.settle(Outcome::Success, usage));
-                Tried::Answered(
-                    story
-                        .tell_whole(status, &headers)
-                        .body(held::body(body, held)),
-                )
+                let mut response = match outgoing.is_translated() {
+                    true => story.tell_translated(),
+                    false => story.tell_whole(status, &headers),
+                };
+                Tried::Answered(response.body(held::body(body, held)))
             }
             Err(what) => no_answer(flight, what, story),
         }
@@ -205,7 +247,13 @@ impl Exchange<'_> {
 
     /// Handles a stream: up to its first event another endpoint can still
     /// answer; from then on the relay settles the lease.
-    async fn stream(&self, mut flight: Flight, answer: Answer, story: &mut Story) -> Tried {
+    async fn stream(
+        &self,
+        mut flight: Flight,
+        answer: Answer,
+        outgoing: &Outgoing<'_>,
+        story: &mut Story,
+    ) -> Tried {
         let Answer {
             status,
             headers,
@@ -215,7 +263,7 @@ impl Exchange<'_> {
         let peek = &self.intake.peek;
         let began = clock::now();
         let own = began + self.generation.config.routing.first_byte_timeout;
-        let primed = relay::first(body, peek.api, Some(own.min(self.intake.deadline))).await;
+        let primed = relay::first(body, outgoing.sent, Some(own.min(self.intake.deadline))).await;
         story.waited(began);
         let primed = match primed {
             Ok(primed) => primed,
@@ -234,7 +282,8 @@ impl Exchange<'_> {
         };
         flight.first_byte();
         let settings = relay::Settings {
-            api: peek.api,
+            sent: outgoing.sent,
+            asked: peek.api,
             forward_usage: peek.include_usage,
             keep_alive: relay::KEEP_ALIVE,
             // The body keeps that time itself.
@@ -254,14 +303,32 @@ impl Exchange<'_> {
             in_flight.into_iter().for_each(|it| it.finish());
         };
         let mut closing = self.worker.shared.closing.clone();
-        let relay = Relay::new(primed, settings, finish).without(redaction);
+        let mut relay = Relay::new(primed, settings, finish).without(redaction);
+        if outgoing.is_translated() {
+            let (sent, usage) = (outgoing.sent, peek.include_usage);
+            relay = relay.translated(Translation::new(
+                sent,
+                peek.api,
+                usage,
+                wall::unix_seconds(),
+            ));
+        }
         let relay = relay.until(async move {
             // A sender that is gone cannot say that the grace is over.
             if closing.wait_for(|it| *it == Closing::Now).await.is_err() {
                 std::future::pending::<()>().await;
             }
         });
-        Tried::Answered(story.tell_stream(status, &headers).streaming(relay))
+        let mut response = match outgoing.is_translated() {
+            true => story.tell_stream(status, &AnswerHeaders::default()),
+            false => story.tell_stream(status, &headers),
+        };
+        Tried::Answered(match self.intake.in_array {
+            true => response
+                .content_type(ContentType::json())
+                .streaming(InArray::new(relay)),
+            false => response.streaming(relay),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use breakerbox_actors::{
     lease::Lease,
     state::{
         estimate::Estimate,
-        event::{FailureKind, Outcome, ProviderLimits, Remaining},
+        event::{FailureKind, Outcome, ProviderLimits},
     },
 };
 
@@ -109,12 +109,9 @@ impl Flight {
         self.limits = limits;
     }
 
-    /// Notes that the provider will take nothing for so long.
+    /// Notes that the provider cannot serve and wants nothing for so long.
     pub(super) fn pauses(&mut self, wait: Duration) {
-        self.limits.requests = Some(Remaining {
-            left: 0,
-            reset: Some(wait),
-        });
+        self.limits.pause = Some(wait);
     }
 
     /// Reports the first event of a stream.

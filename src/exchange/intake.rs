@@ -12,12 +12,12 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::wishes::Wishes;
+use super::{Called, wishes::Wishes};
 use crate::{
     config::{Client, Server},
     dialect::{
         Api,
-        request::{BadRequest, Peek, images, peek},
+        request::{BadRequest, Peek, images, peek, peek_at},
     },
     error::GatewayError,
     room::{Held, Room},
@@ -37,6 +37,8 @@ pub(super) const FULL_RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Intake {
     /// The body, and what routing needs of it.
     pub(super) peek: Peek,
+    /// Whether a stream is to be one JSON array instead of events.
+    pub(super) in_array: bool,
     /// Tokens it may use.
     pub(super) estimate: Estimate,
     /// What the client asks of the gateway.
@@ -57,7 +59,7 @@ pub(super) async fn take_in(
     server: &Server,
     client: Option<&Client>,
     wishes: Wishes,
-    api: Api,
+    called: Called,
     request: &HttpRequest,
     payload: Payload,
     room: &Room,
@@ -72,18 +74,23 @@ pub(super) async fn take_in(
     let deadline = clock::now() + wishes.timeout.map_or(most, |own| most.min(own));
     let mut held = room.enter();
     let body = collect(headers, payload, server.max_body, &mut held).await?;
-    let peek = peek(&body, api)?;
+    let api = called.api;
+    let peek = match called.path {
+        Some(path) => peek_at(&body, api, path)?,
+        None => peek(&body, api)?,
+    };
     if client.is_some_and(|client| !client.may_use(&peek.model)) {
         return Err(GatewayError::ModelNotAllowed { model: peek.model });
     }
     let output = match api {
-        Api::Embeddings => Some(0),
+        api if api.counts() || api == Api::Embeddings => Some(0),
         _ => peek.max_output_tokens,
     };
     let mut estimate = Estimate::new(images::counted(&body), output);
     estimate.output = estimate.output.saturating_mul(peek.n.max(1));
     Ok(Intake {
         peek,
+        in_array: called.in_array,
         estimate,
         wishes,
         held,
@@ -91,17 +98,18 @@ pub(super) async fn take_in(
     })
 }
 
-/// Returns the client whose key `headers` carry; `None` when none is needed.
+/// Returns the client whose key `request` carries; `None` when none is needed.
 ///
 /// All keys are compared, each in constant time, so that time tells nothing.
 pub(crate) fn authenticate<'a>(
     clients: &'a [Client],
-    headers: &HeaderMap,
+    request: &HttpRequest,
 ) -> Result<Option<&'a Client>, GatewayError> {
     if clients.is_empty() {
         return Ok(None);
     }
-    let key = presented(headers).ok_or(GatewayError::InvalidApiKey)?;
+    let key = presented(request.headers()).or_else(|| in_query(request));
+    let key = key.ok_or(GatewayError::InvalidApiKey)?;
     let hash: [u8; 32] = Sha256::digest(key).into();
     let mut found = None;
     for client in clients {
@@ -110,6 +118,17 @@ pub(crate) fn authenticate<'a>(
         }
     }
     found.map(Some).ok_or(GatewayError::InvalidApiKey)
+}
+
+/// Returns the key of a client of Gemini that puts it into the address.
+fn in_query(request: &HttpRequest) -> Option<&[u8]> {
+    if !request.path().contains("/models/") {
+        return None;
+    }
+    let pairs = request.query_string().split('&');
+    let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+    let (_, key) = pairs.find(|(name, _)| *name == "key")?;
+    Some(key.as_bytes())
 }
 
 /// Returns the key, wherever this client's SDK puts it.

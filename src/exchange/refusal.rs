@@ -7,6 +7,7 @@ use breakerbox_actors::{
     error::{Exclusion, Unavailable, UnavailableKind, Why},
     state::health::Status,
     table::Plan,
+    target::Target,
 };
 
 use super::flight::{Blame, Failed};
@@ -59,8 +60,20 @@ pub(super) fn give_up(
 /// Why nobody can serve, if every circuit of the plan is open: whoever has
 /// spent a request on last resorts then is told when to come back, and at once.
 pub(super) fn all_out(plan: &Plan) -> Option<Unavailable> {
+    all_are(plan, |target| target.status() == Status::Unhealthy)
+}
+
+/// The same, if each is out or has said when to come back: for whoever may not
+/// wait for that.
+pub(super) fn all_out_or_paused(plan: &Plan) -> Option<Unavailable> {
+    all_are(plan, |target| {
+        target.status() == Status::Unhealthy || target.refusal().0 == Why::Paused
+    })
+}
+
+fn all_are(plan: &Plan, out: impl Fn(&Target) -> bool) -> Option<Unavailable> {
     let targets = || plan.entries().map(|entry| &entry.target);
-    if targets().any(|target| target.status() != Status::Unhealthy) {
+    if targets().any(|target| !out(target)) {
         return None;
     }
     let exclusions = targets().map(|target| {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 use crate::dialect::{
-    Api, Kind, NotAnAnswer, Reported, judge_answer, judge_event,
+    Api, EventJudge, Kind, NotAnAnswer, Reported, judge_answer,
     sse::{MAX_EVENT, Splitter},
 };
 
@@ -98,6 +98,7 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     let mut splitter = Splitter::default();
+    let mut judge = EventJudge::new(api);
     let mut ends = Vec::new();
     let mut seen = Bytes::new();
     while let Some(read) = body.next().await {
@@ -106,7 +107,7 @@ where
         let block = splitter.push(&read, &mut ends);
         let mut from = 0;
         for &end in &ends {
-            if check(api, &block[from..end])? {
+            if check(api, judge.event(&block[from..end]).kind)? {
                 let body = Some(body);
                 return Ok(Primed { seen, body });
             }
@@ -119,15 +120,16 @@ where
             return Err(FirstFailure::NotAnAnswer(NotAnAnswer::Malformed));
         }
     }
-    ended(api, &seen, &splitter.take_rest())?;
+    let rest = splitter.take_rest();
+    ended(api, &seen, &rest, judge.event(&rest).kind)?;
     Ok(Primed { seen, body: None })
 }
 
 /// Tells whether the event is a first event, or why the stream is no answer.
-fn check<E>(api: Api, bytes: &[u8]) -> Result<bool, FirstFailure<E>> {
-    let what = match judge_event(api, bytes).kind {
+fn check<E>(api: Api, kind: Kind) -> Result<bool, FirstFailure<E>> {
+    let what = match kind {
         Kind::Silent => return Ok(false),
-        Kind::Content | Kind::UsageOnly => return Ok(true),
+        Kind::Content | Kind::UsageOnly | Kind::MayEnd => return Ok(true),
         // A response may be so short that its end is its first event.
         Kind::Terminal if api == Api::Responses => return Ok(true),
         Kind::Terminal | Kind::Unfinished => NotAnAnswer::Empty,
@@ -137,8 +139,9 @@ fn check<E>(api: Api, bytes: &[u8]) -> Result<bool, FirstFailure<E>> {
     Err(FirstFailure::NotAnAnswer(what))
 }
 
-/// Judges a stream that ended without an event; `rest` is its last, unfinished one.
-fn ended<E>(api: Api, seen: &[u8], rest: &[u8]) -> Result<(), FirstFailure<E>> {
+/// Judges a stream that ended without an event; `rest` is its last, unfinished
+/// one, of this kind.
+fn ended<E>(api: Api, seen: &[u8], rest: &[u8], kind: Kind) -> Result<(), FirstFailure<E>> {
     match seen.trim_ascii().first() {
         None => Err(FirstFailure::NotAnAnswer(NotAnAnswer::Empty)),
         // Not a stream at all: an error, or an answer to someone who did not stream.
@@ -146,7 +149,8 @@ fn ended<E>(api: Api, seen: &[u8], rest: &[u8]) -> Result<(), FirstFailure<E>> {
             Err(what) => what,
             Ok(_) => NotAnAnswer::Malformed,
         })),
-        Some(_) => match judge_event(api, rest).kind {
+        Some(_) => match kind {
+            Kind::MayEnd => Ok(()),
             Kind::Terminal if api == Api::Responses => Ok(()),
             Kind::Error { reported, .. } => {
                 Err(FirstFailure::NotAnAnswer(NotAnAnswer::Error(reported)))

@@ -1,5 +1,7 @@
 //! The relay itself.
 
+mod translated;
+
 use std::{
     convert::Infallible,
     future::Future,
@@ -15,9 +17,12 @@ use super::{
     Finish, Primed, StreamEnd,
     edit::Edit,
     silence::{Due, Silence},
+    voice::Voice,
 };
 use crate::{
-    dialect::{Api, Judged, Kind, Reported, ResponseHead, Usage, judge_event, sse::Splitter},
+    dialect::{
+        Api, EventJudge, Judged, Kind, Reported, Usage, sse::Splitter, translate::Translation,
+    },
     error::GatewayError,
     redaction::Redaction,
 };
@@ -34,8 +39,10 @@ const LINGER: Duration = Duration::from_millis(50);
 /// How a stream is to be relayed.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// The call it answers.
-    pub api: Api,
+    /// The call the upstream answers.
+    pub sent: Api,
+    /// The call the client made; another one where the stream is translated.
+    pub asked: Api,
     /// Whether the client asked for the chunk with the usage.
     pub forward_usage: bool,
     /// Silence after which the client gets a sign of life, each time anew;
@@ -67,10 +74,12 @@ pub struct Relay<S, F> {
     splitter: Splitter,
     ends: Vec<usize>,
     finish: Option<F>,
+    judge: EventJudge,
     usage: Option<Usage>,
-    response: Option<Box<ResponseHead>>,
-    /// The number of the last event, in a stream of responses.
-    sequence: Option<u64>,
+    /// Whether the answer is whole if nothing follows.
+    may_end: bool,
+    voice: Voice,
+    translation: Option<Box<Translation>>,
     /// The last event was left out and ended with a CR.
     left_out_cr: bool,
     /// What a provider's errors must not show.
@@ -90,9 +99,11 @@ impl<S, F> Relay<S, F> {
             splitter: Splitter::default(),
             ends: Vec::new(),
             finish: Some(finish),
+            judge: EventJudge::new(settings.sent),
             usage: None,
-            response: None,
-            sequence: None,
+            may_end: false,
+            voice: Voice::new(settings.asked),
+            translation: None,
             left_out_cr: false,
             redaction: Redaction::default(),
             stop: None,
@@ -104,6 +115,13 @@ impl<S, F> Relay<S, F> {
     #[must_use]
     pub fn without(mut self, redaction: Redaction) -> Self {
         self.redaction = redaction;
+        self
+    }
+
+    /// Tells the client in its own dialect what the upstream says in another.
+    #[must_use]
+    pub fn translated(mut self, translation: Translation) -> Self {
+        self.translation = Some(Box::new(translation));
         self
     }
 
@@ -119,6 +137,9 @@ impl<S, F> Relay<S, F> {
 impl<S, F: Finish> Relay<S, F> {
     /// Takes one read; returns what is for the client now, maybe nothing.
     fn take(&mut self, read: &Bytes) -> Bytes {
+        if self.translation.is_some() {
+            return self.take_translated(read);
+        }
         let mut ends = std::mem::take(&mut self.ends);
         let mut edit = Edit::new(self.splitter.push(read, &mut ends));
         let mut from = 0;
@@ -131,12 +152,12 @@ impl<S, F: Finish> Relay<S, F> {
             // it shares that event's fate.
             let start = from + usize::from(bytes.len() > 1 && bytes[0] == b'\n');
             let ends_with_cr = bytes.last() == Some(&b'\r');
-            let event = judge_event(self.settings.api, bytes);
+            let event = self.judge.event(bytes);
             if std::mem::take(&mut self.left_out_cr) {
                 edit.leave_out(from, start);
             }
             match self.note(event) {
-                Kind::Silent | Kind::Content => {}
+                Kind::Silent | Kind::Content | Kind::MayEnd => {}
                 Kind::UsageOnly if self.settings.forward_usage => {}
                 Kind::UsageOnly => {
                     edit.leave_out(start, end);
@@ -177,14 +198,25 @@ impl<S, F: Finish> Relay<S, F> {
         let rest = self.splitter.take_rest();
         if self.phase != Phase::Flowing {
             self.close();
-            return rest;
+            return match self.translation {
+                Some(_) => Bytes::new(),
+                None => rest,
+            };
         }
-        let event = judge_event(self.settings.api, &rest);
+        if self.translation.is_some() {
+            return self.take_translated_end(&rest);
+        }
+        let event = self.judge.event(&rest);
         match self.note(event) {
-            Kind::Terminal => {
+            Kind::Terminal | Kind::MayEnd => {
                 self.complete();
                 self.close();
                 finished(rest)
+            }
+            Kind::Silent if self.may_end => {
+                self.complete();
+                self.close();
+                rest
             }
             Kind::Error {
                 reported,
@@ -201,11 +233,14 @@ impl<S, F: Finish> Relay<S, F> {
     }
 
     /// Keeps what later events or the report need; returns what is left to do.
-    fn note(&mut self, event: Judged) -> Kind {
+    fn note(&mut self, mut event: Judged) -> Kind {
         self.usage = event.usage.or(self.usage);
-        self.sequence = event.sequence.or(self.sequence);
-        if event.created.is_some() {
-            self.response = event.created;
+        self.may_end = match event.kind {
+            Kind::Silent => self.may_end,
+            ref kind => *kind == Kind::MayEnd,
+        };
+        if self.translation.is_none() {
+            self.voice.note(&mut event);
         }
         event.kind
     }
@@ -225,11 +260,18 @@ impl<S, F: Finish> Relay<S, F> {
     /// Ends the stream, and returns the event that tells the client.
     fn break_off(&mut self, end: StreamEnd) -> Bytes {
         self.end(end);
-        self.error_event(&GatewayError::StreamBroken(end))
+        self.voice.error(&GatewayError::StreamBroken(end))
     }
 
     /// Breaks off, unless the answer is whole already: then nothing is amiss.
     fn give_up(&mut self, end: StreamEnd) -> Bytes {
+        if self.may_end && self.phase == Phase::Flowing {
+            let mut out = Vec::new();
+            self.finish_translation(&mut out);
+            self.complete();
+            self.close();
+            return out.into();
+        }
         match self.phase {
             Phase::Flowing => self.break_off(end),
             Phase::Complete | Phase::Over => {
@@ -244,12 +286,7 @@ impl<S, F: Finish> Relay<S, F> {
     fn pass_on(&mut self, reported: Reported) -> Bytes {
         self.end(StreamEnd::ErrorEvent(reported.blame));
         let reported = self.redaction.reported(reported);
-        self.error_event(&GatewayError::Reported(reported))
-    }
-
-    fn error_event(&self, error: &GatewayError) -> Bytes {
-        let sequence = self.sequence.map_or(0, |last| last.saturating_add(1));
-        error.event(self.settings.api, self.response.as_deref(), sequence)
+        self.voice.error(&GatewayError::Reported(reported))
     }
 
     fn tell(&mut self, end: StreamEnd) {
@@ -262,22 +299,6 @@ impl<S, F: Finish> Relay<S, F> {
     fn close(&mut self) {
         self.phase = Phase::Over;
         self.body = None;
-    }
-
-    /// Returns the sign of life for a silent stream, in the dialect's way.
-    ///
-    /// A comment is one line: an empty line behind it would make an event
-    /// without data, on which `openai-python` raises. Codex counts events only,
-    /// so a stream of responses gets one of its own, numbered as the last.
-    fn sign_of_life(&self) -> Bytes {
-        if self.settings.api == Api::Responses && self.response.is_some() {
-            let number = self.sequence.unwrap_or_default();
-            return format!(
-                "event: keepalive\ndata: {{\"type\":\"keepalive\",\"sequence_number\":{number}}}\n\n"
-            )
-            .into();
-        }
-        Bytes::from_static(b": keepalive\n")
     }
 
     /// The upstream is silent: returns what that means for the client once it
@@ -294,7 +315,7 @@ impl<S, F: Finish> Relay<S, F> {
         };
         Poll::Ready(match ready!(self.silence.poll(cx, limit, sign)) {
             Due::Limit => self.give_up(StreamEnd::IdleTimeout),
-            Due::Sign => self.sign_of_life(),
+            Due::Sign => self.voice.sign_of_life(),
         })
     }
 }

@@ -119,7 +119,8 @@ pub(super) fn upstream(steps: impl IntoIterator<Item = Step>) -> Body {
 
 pub(super) fn settings(api: Api) -> Settings {
     Settings {
-        api,
+        sent: api,
+        asked: api,
         forward_usage: false,
         keep_alive: KEEP_ALIVE,
         idle_timeout: Some(secs(30)),

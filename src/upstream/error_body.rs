@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
+use crate::dialect::Reported;
+
 /// How much of an error's body is worth peeking at, in bytes.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// The parts of an error body that tell one cause from another.
 ///
 /// Knows `{"error":{"message","type","code","retry_after"}}` (OpenAI and most
-/// others), the same in a list (Gemini's OpenAI dialect), `{"error":"…"}`, and
-/// the fields without the envelope. Anything else is empty, never an error: the
+/// others), the same in a list (Gemini's OpenAI dialect), Gemini's `details` with
+/// their `retryDelay` and `violations[].quotaId`, `{"error":"…"}`, and the
+/// fields without the envelope. Anything else is empty, never an error: the
 /// status has been read already.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ErrorBody {
@@ -20,6 +23,19 @@ pub(super) struct ErrorBody {
     pub(super) message: String,
     /// `retry_after`, as text.
     pub(super) retry_after: Option<String>,
+    /// The quotas that are used up, in lower case; Gemini's names for them.
+    pub(super) quotas: Vec<String>,
+}
+
+/// Returns what an error body says to people, whoever wrote it; at most
+/// [`Reported::MAX_MESSAGE`] bytes, empty if it says nothing.
+pub fn error_message(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let outer = body.get(0).unwrap_or(&body);
+    let inner = outer.get("error").unwrap_or(outer);
+    let message = inner.as_str().or_else(|| inner.get("message")?.as_str());
+    let message = message.unwrap_or_default();
+    message[..message.floor_char_boundary(Reported::MAX_MESSAGE)].to_owned()
 }
 
 impl ErrorBody {
@@ -31,15 +47,25 @@ impl ErrorBody {
         let inner = outer.get("error").unwrap_or(outer);
         let text = |key| inner.get(key).and_then(Value::as_str);
         let message = inner.as_str().or_else(|| text("message"));
+        let details = || inner.get("details").and_then(Value::as_array);
+        let of_details = |key| details()?.iter().find_map(|detail| detail.get(key));
         let retry_after = inner
             .get("retry_after")
             .or_else(|| outer.get("retry_after"))
+            .or_else(|| of_details("retryDelay"))
             .and_then(|value| match value {
                 Value::Number(number) => Some(number.to_string()),
                 Value::String(text) => Some(text.clone()),
                 _ => None,
             });
+        let violations = details()
+            .into_iter()
+            .flatten()
+            .filter_map(|detail| detail.get("violations")?.as_array())
+            .flatten();
+        let quotas = violations.filter_map(|it| it.get("quotaId")?.as_str());
         Self {
+            quotas: quotas.map(str::to_ascii_lowercase).collect(),
             words: ["code", "type"]
                 .into_iter()
                 .filter_map(text)
@@ -85,11 +111,14 @@ impl ErrorBody {
     /// Only asked about a 429, whose message quotes no request.
     pub(super) fn is_daily(&self) -> bool {
         let daily = |text: &str| {
-            ["per day", "per-day", "per_day", "(rpd)", "(tpd)", "daily"]
-                .iter()
-                .any(|term| text.contains(term))
+            [
+                "per day", "per-day", "per_day", "perday", "(rpd)", "(tpd)", "daily",
+            ]
+            .iter()
+            .any(|term| text.contains(term))
         };
-        daily(&self.message) || self.words.iter().any(|word| daily(word))
+        let named = || self.words.iter().chain(&self.quotas);
+        daily(&self.message) || named().any(|word| daily(word))
     }
 }
 
@@ -139,6 +168,19 @@ mod tests {
         let read = ErrorBody::parse(br#"{"error":{"code":400,"type":"T","retry_after":1.5}}"#);
         assert_eq!(read.words, ["t"]);
         assert_eq!(read.retry_after.as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn gemini_says_in_details_which_quota_is_used_up_and_until_when() {
+        let body = br#"{"error":{"code":429,"message":"You exceeded your current quota.","status":"RESOURCE_EXHAUSTED","details":[
+            {"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]},
+            {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34s"}]}}"#;
+        let read = ErrorBody::parse(body);
+        assert_eq!(read.retry_after.as_deref(), Some("34s"));
+        assert!(read.is_daily() && !read.wants_money());
+        let minute =
+            br#"{"error":{"details":[{"violations":[{"quotaId":"GenerateContentPerMinute"}]}]}}"#;
+        assert!(!ErrorBody::parse(minute).is_daily());
     }
 
     #[test]

@@ -1,8 +1,17 @@
 //! Which headers cross the gateway, and with whose key.
 
-use actix_http::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use actix_http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 
 use super::{head::AnswerHeaders, lines::Lines};
+
+/// The header that names the version of Anthropic's API.
+pub const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// Names that go to a provider of another dialect; the rest is about the
+/// client's own dialect, its account or its SDK.
+const TRANSLATED: [&str; 3] = ["traceparent", "tracestate", "user-agent"];
 
 /// Names that stay here: of this hop, of this gateway, or of its client.
 ///
@@ -11,8 +20,9 @@ use super::{head::AnswerHeaders, lines::Lines};
 /// answers could not be read; what a browser adds about itself, because some
 /// servers refuse an unknown `origin`, and that would look like a refused key;
 /// addresses of our clients, because they are nobody's business.
-const KEPT_HERE: [&str; 38] = [
+const KEPT_HERE: [&str; 40] = [
     "accept-encoding",
+    "anthropic-dangerous-direct-browser-access",
     "api-key",
     "authorization",
     "cf-connecting-ip",
@@ -49,6 +59,7 @@ const KEPT_HERE: [&str; 38] = [
     "x-client-ip",
     "x-cluster-client-ip",
     "x-goog-api-key",
+    "x-goog-user-project",
     "x-real-ip",
 ];
 
@@ -75,7 +86,7 @@ const RETURNED: [&str; 9] = [
 ];
 
 /// Beginnings of names that come back.
-const RETURNED_PREFIXES: [&str; 2] = ["openai-", "x-ratelimit-"];
+const RETURNED_PREFIXES: [&str; 3] = ["anthropic-ratelimit-", "openai-", "x-ratelimit-"];
 
 /// Names that do not come back although their beginning does: they tell whose
 /// account answered.
@@ -90,6 +101,21 @@ pub fn forwarded(headers: &HeaderMap) -> Lines {
             lines.push(name, value);
         }
     }
+    lines
+}
+
+/// Returns the lines that go to an endpoint of another dialect.
+pub fn forwarded_to_another(headers: &HeaderMap) -> Lines {
+    let mut lines = Lines::new();
+    for name in TRANSLATED {
+        let name = HeaderName::from_static(name);
+        if let Some(value) = headers.get(&name)
+            && !is_named_by_connection(headers, &name)
+        {
+            lines.push(&name, value);
+        }
+    }
+    lines.push(&CONTENT_TYPE, &HeaderValue::from_static("application/json"));
     lines
 }
 
@@ -132,6 +158,34 @@ pub fn bearer(key: &str) -> Result<Lines, InvalidKey> {
 /// [`InvalidKey`] when `key` is empty or holds anything but visible ASCII.
 pub fn api_key(key: &str) -> Result<Lines, InvalidKey> {
     credential(&HeaderName::from_static("api-key"), "", key)
+}
+
+/// Returns the line `x-api-key: KEY`; Anthropic.
+///
+/// # Errors
+///
+/// [`InvalidKey`] when `key` is empty or holds anything but visible ASCII.
+pub fn x_api_key(key: &str) -> Result<Lines, InvalidKey> {
+    credential(&HeaderName::from_static("x-api-key"), "", key)
+}
+
+/// Returns the line `x-goog-api-key: KEY`; Gemini.
+///
+/// # Errors
+///
+/// [`InvalidKey`] when `key` is empty or holds anything but visible ASCII.
+pub fn x_goog_api_key(key: &str) -> Result<Lines, InvalidKey> {
+    credential(&HeaderName::from_static("x-goog-api-key"), "", key)
+}
+
+/// Returns the line that names the version of Anthropic's API; for clients
+/// that do not.
+///
+/// *Source*: Anthropic, "Versions".
+pub fn anthropic_version() -> Lines {
+    let mut lines = Lines::new();
+    lines.push(&ANTHROPIC_VERSION, &HeaderValue::from_static("2023-06-01"));
+    lines
 }
 
 fn credential(name: &HeaderName, scheme: &str, key: &str) -> Result<Lines, InvalidKey> {

@@ -19,8 +19,9 @@ const UNIX_MILLIS: f64 = 1e12;
 /// Returns what the headers say is left; `now` is the wall time.
 ///
 /// *Source*: `x-ratelimit-remaining-{requests,tokens}` and
-/// `x-ratelimit-reset-{requests,tokens}` as OpenAI documents them. Numbers that
-/// make no sense are as good as none.
+/// `x-ratelimit-reset-{requests,tokens}` as OpenAI documents them,
+/// `anthropic-ratelimit-{requests,tokens}-{remaining,reset}` as Anthropic does.
+/// Numbers that make no sense are as good as none.
 ///
 /// # Example
 ///
@@ -42,19 +43,13 @@ pub fn read(headers: &AnswerHeaders, now: SystemTime) -> ProviderLimits {
     let mut left = [None; 2];
     let mut reset = [None; 2];
     for (name, value) in headers.iter() {
-        let Some(("x-ratelimit-", what)) = split(name) else {
+        let Some((tells, index)) = split(name) else {
             continue;
         };
         let value = std::str::from_utf8(value).unwrap_or_default();
-        let which = |what: &str| match what {
-            _ if what.eq_ignore_ascii_case("requests") => Some(0),
-            _ if what.eq_ignore_ascii_case("tokens") => Some(1),
-            _ => None,
-        };
-        if let Some(index) = strip(what, "remaining-").and_then(which) {
-            left[index] = value.trim().parse().ok();
-        } else if let Some(index) = strip(what, "reset-").and_then(which) {
-            reset[index] = wait(value, now);
+        match tells {
+            Tells::Left => left[index] = value.trim().parse().ok(),
+            Tells::Reset => reset[index] = wait(value, now),
         }
     }
     let remaining = |index: usize| {
@@ -66,12 +61,34 @@ pub fn read(headers: &AnswerHeaders, now: SystemTime) -> ProviderLimits {
     ProviderLimits {
         requests: remaining(0),
         tokens: remaining(1),
+        pause: None,
     }
 }
 
-/// Splits `x-ratelimit-` off in any case.
-fn split(name: &str) -> Option<(&'static str, &str)> {
-    strip(name, "x-ratelimit-").map(|rest| ("x-ratelimit-", rest))
+/// What a header of a provider's limits tells.
+enum Tells {
+    Left,
+    Reset,
+}
+
+/// Returns what `name` tells, and of which window: 0 requests, 1 tokens.
+fn split(name: &str) -> Option<(Tells, usize)> {
+    let (what, window) = if let Some(rest) = strip(name, "x-ratelimit-") {
+        rest.split_once('-')?
+    } else {
+        let (window, what) = strip(name, "anthropic-ratelimit-")?.rsplit_once('-')?;
+        (what, window)
+    };
+    let tells = match () {
+        () if what.eq_ignore_ascii_case("remaining") => Tells::Left,
+        () if what.eq_ignore_ascii_case("reset") => Tells::Reset,
+        () => return None,
+    };
+    match () {
+        () if window.eq_ignore_ascii_case("requests") => Some((tells, 0)),
+        () if window.eq_ignore_ascii_case("tokens") => Some((tells, 1)),
+        () => None,
+    }
 }
 
 fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
@@ -79,12 +96,15 @@ fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Reads when a window is whole again: `6m0s`, `120ms`, seconds as a number, or
-/// a point in Unix time. At most [`LONGEST`]; zero for what has passed.
+/// Reads when a window is whole again: `6m0s`, `120ms`, seconds as a number, a
+/// point in Unix time, or one such as `2026-01-31T12:00:00Z`. At most [`LONGEST`]; zero for what has passed.
 pub(super) fn wait(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let Some(number) = number(text) else {
-        return duration(text);
+        return duration(text).or_else(|| {
+            let point = humantime::parse_rfc3339(text).ok()?;
+            Some(point.duration_since(now).unwrap_or_default().min(LONGEST))
+        });
     };
     if number < UNIX_SECONDS {
         return Some(seconds(number));
@@ -146,6 +166,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn anthropic_names_the_moment_a_window_is_whole_again() {
+        let pairs = [
+            ("anthropic-ratelimit-requests-remaining", "7"),
+            ("anthropic-ratelimit-requests-reset", "1970-01-01T00:00:20Z"),
+            ("Anthropic-RateLimit-Tokens-Remaining", "9000"),
+            ("anthropic-ratelimit-tokens-reset", "soon"),
+            ("anthropic-ratelimit-input-tokens-remaining", "1"),
+        ];
+        let limits = read_pairs(&pairs);
+        let requests = limits.requests.unwrap();
+        assert_eq!(requests.left, 7);
+        let point = requests.reset.unwrap();
+        assert!(point <= Duration::from_secs(20), "{point:?}");
+        let tokens = limits.tokens.unwrap();
+        assert_eq!((tokens.left, tokens.reset), (9000, None));
+    }
 
     fn read_pairs(pairs: &[(&str, &str)]) -> ProviderLimits {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);

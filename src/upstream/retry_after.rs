@@ -18,15 +18,15 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 ///
 /// The first of these that makes sense, from the most to the least exact:
 /// `retry-after-ms`, `Retry-After` (seconds, also with a fraction, or a date;
-/// the longest of several), `x-ratelimit-reset-*` of a window that is used up,
-/// the body's `retry_after`, the body's "try again in 1.2s", any
+/// the longest of several), `x-ratelimit-reset-*` or
+/// `anthropic-ratelimit-*-reset` of a window that is used up, the body's `retry_after`, the body's "try again in 1.2s", any
 /// `x-ratelimit-reset-*`. What is negative or no number says nothing; a date
 /// that has passed says now.
 ///
 /// Always within 0 to 300 seconds, or 25 hours for a `daily` quota. `now` is the
 /// wall time.
 ///
-/// *Source*: RFC 9110, section 10.2.3, and the OpenAI, Azure and Groq references.
+/// *Source*: RFC 9110, section 10.2.3, and the OpenAI, Azure, Groq, Anthropic and Gemini references.
 pub(super) fn read(
     headers: &AnswerHeaders,
     body: &ErrorBody,
@@ -117,6 +117,22 @@ fn resets(headers: &AnswerHeaders, now: SystemTime, used_up: bool) -> Option<Dur
             "x-ratelimit-reset-requests",
         ),
         ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+        (
+            "anthropic-ratelimit-requests-remaining",
+            "anthropic-ratelimit-requests-reset",
+        ),
+        (
+            "anthropic-ratelimit-tokens-remaining",
+            "anthropic-ratelimit-tokens-reset",
+        ),
+        (
+            "anthropic-ratelimit-input-tokens-remaining",
+            "anthropic-ratelimit-input-tokens-reset",
+        ),
+        (
+            "anthropic-ratelimit-output-tokens-remaining",
+            "anthropic-ratelimit-output-tokens-reset",
+        ),
     ]
     .into_iter()
     .filter(|(left, _)| !used_up || headers.text(left).is_some_and(|left| left.trim() == "0"))
@@ -268,6 +284,7 @@ mod tests {
                 let body = ErrorBody {
                     words: Vec::new(),
                     message: format!("try again in {message}{number}"),
+                    quotas: Vec::new(),
                     retry_after: Some(value.clone()),
                 };
                 let wait = read(&headers, &body, false, now);

@@ -1,8 +1,8 @@
 //! Where requests go and with what, at first and after a reload.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::chat::{CHAT, ask, good};
+use crate::support::chat::{CHAT, ask, good, response, text_of};
 use crate::support::client::{Answer, post};
 use crate::support::evil::{Act, Evil, Received};
 use crate::support::gateway::House;
@@ -77,6 +77,59 @@ pub(super) async fn provider() {
         assert_eq!(head.header("api-key"), azure.then_some("k"));
         assert_eq!(head.header("authorization"), (!azure).then_some("Bearer k"));
     }
+    let claude = r#"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hello"}],
+        "stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let gemini = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hello"}]},"finishReason":"STOP","index":0}],
+        "usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1,"totalTokenCount":2},"modelVersion":"m","responseId":"r"}"#;
+    for (provider, answer, path, key) in [
+        ("anthropic", claude, "/v1/messages ", "x-api-key"),
+        (
+            "gemini",
+            gemini,
+            "/v1/models/m:generateContent ",
+            "x-goog-api-key",
+        ),
+    ] {
+        let says = move |_, _| vec![Act::Send(response(200, &[], answer)), Act::KeepAlive];
+        let evil = Evil::start(says);
+        let keys =
+            format!("name: a, provider: {provider}, base_url: \"URL\", api_key: k, models: [m]");
+        house.reload(&yaml(&evil, &keys)).await.expect("reloaded");
+        let before = text_of(&chat(&house, "m").await);
+        assert_eq!(before, "hello");
+        let head = evil.requests().pop().expect("a request").head;
+        assert!(head.start.contains(path), "{}", head.start);
+        assert_eq!(head.header(key), Some("k"));
+        assert_eq!(head.header("authorization"), None);
+    }
+}
+
+#[tokio::test]
+pub(super) async fn responses() {
+    let evil = steady();
+    let keys = |how: &str| {
+        format!(
+            "name: a, provider: openai-compatible, base_url: \"URL\", models: [m], responses: {how}"
+        )
+    };
+    let house = House::start(&yaml(&evil, &keys("chat")));
+    let request = json!({"model": "m", "input": "hello"});
+    let asked = async |path: &str| {
+        let answer = post(house.addr(), "/v1/responses", &request).await;
+        let head = evil.requests().pop().expect("a request").head;
+        assert!(head.start.contains(path), "{}", head.start);
+        answer
+    };
+    let answer = asked("/v1/chat/completions").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(answer.json()["output"][0]["content"][0]["text"], "hello");
+    house
+        .reload(&yaml(&evil, &keys("native")))
+        .await
+        .expect("reloaded");
+    // As it is, though what it says is no response.
+    let answer = asked("/v1/responses").await;
+    assert!(answer.json().get("choices").is_some(), "{}", answer.text());
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use breakerbox::metrics::catalogue;
+use breakerbox_actors::clock;
 use breakerbox_actors::metrics::Kind;
 use metrics::Unit;
 
@@ -13,6 +15,7 @@ use crate::cli::file;
 use crate::support::client::get;
 use crate::support::ports::Refused;
 use crate::support::process::{Process, address_in};
+use crate::support::wait::DEADLINE;
 
 /// Entries without a series until something happens: none. An entry that cannot start at 0 says here why.
 /// Some have series only where the configuration makes them possible: cost needs a price, failovers need
@@ -28,15 +31,16 @@ async fn fresh(endpoints: &str) -> (Process, tempfile::TempDir, Page) {
     let (folder, path) = file(&text);
     let process = Process::start(&["serve", "--config", &path]);
     let admin = address_in(&process.logs("\"subsystem\":\"metrics\"").await);
-    // Workers start on threads of their own.
-    let mut page = Page::default();
-    for _ in 0..200 {
-        page = Page::read(&get(admin, "/metrics").await.text());
-        if page.text.contains("actor_up{actor=\"router:1\"}") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let read = async || Page::read(&get(admin, "/metrics").await.text());
+    // Workers start on threads of their own; this is the last series of the last one.
+    let last = "actor_message_duration_seconds_count{actor=\"router:1\"}";
+    let start = clock::now();
+    while read().await.lines_with(last).is_empty() {
+        assert!(clock::now() - start < DEADLINE, "no {last}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    // Once more: that page was begun before the series was there.
+    let page = read().await;
     (process, folder, page)
 }
 
@@ -119,18 +123,18 @@ async fn each_known_series_starts_at_zero() {
     let nobody = Refused::new();
     let (_process, _folder, page) = fresh(&two_endpoints(nobody.addr())).await;
     let count = |name: &str| page.families[name].samples.len();
-    // 2 models, `auto` and `other` with 5 codes each, by 4 calls.
-    assert_eq!(count("breakerbox_http_requests_total"), 4 * 5 * 4);
+    // 2 models, `auto` and `other` with 5 codes each, by 8 calls.
+    assert_eq!(count("breakerbox_http_requests_total"), 4 * 5 * 8);
     assert_eq!(count("breakerbox_cost_usd_total"), 1);
     assert_eq!(count("breakerbox_retries_total"), 9);
     assert_eq!(count("breakerbox_failovers_total"), 2 * 9);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);
     assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 14);
-    assert_eq!(count("breakerbox_probes_total"), 4 * 3);
+    assert_eq!(count("breakerbox_probes_total"), 4 * 4);
     // 4 endpoint actors can be replaced; 2 routers, the prober and the guardian only restart.
     assert_eq!(count("breakerbox_actor_restarts_total"), 4 * 3 + 4 * 2);
     assert_eq!(count("breakerbox_actor_up"), 8);
-    assert_eq!(count("breakerbox_client_disconnects_total"), 4);
+    assert_eq!(count("breakerbox_client_disconnects_total"), 8);
     assert_eq!(count("breakerbox_config_reloads_total"), 2);
     assert_eq!(count("breakerbox_tokens_total"), 4 * 2);
     assert_eq!(count("breakerbox_rate_window_left"), 4 * 3);

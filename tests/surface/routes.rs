@@ -21,7 +21,7 @@ async fn a_route_takes_its_own_method_and_names_it_to_others() {
         for route in routes {
             for method in METHODS {
                 let body = if method == "POST" {
-                    "{\"model\":\"m\"}"
+                    r#"{"model":"m","input":"hello","messages":[{"role":"user","content":"hello"}]}"#
                 } else {
                     ""
                 };

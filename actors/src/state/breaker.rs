@@ -159,8 +159,8 @@ impl Breaker {
             self.trial.pace(turn.now + PACE);
         }
         if last_resort > 0 || (requests > 0 && self.half_open.contains(epoch)) {
-            let deadline = turn.now + turn.policy.breaker.trial_timeout;
-            self.trial.take(epoch, deadline);
+            let longest = turn.policy.breaker.trial_timeout;
+            self.trial.take(epoch, longest, turn.now);
         }
     }
 

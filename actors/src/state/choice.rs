@@ -10,6 +10,9 @@ use super::estimate::Cost;
 const FLOOR: Duration = Duration::from_millis(1);
 /// Silence that says nothing yet: a pause of the network, or our own.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Candidates whose weights a draw keeps instead of computing them again; more
+/// endpoints than that seldom serve one model.
+const KEPT: usize = 16;
 
 /// How an endpoint is chosen among those that can serve.
 ///
@@ -108,11 +111,22 @@ pub fn choose(
         return candidates.len().checked_sub(1);
     }
     let field = Field::new(strategy, candidates);
-    let total: f64 = (0..candidates.len()).map(|place| field.weight(place)).sum();
+    let mut kept = [0.0; KEPT];
+    let mut total = 0.0;
+    for place in 0..candidates.len() {
+        let weight = field.weight(place);
+        total += weight;
+        if let Some(slot) = kept.get_mut(place) {
+            *slot = weight;
+        }
+    }
     let mut left = rng.random::<f64>() * total;
     let mut last = None;
     for place in 0..candidates.len() {
-        let weight = field.weight(place);
+        let weight = match kept.get(place) {
+            Some(weight) => *weight,
+            None => field.weight(place),
+        };
         if weight > 0.0 {
             if left < weight {
                 return Some(place);
@@ -165,14 +179,17 @@ impl<'a> Field<'a> {
             strategy,
             candidates,
             median: median(candidates),
-            least: candidates
-                .iter()
-                .filter_map(|candidate| Some(candidate.expected(candidate.latency?)))
-                .min()
-                .unwrap_or_default(),
-            best: Rank::Last,
+            least: Duration::ZERO,
+            best: Rank::All,
             even: !candidates.iter().any(has_weight),
         };
+        if strategy == Strategy::LatencyWeighted {
+            return field;
+        }
+        let measured = candidates
+            .iter()
+            .filter_map(|candidate| Some(candidate.expected(candidate.latency?)));
+        field.least = measured.min().unwrap_or_default();
         field.best = candidates
             .iter()
             .filter(|candidate| field.even || has_weight(candidate))
@@ -216,7 +233,7 @@ impl Candidate {
     fn expected(&self, typical: Duration) -> Duration {
         let latency = self.latency.unwrap_or(typical);
         let latency = latency.saturating_add(self.penalty);
-        if self.silence > latency.saturating_mul(2).max(PAUSE) {
+        if self.silence > PAUSE && self.silence > latency.saturating_mul(2) {
             self.silence
         } else {
             latency

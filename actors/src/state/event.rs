@@ -147,13 +147,15 @@ impl FailureKind {
     }
 }
 
-/// What a provider said of its own limits; nothing by default.
+/// What a provider said of how much it will take; nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ProviderLimits {
     /// Requests it will still take.
     pub requests: Option<Remaining>,
     /// Tokens it will still take.
     pub tokens: Option<Remaining>,
+    /// It cannot serve and wants nothing for so long; at most 300 s count.
+    pub pause: Option<Duration>,
 }
 
 /// How much is left of a provider's limit.
@@ -195,7 +197,7 @@ pub enum Pong {
 
 impl Pong {
     /// The label of every kind of answer.
-    pub const LABELS: [&'static str; 3] = ["alive", "failed", "key_rejected"];
+    pub const LABELS: [&'static str; 4] = ["alive", "failed", "key_rejected", "unasked"];
 
     /// Returns a fixed word for metric labels.
     pub fn label(self) -> &'static str {

@@ -9,7 +9,8 @@ pub enum Status {
     Healthy,
     /// Slow, or failing now and then, or half-open, or ramping.
     Degraded,
-    /// A window is full or a 429's cooldown runs.
+    /// A window is full, a 429's cooldown runs, or a failing provider has said
+    /// when to come back.
     RateLimited,
     /// The circuit is open. Gets no traffic but last resorts.
     Unhealthy,
@@ -48,7 +49,7 @@ pub(crate) struct Signs {
     pub(crate) drained: bool,
     /// The circuit is open.
     pub(crate) open: bool,
-    /// A window is full or a cooldown runs.
+    /// A window is full, or a cooldown or pause runs.
     pub(crate) limited: bool,
     /// The circuit is half-open, or closed and its weight still grows.
     pub(crate) recovering: bool,

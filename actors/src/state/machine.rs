@@ -74,7 +74,10 @@ pub struct Machine {
     policy: EndpointPolicy,
     breaker: Breaker,
     quota: Quota,
+    /// After a 429.
     cooldown: Cooldown,
+    /// After a failure that said when to come back.
+    pause: Cooldown,
     latency: Latency,
     drained: bool,
     seen: bool,
@@ -104,6 +107,7 @@ impl Machine {
             breaker: Breaker::new(&policy.breaker, now),
             quota: Quota::new(now),
             cooldown: Cooldown::default(),
+            pause: Cooldown::default(),
             latency: Latency::new(now),
             drained: false,
             seen: false,
@@ -143,7 +147,7 @@ impl Machine {
                 self.seen = true;
                 self.breaker.first_byte(epoch, now);
                 self.latency.sample(latency, now);
-                self.quota.correct(limits, mark, now);
+                self.learn(limits, mark, now);
                 None
             }
             Event::Settled {
@@ -188,7 +192,9 @@ impl Machine {
         let bounded = limits.rpm.is_some() || limits.tpm.is_some() || limits.rpd.is_some();
         earliest([
             self.breaker.next_deadline(&self.policy.breaker, lends, now),
+            self.hope_of_trial(now),
             self.cooldown.running(now),
+            self.pause.running(now),
             self.quota.next_change(limits, now),
             self.latency.next_change(now),
             // What is lent may all be taken, and the router's hint be lost.
@@ -224,7 +230,7 @@ impl Machine {
             self.quota
                 .settle_tokens(tokens.mark, tokens.reserved, used, now);
         }
-        self.quota.correct(limits, tokens.mark, now);
+        self.learn(limits, tokens.mark, now);
         match outcome {
             Outcome::Success => {
                 if let Some(latency) = latency {
@@ -249,6 +255,13 @@ impl Machine {
             }
         }
         self.seen = true;
+    }
+
+    fn learn(&mut self, limits: ProviderLimits, mark: u64, now: Instant) {
+        self.quota.correct(limits, mark, now);
+        if let Some(wait) = limits.pause {
+            self.pause.start(Some(wait), false, now);
+        }
     }
 
     fn pong(&mut self, pong: Pong, turn: Turn<'_>) -> Option<Transition> {

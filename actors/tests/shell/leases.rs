@@ -121,7 +121,7 @@ async fn the_first_byte_is_told_once_and_is_the_latency() {
     tokio::time::sleep(100 * MS).await;
     let left = |left| ProviderLimits {
         requests: Some(Remaining { left, reset: None }),
-        tokens: None,
+        ..ProviderLimits::default()
     };
     lease.first_byte(left(7));
     lease.first_byte(left(3));

@@ -7,13 +7,24 @@ use super::{
     policies::{self, Sections},
     url,
 };
-use crate::config::{
-    places::Step,
-    settings::{BaseUrl, Endpoint, Model, Price, Provider},
-    shape::{self, EndpointModel, FullModel},
+use crate::{
+    config::{
+        places::Step,
+        settings::{BaseUrl, Endpoint, Model, Price, Provider},
+        shape::{self, EndpointModel, FullModel},
+    },
+    dialect::Dialect,
 };
 
-const OPENAI: &str = "https://api.openai.com/v1";
+/// Returns where `provider` is, unless it can be anywhere.
+fn default_url(provider: Provider) -> Option<&'static str> {
+    match provider {
+        Provider::OpenAi => Some("https://api.openai.com/v1"),
+        Provider::Anthropic => Some("https://api.anthropic.com/v1"),
+        Provider::Gemini => Some("https://generativelanguage.googleapis.com/v1beta"),
+        Provider::OpenAiCompatible | Provider::AzureOpenAi => None,
+    }
+}
 
 /// Reads the list `endpoints`.
 pub(super) fn endpoints(
@@ -55,6 +66,8 @@ fn endpoint(
         shape::Provider::OpenAi => Provider::OpenAi,
         shape::Provider::OpenAiCompatible => Provider::OpenAiCompatible,
         shape::Provider::AzureOpenAi => Provider::AzureOpenAi,
+        shape::Provider::Anthropic => Provider::Anthropic,
+        shape::Provider::Gemini => Provider::Gemini,
     });
     let base_url = base_url(check, path, given, provider);
     let api_key = files::secret(
@@ -63,8 +76,9 @@ fn endpoint(
         ("api_key", given.api_key.as_deref()),
         ("api_key_file", given.api_key_file.as_deref()),
     );
-    // An OpenAI-compatible server may well want no key; these two always do.
-    if let (Some(Provider::OpenAi | Provider::AzureOpenAi), Ok(None)) = (provider, &api_key) {
+    // An OpenAI-compatible server may well want no key; the others always do.
+    let keyed = provider.is_some_and(|it| it != Provider::OpenAiCompatible);
+    if keyed && matches!(api_key, Ok(None)) {
         check.refuse(
             &below(path, "api_key"),
             missing("`api_key` is missing or empty")
@@ -73,6 +87,7 @@ fn endpoint(
         );
     }
     let version = api_version(check, path, given, provider);
+    let native = native_responses(check, path, given, provider);
     let models = models(check, path, given);
     let policies = policies::policy(check, path, given, sections);
     let ca_file = match &given.ca_file {
@@ -86,6 +101,7 @@ fn endpoint(
         base_url: base_url?,
         api_key: api_key.ok()?,
         api_version: version?,
+        native_responses: native?,
         models: models?,
         policy: policies.policy,
         breaker: policies.breaker,
@@ -105,19 +121,17 @@ fn base_url(
     let text = match (&given.base_url, provider) {
         (Some(text), _) => text,
         (None, _) if check.given(&at) => return None,
-        (None, Some(Provider::OpenAi)) => OPENAI,
         (None, None) => return None,
-        (None, Some(provider)) => {
-            let problem = missing("`base_url` is missing").expect("a URL such as https://host/v1");
-            check.refuse(
-                &at,
-                problem.help(&format!(
-                    "only openai has a default, not {}",
-                    provider.label()
-                )),
-            );
-            return None;
-        }
+        (None, Some(provider)) => match default_url(provider) {
+            Some(text) => text,
+            None => {
+                let problem =
+                    missing("`base_url` is missing").expect("a URL such as https://host/v1");
+                let help = format!("{} can be anywhere: it has no default", provider.label());
+                check.refuse(&at, problem.help(&help));
+                return None;
+            }
+        },
     };
     match url::base_url(text) {
         Ok(url) => Some(url),
@@ -125,6 +139,29 @@ fn base_url(
             check.refuse(&at, problem);
             None
         }
+    }
+}
+
+fn native_responses(
+    check: &mut Check<'_>,
+    path: &[Step<'_>],
+    given: &shape::Endpoint,
+    provider: Option<Provider>,
+) -> Option<bool> {
+    let provider = provider?;
+    match given.responses {
+        Some(_) if provider.dialect() != Dialect::OpenAi => {
+            let problem = conflict(&format!("{} has no /responses", provider.label()));
+            check.refuse(
+                &below(path, "responses"),
+                problem
+                    .expect("`responses` with providers of OpenAI's dialect only")
+                    .help("remove it: the gateway translates"),
+            );
+            None
+        }
+        Some(given) => Some(matches!(given, shape::Responses::Native)),
+        None => Some(matches!(provider, Provider::OpenAi | Provider::AzureOpenAi)),
     }
 }
 

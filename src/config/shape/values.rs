@@ -66,6 +66,7 @@ impl JsonSchema for Dur {
         json_schema!({
             "type": "string",
             "format": "breakerbox-duration",
+            "formatMaximum": units::LONGEST_WRITTEN,
             "pattern": r"^(0|[0-9]+(\.[0-9]+)? *(ms|s|m|h|d)|.*\$\{.*)$",
         })
     }

@@ -21,9 +21,9 @@ pub(super) fn read(text: &str, schema: &Value) -> Result<Value, Problem> {
                 Err(_) if digits => return Err(wrong("this number is out of range")),
                 _ => return Err(wrong("this is not a whole number")),
             };
-            // Counters of the engine are 32 bits wide.
-            let high = schema["maximum"].as_u64().unwrap_or(u64::from(u32::MAX));
-            if value < schema["minimum"].as_u64().unwrap_or(0) || value > high {
+            let low = schema["minimum"].as_u64().is_some_and(|low| value < low);
+            let high = schema["maximum"].as_u64().is_some_and(|high| value > high);
+            if low || high {
                 return Err(wrong("this number is out of range"));
             }
             Ok(value.into())

@@ -119,6 +119,8 @@ fn without_a_file_every_known_variable_makes_an_endpoint() {
 fn each_known_variable_serves_alone() {
     for variable in [
         "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
         "DEEPSEEK_API_KEY",
         "OPENROUTER_API_KEY",
         "OLLAMA_HOST",
@@ -139,7 +141,7 @@ fn without_a_file_and_without_variables_there_is_nothing_to_serve() {
             .unwrap_err()
             .to_string();
         assert!(text.starts_with("error[nothing_to_serve]: "), "{text}");
-        assert!(text.contains("OPENAI_API_KEY, DEEPSEEK_API_KEY"), "{text}");
+        assert!(text.contains("OPENAI_API_KEY, ANTHROPIC_API_KEY"), "{text}");
     }
 }
 

@@ -87,6 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("endpoints[].api_key", "/endpoints/0/api_key", json!("k"), json!("l")),
         case("endpoints[].api_key_file", "/endpoints/2/api_key_file", json!("one.txt"), json!("two.txt")),
         case("endpoints[].api_version", "/endpoints/1/api_version", json!("2024-10-21"), json!("2025-01-01")),
+        case("endpoints[].responses", "/endpoints/0/responses", json!("native"), json!("chat")),
         case("endpoints[].models[]", "/endpoints/0/models/0", json!("m"), json!("m2")),
         case("endpoints[].models[].name", "/endpoints/0/models/1/name", json!("n"), json!("n2")),
         case("endpoints[].models[].upstream", "/endpoints/0/models/1/upstream", json!("u"), json!("v")),
@@ -327,4 +328,38 @@ fn every_key_refuses_what_is_no_value_as_the_schema_does() {
             );
         }
     }
+}
+
+#[test]
+fn every_number_that_is_too_large_is_told_the_largest() {
+    let leaves = leaves(shape::schema());
+    let mut seen = 0;
+    for case in cases() {
+        let (_, schema) = leaves.iter().find(|(key, _)| key == case.key).unwrap();
+        let wrong = match (&schema["type"], schema["format"].as_str()) {
+            (_, Some("breakerbox-duration")) => json!("1000d"),
+            (_, Some("breakerbox-size")) => json!("1000GiB"),
+            (kinds, _) if kinds.to_string().contains("integer") => json!(1e12 as u64),
+            (kinds, _) if kinds.to_string().contains("number") => json!(1e12),
+            _ => continue,
+        };
+        let largest = match (&schema["maximum"], &schema["formatMaximum"]) {
+            (Value::Null, Value::String(text)) => text.clone(),
+            (number, _) => number.as_f64().unwrap().to_string(),
+        };
+        let mut document = prepared(&case, &case.from);
+        let key = case.key.rsplit('.').next().unwrap();
+        // Whole mappings stand in for their keys in some cases.
+        match case.from.is_object() {
+            true => put(&mut document, &format!("{}/{key}", case.at), wrong),
+            false => put(&mut document, case.at, wrong),
+        }
+        let text = bad(&document.to_string());
+        let told = text.lines().any(|line| {
+            line.contains("= expected: a ") && line.ends_with(&format!("to {largest}"))
+        });
+        assert!(told, "{}: {largest} is not in\n{text}", case.key);
+        seen += 1;
+    }
+    assert!(seen > 35, "{seen}");
 }

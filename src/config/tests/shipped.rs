@@ -7,7 +7,7 @@ const MINIMAL: &str = include_str!("../../../config/minimal.yaml");
 
 #[test]
 fn the_shipped_files_compile_in_an_empty_environment() {
-    assert_eq!(good(REFERENCE).endpoints.len(), 3);
+    assert_eq!(good(REFERENCE).endpoints.len(), 5);
     assert_eq!(good(MINIMAL).endpoints.len(), 1);
 }
 
@@ -49,7 +49,7 @@ fn the_sections_of_the_reference_repeat_the_defaults() {
     assert_eq!(reference.admin, least.admin);
     assert_eq!(reference.routing, least.routing);
     // Its endpoint `local` overrides nothing.
-    let local = &reference.endpoints[2];
+    let local = &reference.endpoints[4];
     assert_eq!(local.policy, least.endpoints[0].policy);
     assert_eq!(local.probe_kind, least.endpoints[0].probe_kind);
 }

@@ -4,7 +4,7 @@
 //!
 //! This dialect has no event that ends a stream: a chunk says why an answer
 //! ended, and chunks may follow it, as a rule with the usage alone.
-//! [`Kind::Terminal`] therefore means that from here on the end of the body is
+//! [`Kind::MayEnd`] therefore means that from here on the end of the body is
 //! the end of a whole answer, not that the end is here. The relay passes the
 //! chunk on as it stands and goes on reading until the body ends; if the
 //! connection breaks instead, the answer is whole all the same. A later chunk
@@ -139,7 +139,7 @@ impl Stream {
             self.ended |= 1;
         }
         let kind = match self.seen != 0 && self.seen == self.ended {
-            true => Kind::Terminal,
+            true => Kind::MayEnd,
             false => Kind::Content,
         };
         Judged {

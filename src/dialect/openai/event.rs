@@ -25,7 +25,7 @@ pub fn judge(api: Api, bytes: &[u8]) -> Judged {
     if data == b"[DONE]" {
         return match api {
             Api::Responses => Kind::Unfinished,
-            Api::ChatCompletions | Api::Completions | Api::Embeddings => Kind::Terminal,
+            _ => Kind::Terminal,
         }
         .into();
     }

@@ -100,7 +100,10 @@ fn asks_a_stream_for_its_usage_in_every_place_it_can_stand() {
 #[test]
 fn asks_for_usage_only_where_a_stream_must_be_asked() {
     let body = Bytes::from_static(br#"{"model":"m","stream":true}"#);
-    for api in Api::ALL {
+    for api in Api::ALL
+        .into_iter()
+        .filter(|api| api.dialect() == Dialect::OpenAi)
+    {
         let peek = peek(&body, api).unwrap();
         let asks = matches!(api, Api::ChatCompletions | Api::Completions);
         assert_eq!(peek.rewrite("m") != body, asks, "{api:?}");
@@ -280,4 +283,40 @@ proptest! {
             prop_assert_eq!(&after["model"], "up");
         }
     }
+}
+
+#[test]
+fn the_path_of_a_gemini_call_names_its_model() {
+    let body = Bytes::from_static(
+        br#"{"model":"other","contents":[],"generation_config":{"maxOutputTokens":50,"candidate_count":2}}"#,
+    );
+    let path = InPath {
+        model: "gemini-2.5-flash".to_owned(),
+        stream: true,
+    };
+    let peek = peek_at(&body, Api::GenerateContent, path.clone()).unwrap();
+    assert_eq!(peek.model, "gemini-2.5-flash");
+    assert_eq!((peek.max_output_tokens, peek.n), (Some(50), 2));
+    assert!(peek.stream);
+    assert_eq!(peek.rewrite("anything"), body, "the path says it");
+    assert!(
+        !peek_at(&body, Api::CountContentTokens, path.clone())
+            .unwrap()
+            .stream
+    );
+    let wrong = Bytes::from_static(br#"{"generationConfig":7}"#);
+    let error = peek_at(&wrong, Api::GenerateContent, path).unwrap_err();
+    assert_eq!(error.param.as_deref(), Some("generationConfig"));
+}
+
+#[test]
+fn messages_name_their_model_in_the_body_and_need_no_asking_for_usage() {
+    let body =
+        Bytes::from_static(br#"{"model":"claude","max_tokens":9,"stream":true,"messages":[]}"#);
+    let peek = peek(&body, Api::Messages).unwrap();
+    assert_eq!(peek.max_output_tokens, Some(9));
+    assert_eq!(
+        peek.rewrite("claude-x"),
+        br#"{"model":"claude-x","max_tokens":9,"stream":true,"messages":[]}"#.as_slice()
+    );
 }

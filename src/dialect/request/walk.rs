@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 /// What one pass finds; borrows from the body where it can.
 #[derive(Default)]
 pub(super) struct Fields<'de> {
+    /// Whether these are Gemini's fields; else they are OpenAI's and Anthropic's.
+    pub(super) gemini: bool,
     /// The field the pass is in or, after an error, was in.
     pub(super) current: Option<Cow<'de, str>>,
     /// What is wrong with `current`, where it is not the JSON.
@@ -37,6 +39,7 @@ enum Field {
     MaxCompletionTokens,
     MaxOutputTokens,
     N,
+    GenerationConfig,
 }
 
 impl Field {
@@ -52,6 +55,21 @@ impl Field {
             _ => return None,
         })
     }
+
+    /// Gemini's: what is read is in one object, with its name in either spelling.
+    fn of_gemini(name: &str) -> Option<Self> {
+        matches!(name, "generationConfig" | "generation_config").then_some(Self::GenerationConfig)
+    }
+}
+
+/// Gemini's names for the limits; what cannot be read, only the provider can judge.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct GenerationConfig<'a> {
+    #[serde(borrow, alias = "max_output_tokens")]
+    max_output_tokens: Option<&'a RawValue>,
+    #[serde(borrow, alias = "candidate_count")]
+    candidate_count: Option<&'a RawValue>,
 }
 
 impl<'de> Fields<'de> {
@@ -73,6 +91,12 @@ impl<'de> Fields<'de> {
             Field::Stream => self.stream = flag(raw)?,
             Field::StreamOptions => self.take_stream_options(raw.get())?,
             Field::N => self.n = count(raw),
+            Field::GenerationConfig => {
+                let config: GenerationConfig<'_> =
+                    serde_json::from_str(raw.get()).map_err(|_| "must be an object")?;
+                self.max_output_tokens = config.max_output_tokens.and_then(count);
+                self.n = config.candidate_count.and_then(count);
+            }
             Field::MaxTokens | Field::MaxCompletionTokens | Field::MaxOutputTokens => {
                 self.max_output_tokens = self.max_output_tokens.max(count(raw));
             }
@@ -151,7 +175,10 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let fields = self.0;
         while let Some(Name(name)) = map.next_key()? {
-            let field = Field::of(&name);
+            let field = match fields.gemini {
+                true => Field::of_gemini(&name),
+                false => Field::of(&name),
+            };
             fields.current = Some(name);
             match field {
                 None => {

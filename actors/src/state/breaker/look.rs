@@ -33,6 +33,12 @@ impl Breaker {
         self.trial.deadline().is_some()
     }
 
+    /// Returns since when a half-open circuit's trial is under way, if one is.
+    pub(crate) fn trial_began(&self) -> Option<Instant> {
+        let began = self.trial.began();
+        began.filter(|_| self.phase() == Phase::HalfOpen)
+    }
+
     /// Returns how many trials in a row have failed since the circuit was
     /// closed last.
     pub fn failed_trials(&self) -> u32 {

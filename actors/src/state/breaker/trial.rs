@@ -22,16 +22,19 @@ pub(super) struct Trial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Taken {
     epoch: u32,
+    began: Instant,
     deadline: Instant,
     spoke: bool,
 }
 
 impl Trial {
-    /// Takes the place for a request of `epoch`, until `deadline` at the longest.
-    pub(super) fn take(&mut self, epoch: u32, deadline: Instant) {
+    /// Takes the place `now` for a request of `epoch`, for `longest` if it
+    /// stays silent.
+    pub(super) fn take(&mut self, epoch: u32, longest: Duration, now: Instant) {
         self.taken.get_or_insert(Taken {
             epoch,
-            deadline,
+            began: now,
+            deadline: now + longest,
             spoke: false,
         });
     }
@@ -59,6 +62,11 @@ impl Trial {
     pub(super) fn expire(&mut self, now: Instant) -> Option<bool> {
         let late = self.taken.take_if(|taken| now >= taken.deadline);
         late.map(|taken| !taken.spoke)
+    }
+
+    /// Returns when the place was taken, if it is.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.taken.map(|taken| taken.began)
     }
 
     /// Returns when the place is free at the latest, if it is taken.

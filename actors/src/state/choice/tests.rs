@@ -1,5 +1,5 @@
 use proptest::{
-    prelude::{Just, any, prop_assert, prop_oneof, proptest},
+    prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest},
     strategy::Strategy as _,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -217,7 +217,7 @@ fn any_candidate() -> impl proptest::strategy::Strategy<Value = Candidate> {
 proptest! {
     #[test]
     fn whatever_the_candidates_somebody_is_drawn_and_shares_are_numbers(
-        candidates in proptest::collection::vec(any_candidate(), 1..12),
+        candidates in proptest::collection::vec(any_candidate(), 1..2 * KEPT),
         seed in any::<u64>(),
     ) {
         let mut rng = StdRng::seed_from_u64(seed);
@@ -227,6 +227,28 @@ proptest! {
             prop_assert!((total - 1.0).abs() < 1e-9, "{shares:?}");
             let place = choose(strategy, &candidates, &mut rng);
             prop_assert!(place.is_some_and(|place| shares[place] > 0.0));
+        }
+    }
+
+    #[test]
+    fn weights_that_are_kept_draw_like_those_computed_anew(
+        candidates in proptest::collection::vec(any_candidate(), 2..2 * KEPT),
+        seed in any::<u64>(),
+    ) {
+        for strategy in Strategy::ALL {
+            let field = Field::new(strategy, &candidates);
+            let weight = |place: &usize| field.weight(*place);
+            let places = || 0..candidates.len();
+            let total: f64 = places().map(|place| weight(&place)).sum();
+            let mut left = StdRng::seed_from_u64(seed).random::<f64>() * total;
+            let heavy = || places().filter(|place| weight(place) > 0.0);
+            let reached = heavy().find(|place| {
+                let here = left < weight(place);
+                left -= weight(place);
+                here
+            });
+            let drawn = choose(strategy, &candidates, &mut StdRng::seed_from_u64(seed));
+            prop_assert_eq!(drawn, reached.or(heavy().next_back()));
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     error::Why,
     state::{
         breaker::{Phase, TransitionReason},
+        cooldown::Cooldown,
         grant::{Grant, Refusal},
         health::{Signs, Status},
     },
@@ -14,6 +15,15 @@ use crate::{
 
 /// The share of failures from which an endpoint is degraded.
 const SOME_FAILURES: f64 = 0.05;
+/// Of times to the first byte that spread as arrivals do, one in twenty is
+/// longer than three times the mean: a trial silent for longer than that is
+/// more likely to fail than to be late.
+const PATIENCE: u32 = 3;
+/// The least and the most that this comes to: a new connection takes its time,
+/// and whoever has waited for half of the default `queue.max_wait` had better
+/// be told to come back.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+const MOST_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Machine {
     /// Returns what routers may start from `now` on, in place of what they
@@ -21,7 +31,7 @@ impl Machine {
     pub fn grant(&self, now: Instant) -> Grant {
         let limits = &self.policy.lendable();
         let limit = self.limit(now);
-        let refusal = self.refusal(limit);
+        let refusal = self.refusal(limit, now);
         let trial = self.breaker.phase() == Phase::HalfOpen;
         let left = self.quota.requests_left(limits, now);
         let credits = match refusal {
@@ -51,36 +61,57 @@ impl Machine {
     }
 
     /// Returns why nothing is lent, if nothing is; `limit` is [`Self::limit`].
-    pub(super) fn refusal(&self, limit: Option<Refusal>) -> Option<Refusal> {
+    pub(super) fn refusal(&self, limit: Option<Refusal>, now: Instant) -> Option<Refusal> {
         if self.drained {
             return Some(Refusal {
                 reason: Why::Drained,
                 until: None,
             });
         }
-        both(self.breaker_refusal(), limit)
+        both(self.breaker_refusal(now), limit)
     }
 
     /// Returns whether a ping may be sent at `now`. One that is billed keeps to
-    /// cooldowns and limits as requests do; the others always may.
+    /// pauses, cooldowns and limits as requests do; the others always may.
     pub fn may_be_pinged(&self, now: Instant) -> bool {
         let limits = &self.policy.limits;
         !self.policy.probe.billed
             || (!self.drained
+                && self.pause.running(now).is_none()
                 && self.cooldown.running(now).is_none()
                 && self.quota.refusal(limits, now).is_none())
     }
 
-    /// Returns which rate holds back, if any does: a cooldown or a quota.
+    /// Returns what holds back beside the circuit, if anything does: a pause,
+    /// a cooldown or a quota.
     pub(super) fn limit(&self, now: Instant) -> Option<Refusal> {
-        let cooldown = self.cooldown.running(now).map(|until| Refusal {
-            reason: Why::Cooldown,
-            until: Some(until),
-        });
-        both(cooldown, self.quota.refusal(&self.policy.lendable(), now))
+        let runs = |pause: &Cooldown, reason| {
+            let until = pause.running(now)?;
+            Some(Refusal {
+                reason,
+                until: Some(until),
+            })
+        };
+        let rate = both(
+            runs(&self.cooldown, Why::Cooldown),
+            self.quota.refusal(&self.policy.lendable(), now),
+        );
+        // A failing provider's word first: that it is also busy is no news.
+        both(runs(&self.pause, Why::Paused), rate)
     }
 
-    fn breaker_refusal(&self) -> Option<Refusal> {
+    /// Returns until when it makes sense to wait for the trial of a half-open
+    /// circuit, if one is under way and that is after `now`.
+    pub(super) fn hope_of_trial(&self, now: Instant) -> Option<Instant> {
+        let began = self.breaker.trial_began()?;
+        let expected = self.latency.mean(now);
+        let expected = expected.unwrap_or(self.policy.probe.degraded_latency);
+        let patience = expected.saturating_mul(PATIENCE);
+        let until = began + patience.clamp(LEAST_PATIENCE, MOST_PATIENCE);
+        Some(until).filter(|until| *until > now)
+    }
+
+    fn breaker_refusal(&self, now: Instant) -> Option<Refusal> {
         if let Some((until, why)) = self.breaker.opened() {
             let reason = match why {
                 TransitionReason::KeyRejected => Why::KeyRejected,
@@ -92,8 +123,13 @@ impl Machine {
             });
         }
         let waits = self.breaker.phase() == Phase::HalfOpen && !self.breaker.lends_trial();
+        let hopes = self.hope_of_trial(now).is_some();
+        let reason = match hopes {
+            true => Why::TrialUnderWay,
+            false => Why::LongTrial,
+        };
         waits.then_some(Refusal {
-            reason: Why::TrialUnderWay,
+            reason,
             until: None,
         })
     }

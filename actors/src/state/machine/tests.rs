@@ -1,5 +1,6 @@
 mod nonsense;
 mod pings;
+mod waits;
 
 use std::num::NonZeroU32;
 

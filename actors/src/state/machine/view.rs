@@ -87,7 +87,7 @@ impl Machine {
             rpm: usage(self.quota.minute_used(now), limits.rpm),
             tpm: usage(self.quota.tokens_used(now), limits.tpm),
             rpd: usage(self.quota.day_used(now), limits.rpd),
-            refusal: self.refusal(limit),
+            refusal: self.refusal(limit, now),
         }
     }
 }

@@ -145,7 +145,7 @@ fn the_providers_count_holds_until_its_reset() {
     let limits = limits(100, 0, 0);
     let correction = |requests| ProviderLimits {
         requests,
-        tokens: None,
+        ..ProviderLimits::default()
     };
     quota.correct(correction(said(3, Some(20 * SECOND))), 0, t0);
     assert_eq!(quota.requests_left(&limits, t0), 3);
@@ -175,8 +175,8 @@ fn a_count_without_a_reset_holds_for_a_minute_also_for_tokens() {
     let mut quota = Quota::new(t0);
     let none = Limits::default();
     let tokens = ProviderLimits {
-        requests: None,
         tokens: said(500, None),
+        ..ProviderLimits::default()
     };
     quota.correct(tokens, 0, t0);
     assert_eq!(quota.tokens_limit(&none, t0), 500);
@@ -196,7 +196,7 @@ fn a_reset_beyond_a_day_is_not_believed() {
     let mut quota = Quota::new(t0);
     let forever = ProviderLimits {
         requests: said(0, Some(Duration::MAX)),
-        tokens: None,
+        ..ProviderLimits::default()
     };
     quota.correct(forever, 0, t0);
     let until = quota
@@ -212,7 +212,7 @@ fn an_older_answer_lowers_what_is_left_but_never_raises_it() {
     let none = Limits::default();
     let requests = |left| ProviderLimits {
         requests: said(left, Some(MINUTE)),
-        tokens: None,
+        ..ProviderLimits::default()
     };
     quota.correct(requests(4), 300, t0);
     quota.correct(requests(9), 200, t0);
@@ -249,6 +249,7 @@ proptest! {
             let limits = ProviderLimits {
                 requests: said(100 - number, Some(MINUTE)),
                 tokens: said(100_000 - taken, None),
+                pause: None,
             };
             quota.correct(limits, taken, t0);
             lowest = lowest.min(100 - number);

@@ -76,13 +76,13 @@ fn a_stream_is_whole_once_every_answer_said_why_it_ended() {
             Kind::Content,
             Kind::Content,
             Kind::Content,
-            Kind::Terminal,
-            Kind::Terminal
+            Kind::MayEnd,
+            Kind::MayEnd
         ]
     );
     assert_eq!(kinds(&[usage]), [Kind::Content]);
     let blocked = r#"{"promptFeedback":{"blockReason":"OTHER"}}"#;
-    assert_eq!(kinds(&[blocked]), [Kind::Terminal]);
+    assert_eq!(kinds(&[blocked]), [Kind::MayEnd]);
     assert_eq!(
         kinds(&["[DONE]", "", "{", "[]", "5"]),
         [

@@ -23,8 +23,13 @@ fn any_event() -> impl proptest::strategy::Strategy<Value = (Event, u64)> {
         let pair = (0..9_u64, proptest::option::of(any::<Duration>()));
         proptest::option::of(pair.prop_map(|(left, reset)| Remaining { left, reset }))
     };
-    let limits = (remaining(), remaining())
-        .prop_map(|(requests, tokens)| ProviderLimits { requests, tokens });
+    let pause = proptest::option::of(any::<Duration>());
+    let limits =
+        (remaining(), remaining(), pause).prop_map(|(requests, tokens, pause)| ProviderLimits {
+            requests,
+            tokens,
+            pause,
+        });
     let tokens =
         (any::<u64>(), any::<u64>(), any::<Option<u64>>()).prop_map(|(mark, reserved, used)| {
             Tokens {

@@ -1,0 +1,195 @@
+//! From one dialect to another: requests, whole answers, streams.
+
+use super::{
+    Api, Dialect, NotAnAnswer, ResponseHead, anthropic, gemini,
+    neutral::{Conversation, Delta, Lost, Unreadable},
+    openai::{
+        chat::{self, write::Variant},
+        responses,
+    },
+    request::{BadRequest, Peek},
+    sse::Event,
+};
+
+/// What a client asked, read once however many endpoints are tried.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    conversation: Conversation,
+    lost: Lost,
+}
+
+impl Asked {
+    /// Reads the conversation a client sent in a call of its own dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] names the field that its own dialect does not allow.
+    pub fn read(peek: &Peek) -> Result<Self, BadRequest> {
+        let mut lost = Lost::default();
+        let body = peek.body();
+        let conversation = match peek.api {
+            Api::Responses => responses::read::request(body, &mut lost)?,
+            Api::Messages => anthropic::read::request(body, &mut lost)?,
+            Api::CountMessageTokens => anthropic::count::read_request(body, &mut lost)?,
+            Api::GenerateContent => gemini::read::request(body, peek.stream, &mut lost)?,
+            Api::CountContentTokens => gemini::count::read_request(body, &mut lost)?,
+            Api::ChatCompletions | Api::Completions | Api::Embeddings => {
+                chat::read::request(body, &mut lost)?
+            }
+        };
+        Ok(Self { conversation, lost })
+    }
+
+    /// Returns the body of the call `sent` for a provider that calls the model
+    /// `model`, and what could not be said in it. `variant` matters to chat only.
+    pub fn write(&self, sent: Api, variant: Variant, model: &str) -> (Vec<u8>, Lost) {
+        let mut lost = self.lost.clone();
+        let asked = &self.conversation;
+        let body = match sent {
+            Api::CountMessageTokens => anthropic::count::write_request(asked, model, &mut lost),
+            Api::CountContentTokens => gemini::count::write_request(asked, model, &mut lost),
+            sent => match sent.dialect() {
+                Dialect::OpenAi => chat::write::request(asked, model, variant, &mut lost),
+                Dialect::Anthropic => anthropic::write::request(asked, model, &mut lost),
+                Dialect::Gemini => gemini::write::request(asked, model, &mut lost),
+            },
+        };
+        (body, lost)
+    }
+}
+
+/// Translates a whole answer to a call of `sent` into one to a call of `asked`;
+/// `now` is in seconds since 1970.
+///
+/// # Errors
+///
+/// [`NotAnAnswer`] for a body that is none.
+pub fn answer(sent: Api, asked: Api, body: &[u8], now: u64) -> Result<Vec<u8>, NotAnAnswer> {
+    if asked.counts() {
+        let tokens = match sent.dialect() {
+            Dialect::Gemini => gemini::count::read_answer(body)?,
+            Dialect::OpenAi | Dialect::Anthropic => anthropic::count::read_reply(body)?,
+        };
+        return Ok(counted(asked, tokens));
+    }
+    let reply = match sent.dialect() {
+        Dialect::OpenAi => chat::read::reply(body)?,
+        Dialect::Anthropic => anthropic::read::reply(body)?,
+        Dialect::Gemini => gemini::read::reply(body)?,
+    };
+    Ok(match asked {
+        Api::Responses => responses::write::reply(&reply, now),
+        asked => match asked.dialect() {
+            Dialect::OpenAi => chat::write::reply(&reply, now),
+            Dialect::Anthropic => anthropic::write::reply(&reply, now),
+            Dialect::Gemini => gemini::write::reply(&reply, now),
+        },
+    })
+}
+
+/// Returns the answer to a call that counts tokens.
+pub fn counted(asked: Api, tokens: u64) -> Vec<u8> {
+    match asked.dialect() {
+        Dialect::Gemini => gemini::count::write_answer(tokens),
+        Dialect::OpenAi | Dialect::Anthropic => anthropic::count::write_reply(tokens),
+    }
+}
+
+/// Translates the events of one stream, one by one.
+#[derive(Debug)]
+pub struct Translation {
+    reader: Reader,
+    writer: Writer,
+    deltas: Vec<Delta>,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Chat(chat::read::Events),
+    Messages(anthropic::read::Events),
+    Content(gemini::read::Events),
+}
+
+#[derive(Debug)]
+enum Writer {
+    Chat(chat::write::Events),
+    Responses(responses::write::Events),
+    Messages(anthropic::write::Events),
+    Content(gemini::write::Events),
+}
+
+impl Translation {
+    /// Begins to translate a stream that answers a call of `sent` for a client
+    /// that made a call of `asked`. `include_usage` is what a client of chat
+    /// completions asked for; `now` is in seconds since 1970.
+    pub fn new(sent: Api, asked: Api, include_usage: bool, now: u64) -> Self {
+        let reader = match sent.dialect() {
+            Dialect::OpenAi => Reader::Chat(chat::read::Events::default()),
+            Dialect::Anthropic => Reader::Messages(anthropic::read::Events::default()),
+            Dialect::Gemini => Reader::Content(gemini::read::Events::default()),
+        };
+        let writer = match (asked, asked.dialect()) {
+            (Api::Responses, _) => Writer::Responses(responses::write::Events::new(now)),
+            (_, Dialect::OpenAi) => Writer::Chat(chat::write::Events::new(now, include_usage)),
+            (_, Dialect::Anthropic) => Writer::Messages(anthropic::write::Events::new(now)),
+            (_, Dialect::Gemini) => Writer::Content(gemini::write::Events::new(now)),
+        };
+        Self {
+            reader,
+            writer,
+            deltas: Vec::new(),
+        }
+    }
+
+    /// Appends what the bytes of one event mean in the client's dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] for an event that its dialect does not know, and once an
+    /// answer is longer than its last event could repeat.
+    pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        let event = Event::parse(bytes);
+        self.deltas.clear();
+        match &mut self.reader {
+            Reader::Chat(reader) => reader.read(&event, &mut self.deltas)?,
+            Reader::Messages(reader) => reader.read(&event, &mut self.deltas)?,
+            Reader::Content(reader) => reader.read(&event, &mut self.deltas)?,
+        }
+        self.write(out);
+        match &self.writer {
+            Writer::Responses(writer) if writer.is_overlong() => Err(Unreadable),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends what is owed once the terminal event has been translated.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.deltas.clear();
+        match &mut self.reader {
+            // Their last events say it all.
+            Reader::Chat(_) | Reader::Messages(_) => {}
+            Reader::Content(reader) => reader.finish(&mut self.deltas),
+        }
+        self.write(out);
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) {
+        for delta in &self.deltas {
+            match &mut self.writer {
+                Writer::Chat(writer) => writer.write(delta, out),
+                Writer::Responses(writer) => writer.write(delta, out),
+                Writer::Messages(writer) => writer.write(delta, out),
+                Writer::Content(writer) => writer.write(delta, out),
+            }
+        }
+    }
+
+    /// Returns the response the client has been told of, and the number of the
+    /// last event; for streams of responses.
+    pub fn response(&self) -> Option<(&ResponseHead, u64)> {
+        match &self.writer {
+            Writer::Responses(writer) => Some((writer.head(), writer.last_sequence()?)),
+            Writer::Chat(_) | Writer::Messages(_) | Writer::Content(_) => None,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What an endpoint is sent: the client's own bytes, or the same said in
+//! another dialect.
+
+use std::{cell::OnceCell, sync::LazyLock};
+
+use actix_web::{
+    http::{header::HeaderMap, uri::PathAndQuery},
+    web::Bytes,
+};
+
+use crate::{
+    config::Provider,
+    dialect::{
+        Api, Dialect,
+        neutral::Lost,
+        openai::chat::write::Variant,
+        request::{BadRequest, Peek},
+        translate::Asked,
+    },
+    generation::Site,
+    upstream::{Lines, headers},
+};
+
+/// A call as one endpoint is sent it.
+pub(super) struct Outgoing<'a> {
+    /// The call, of the endpoint's dialect.
+    pub(super) sent: Api,
+    pub(super) path: &'a PathAndQuery,
+    pub(super) body: Bytes,
+    /// The client's header lines that go along, and those its dialect wants.
+    pub(super) lines: [&'a Lines; 2],
+    /// What could not be said, if it was translated.
+    pub(super) lost: Option<Lost>,
+}
+
+impl Outgoing<'_> {
+    /// Whether the answer has to be translated back.
+    pub(super) fn is_translated(&self) -> bool {
+        self.lost.is_some()
+    }
+}
+
+/// What a client sent, read as far as endpoints want it, each thing once.
+pub(super) struct Incoming<'a> {
+    headers: &'a HeaderMap,
+    own: OnceCell<Lines>,
+    neutral: OnceCell<Lines>,
+    asked: OnceCell<Result<Asked, BadRequest>>,
+}
+
+impl<'a> Incoming<'a> {
+    pub(super) fn new(headers: &'a HeaderMap) -> Self {
+        Self {
+            headers,
+            own: OnceCell::new(),
+            neutral: OnceCell::new(),
+            asked: OnceCell::new(),
+        }
+    }
+
+    /// Returns what `site` is sent for `peek`, or `None` if it cannot serve it.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where the request has to be translated and is wrong in its
+    /// own dialect.
+    pub(super) fn to<'b>(
+        &'b self,
+        site: &'b Site,
+        peek: &Peek,
+    ) -> Result<Option<Outgoing<'b>>, BadRequest> {
+        let Some(sent) = site.sends(peek.api) else {
+            return Ok(None);
+        };
+        let Some(path) = site.path(sent, peek.stream) else {
+            return Ok(None);
+        };
+        if sent == peek.api {
+            let own = self.own.get_or_init(|| headers::forwarded(self.headers));
+            let named = self.headers.contains_key(headers::ANTHROPIC_VERSION);
+            return Ok(Some(Outgoing {
+                sent,
+                path,
+                body: peek.rewrite(&site.upstream_model),
+                lines: [own, wanted(sent, named)],
+                lost: None,
+            }));
+        }
+        let asked = self.asked.get_or_init(|| Asked::read(peek));
+        let asked = asked.as_ref().map_err(BadRequest::clone)?;
+        let (body, lost) = asked.write(sent, variant(site.provider), &site.upstream_model);
+        let neutral = || headers::forwarded_to_another(self.headers);
+        Ok(Some(Outgoing {
+            sent,
+            path,
+            body: body.into(),
+            lines: [self.neutral.get_or_init(neutral), wanted(sent, false)],
+            lost: Some(lost),
+        }))
+    }
+}
+
+/// Returns which words of chat completions `provider` knows.
+fn variant(provider: Provider) -> Variant {
+    match provider {
+        Provider::OpenAi | Provider::AzureOpenAi => Variant::OpenAi,
+        _ => Variant::Compatible,
+    }
+}
+
+/// Returns the lines that the dialect of `sent` wants of everybody.
+fn wanted(sent: Api, version_is_named: bool) -> &'static Lines {
+    static NONE: LazyLock<Lines> = LazyLock::new(Lines::new);
+    static VERSION: LazyLock<Lines> = LazyLock::new(headers::anthropic_version);
+    match sent.dialect() {
+        Dialect::Anthropic if !version_is_named => &VERSION,
+        _ => &NONE,
+    }
+}
