@@ -171,12 +171,13 @@ impl Running {
         self.address
     }
 
-    /// What an official SDK of its dialect takes as its base: `http://…/v1` of OpenAI's, `http://…` of the others.
+    /// `base_url` of an endpoint that talks to it in its dialect: `http://…/v1`, of Gemini's `http://…/v1beta`.
     pub fn base_url(&self) -> String {
-        match self.shared.active().script.dialect {
-            Dialect::Openai => format!("http://{}/v1", self.address),
-            Dialect::Anthropic | Dialect::Gemini => format!("http://{}", self.address),
-        }
+        let version = match self.shared.active().script.dialect {
+            Dialect::Openai | Dialect::Anthropic => "v1",
+            Dialect::Gemini => "v1beta",
+        };
+        format!("http://{}/{version}", self.address)
     }
 
     /// A copy of everything seen so far.

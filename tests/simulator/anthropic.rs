@@ -22,8 +22,10 @@ fn script() -> Script {
 
 fn ask(over: Value) -> Value {
     let mut body = json!({"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]});
-    for (key, value) in over.as_object().expect("an object") {
-        body[key] = value.clone();
+    if let Value::Object(over) = over {
+        for (key, value) in over {
+            body[key] = value;
+        }
     }
     body
 }

@@ -18,8 +18,10 @@ fn script(strict: bool) -> Script {
 
 fn with(over: Value) -> Value {
     let mut body = ask("m", "hello");
-    for (key, value) in over.as_object().expect("an object") {
-        body[key] = value.clone();
+    if let Value::Object(over) = over {
+        for (key, value) in over {
+            body[key] = value;
+        }
     }
     body
 }

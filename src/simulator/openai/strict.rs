@@ -102,7 +102,7 @@ fn sampling(body: &Value) -> Checked {
         "n",
     ] {
         let value = body.get(name).filter(|value| !value.is_null());
-        if !value.is_none_or(|value| value.as_u64().is_some_and(|it| it > 0)) {
+        if value.is_some_and(|value| value.as_u64().is_none_or(|it| it == 0)) {
             return wrong(
                 name,
                 &format!("Invalid '{name}': expected an integer of 1 or more."),
