@@ -31,6 +31,9 @@ pub(super) struct Cast {
 /// Models of Anthropic's and of Gemini's, which the demo's own OpenAI client asks as well.
 pub(super) const FOREIGN: [&str; 2] = ["claude-sonnet-4", "gemini-2.5-flash"];
 
+/// The providers' key.
+const KEY: &str = "demo-key";
+
 /// The model whose streams break after their first events; no traffic of the
 /// demo's own asks for it.
 pub(super) const BROKEN: &str = "broken-stream";
@@ -196,7 +199,7 @@ impl Cast {
         );
         for (role, provider) in self.roles.iter().zip(providers) {
             text.push_str(&format!(
-                "  - {{ name: {}, provider: {}, base_url: \"{}\", weight: {}, models: [{}] }}\n",
+                "  - {{ name: {}, provider: {}, api_key: {KEY}, base_url: \"{}\", weight: {}, models: [{}] }}\n",
                 role.name,
                 role.provider(),
                 provider.base_url(),
@@ -234,6 +237,7 @@ fn script(seed: u64, median: u64, tokens_per_second: f64) -> Script {
     Script {
         // What the gateway makes of a request must please a provider that is not lenient.
         strict: true,
+        api_keys: vec![KEY.to_owned()],
         seed,
         latency: Latency::LogNormal {
             median: Duration::from_millis(median),
