@@ -129,7 +129,7 @@ async fn each_known_series_starts_at_zero() {
     assert_eq!(count("breakerbox_retries_total"), 9);
     assert_eq!(count("breakerbox_failovers_total"), 2 * 9);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);
-    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 14);
+    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 16);
     assert_eq!(count("breakerbox_probes_total"), 4 * 4);
     // 4 endpoint actors can be replaced; 2 routers, the prober and the guardian only restart.
     assert_eq!(count("breakerbox_actor_restarts_total"), 4 * 3 + 4 * 2);
@@ -215,7 +215,8 @@ async fn the_configuration_in_force_is_told_by_number_and_fingerprint() {
             &format!("{{result=\"{result}\"}}"),
         )
     };
-    assert_eq!((reloads("applied"), reloads("refused")), (1.0, 1.0));
+    // The file is seen to change, too, and the signal may come after that.
+    assert!(reloads("applied") >= 1.0 && reloads("refused") >= 1.0);
 }
 
 /// Prometheus's own opinion.
