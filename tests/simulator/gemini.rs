@@ -162,6 +162,24 @@ async fn functions_are_called_several_at_once_and_answered() {
 }
 
 #[tokio::test]
+async fn an_image_may_be_what_a_function_returned() {
+    let running = start(script());
+    let image = json!({"inlineData": {"mimeType": "image/png", "data": PIXEL}});
+    let response = json!({"name": "weather", "response": {"result": "rain"}, "parts": [image]});
+    let contents = json!([
+        {"role": "user", "parts": [{"text": "hello"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": response}]},
+    ]);
+    let body = json!({"tools": tools(), "contents": contents});
+    let text = text_of(&[whole(&running, body).await.json()]);
+    assert!(
+        text.starts_with("The tool says: rain. I see image/png of 68 bytes."),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn gemini_3_wants_its_seals_back() {
     let running = start(script());
     let body = whole_of(&running, "gemini-3-pro", &json!({"tools": tools()}))
@@ -245,6 +263,10 @@ async fn thoughts_limits_stops_images_and_schemas_are_obeyed() {
         text,
         "I see image/png of 68 bytes. I see the image at https://"
     );
+    // Bytes may be in the alphabet of addresses as well.
+    let address = json!([{"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": "-_8="}}]}]);
+    let text = text_of(&[whole(&running, json!({"contents": address})).await.json()]);
+    assert!(text.starts_with("I see image/png of 2 bytes."), "{text}");
     for name in ["responseSchema", "response_json_schema"] {
         let mut made = config(json!({"responseMimeType": "application/json"}));
         made["generationConfig"][name] =

@@ -187,6 +187,11 @@ async fn responses_are_refused_only_in_earnest() {
             json!([{"type": "reasoning", "summary": []}]),
             "a thought has",
         ),
+        (
+            "input",
+            json!([{"type": "reasoning", "summary": [], "encrypted_content": "another's"}]),
+            "could not be verified",
+        ),
     ] {
         let mut body = json!({"model": "m", "input": "hello"});
         body[key] = value;
@@ -197,6 +202,24 @@ async fn responses_are_refused_only_in_earnest() {
     }
     let body = json!({"model": "m", "input": [call, told]});
     assert_eq!(status(&strict, path, &body).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_thought_is_sealed_if_the_client_keeps_the_conversation() {
+    let running = start(script(true));
+    let mut body =
+        json!({"model": "m", "input": "hello", "reasoning": {"effort": "low"}, "store": false});
+    let thought = async |body: &Value| {
+        let answer = post(running.addr(), "/v1/responses", body).await.json();
+        answer["output"][0].clone()
+    };
+    assert!(thought(&body).await["encrypted_content"].is_null());
+    body["include"] = json!(["reasoning.encrypted_content"]);
+    let mut sealed = thought(&body).await;
+    assert!(sealed["encrypted_content"].is_string(), "{sealed}");
+    sealed.as_object_mut().expect("an item").remove("id");
+    body["input"] = json!([sealed, {"role": "user", "content": "more"}]);
+    assert_eq!(status(&running, "/v1/responses", &body).await.0, 200);
 }
 
 #[tokio::test]

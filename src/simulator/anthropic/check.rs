@@ -183,6 +183,11 @@ fn tools(body: &Value) -> Checked {
             Some(schema) if schema["type"] != "object" => {
                 return wrong(format!("{place}.type: Input should be 'object'"));
             }
+            Some(schema) if tool["strict"] == true && !is_closed(schema) => {
+                return wrong(format!(
+                    "tools.{at}.custom: For 'object' type, 'additionalProperties' must be explicitly set to false"
+                ));
+            }
             Some(_) => {}
         }
     }

@@ -63,7 +63,7 @@ pub(super) fn request(body: &Value) -> Ask {
         told: parts
             .iter()
             .any(|part| field(part, "functionResponse").is_some()),
-        seen: parts.iter().filter_map(|part| seen(part)).collect(),
+        seen: parts.iter().flat_map(|part| seen(part)).collect(),
         format: format(config),
         thinks: thinks(config),
     }
@@ -133,22 +133,38 @@ pub(super) fn shows_thoughts(body: &Value) -> bool {
     config.is_some_and(|config| flag(field(config, "includeThoughts")))
 }
 
-fn seen(part: &Value) -> Option<String> {
-    if let Some(response) = field(part, "functionResponse") {
-        let told = field(response, "response")?;
-        let inner = ["output", "result", "error"].iter();
-        let inner = inner
-            .clone()
-            .find_map(|name| told.get(*name))
-            .unwrap_or(told);
-        let words = inner
-            .as_str()
-            .map_or_else(|| inner.to_string(), str::to_owned);
-        return Some(result(&words));
-    }
+fn seen(part: &Value) -> Vec<String> {
+    let Some(response) = field(part, "functionResponse") else {
+        return shown(part).into_iter().collect();
+    };
+    let within = items(response, "parts").iter().filter_map(shown);
+    returned(response).into_iter().chain(within).collect()
+}
+
+fn returned(response: &Value) -> Option<String> {
+    let told = field(response, "response")?;
+    let inner = ["output", "result", "error"].iter();
+    let inner = inner
+        .clone()
+        .find_map(|name| told.get(*name))
+        .unwrap_or(told);
+    let words = inner
+        .as_str()
+        .map_or_else(|| inner.to_string(), str::to_owned);
+    Some(result(&words))
+}
+
+fn shown(part: &Value) -> Option<String> {
     if let Some(file) = field(part, "fileData") {
         return Some(image_at(text(file, "fileUri")?));
     }
     let data = field(part, "inlineData")?;
-    image(text(data, "mimeType")?, text(data, "data")?)
+    inline(text(data, "mimeType")?, text(data, "data")?)
+}
+
+/// What is said of an image whose data is in either alphabet of base64; none if it is in neither.
+///
+/// *Source*: Protocol buffers, "JSON Options": bytes.
+pub(super) fn inline(kind: &str, data: &str) -> Option<String> {
+    image(kind, &data.replace('-', "+").replace('_', "/"))
 }

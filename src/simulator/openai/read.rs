@@ -46,7 +46,7 @@ pub(super) fn chat(body: &Value, messages: &[Value]) -> Ask {
         tools: tools(body),
         choice: choice(body),
         single: body.get("parallel_tool_calls") == Some(&Value::Bool(false)),
-        told: messages.last().is_some_and(|message| is(&message, "tool")),
+        told: fresh.iter().any(|message| is(message, "tool")),
         seen,
         format: format(body.get("response_format"), |format| {
             format.get("json_schema")?.get("schema").cloned()
@@ -99,7 +99,9 @@ pub(super) fn responses(body: &Value, input: &Value) -> Ask {
         tools: tools(body),
         choice: choice(body),
         single: body.get("parallel_tool_calls") == Some(&Value::Bool(false)),
-        told: items.last().is_some_and(|item| is_result(&item)),
+        told: items
+            .get(since..)
+            .is_some_and(|fresh| fresh.iter().any(|item| is_result(&item))),
         seen,
         format: format(formats, |format| format.get("schema").cloned()),
         thinks: thinks(body.get("reasoning").and_then(|it| it.get("effort"))),

@@ -2,6 +2,8 @@
 
 mod item;
 
+pub(super) use item::SEAL;
+
 use serde_json::{Value, json};
 
 use super::super::ask::flag;
@@ -23,6 +25,7 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
     let made = Made {
         model: model.clone(),
         tells: reasoning.is_some_and(|reasoning| !reasoning["summary"].is_null()),
+        seals: wants_seals(&body),
         answer,
     };
     let streams = flag(body.get("stream"));
@@ -38,6 +41,12 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
             }
         }),
     })
+}
+
+/// Whether `include` asks for sealed thoughts.
+fn wants_seals(body: &Value) -> bool {
+    let include = body.get("include").and_then(Value::as_array);
+    include.is_some_and(|it| it.iter().any(|it| it == "reasoning.encrypted_content"))
 }
 
 /// How far a response has come.
@@ -67,6 +76,8 @@ struct Made {
     model: String,
     /// Whether thoughts are summed up for the client.
     tells: bool,
+    /// Whether thoughts are sealed, for a client that keeps the conversation itself.
+    seals: bool,
     answer: Answer,
 }
 

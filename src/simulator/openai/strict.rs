@@ -158,6 +158,12 @@ fn tools<'a>(body: &'a Value, inner: impl Fn(&'a Value) -> Option<&'a Value>) ->
             );
             return wrong("tools", &text);
         }
+        if flag(function.get("strict")) && !parameters.is_some_and(is_closed) {
+            let text = format!(
+                "Invalid schema for function '{name}': 'additionalProperties' is required to be supplied and to be false, and 'required' to name every property."
+            );
+            return wrong("tools", &text);
+        }
     }
     let choice = body.get("tool_choice");
     let choice = choice.map(|choice| choice.get("function").unwrap_or(choice));

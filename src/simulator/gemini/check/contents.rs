@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::super::ask::image;
 use super::super::answer::sealed;
-use super::super::read::{field, is_model, items};
+use super::super::read::{field, inline, is_model, items};
 use super::{Checked, no_unknown, wrong};
 
 /// What a part may hold: one of these.
@@ -106,7 +105,7 @@ pub(super) fn parts(place: &str, content: &Value, model: bool) -> Checked {
                     .and_then(Value::as_str)
                     .unwrap_or_default()
             };
-            if text("mimeType").is_empty() || image("", text("data")).is_none() {
+            if text("mimeType").is_empty() || inline("", text("data")).is_none() {
                 return wrong(format!(
                     "Invalid value at '{place}.inline_data' (TYPE_BYTES), Base64 decoding failed"
                 ));

@@ -2,8 +2,17 @@
 
 use serde_json::{Value, json};
 
+use super::super::super::ask::seal;
 use super::super::super::content::{Block, Ended};
 use super::Made;
+
+/// How every sealed thought begins.
+pub(in super::super) const SEAL: &str = "gAAAAA";
+
+/// A thought that only its provider can read.
+fn sealed(thought: &str) -> String {
+    format!("{SEAL}{}", seal(thought))
+}
 
 /// The kinds of a block's events: of its text, and of its part.
 const fn kinds(block: &Block) -> (&'static str, &'static str) {
@@ -38,7 +47,13 @@ impl Made {
             vec![]
         };
         match &self.answer.blocks[at] {
-            Block::Thought(_) => json!({"id": id, "type": "reasoning", "summary": parts}),
+            Block::Thought(thought) => {
+                let mut item = json!({"id": id, "type": "reasoning", "summary": parts});
+                if self.seals {
+                    item["encrypted_content"] = json!(sealed(&thought.whole()));
+                }
+                item
+            }
             Block::Text(_) => {
                 json!({"id": id, "type": "message", "status": status, "role": "assistant", "content": parts})
             }

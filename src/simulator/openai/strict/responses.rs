@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::super::error::error;
+use super::super::responses::SEAL;
 use super::{Checked, no_unknown, sampling, schema, tools, wrong};
 
 /// Fields of a request of responses.
@@ -95,12 +97,27 @@ fn shape(at: usize, item: &Value) -> Checked {
         "function_call_output" if !is_text("call_id") || item["output"].is_null() => {
             wrong("input", &text("a result has a call_id and an output."))
         }
-        // A thought that is not kept must come back sealed or with its id.
-        "reasoning" if !item["summary"].is_array() || !has_id(item) => {
-            wrong("input", &text("a thought has an id and a summary."))
+        "reasoning" if !is_own(&item["encrypted_content"]) => {
+            let text = "The encrypted content could not be verified. Reason: Encrypted content could not be decrypted or parsed.";
+            Err(Box::new(error(
+                400,
+                "invalid_encrypted_content",
+                None,
+                text,
+            )))
         }
+        // A thought that is not kept must come back sealed or with its id.
+        "reasoning" if !item["summary"].is_array() || !has_id(item) => wrong(
+            "input",
+            &text("a thought has a summary, and an id or a seal."),
+        ),
         _ => Ok(()),
     }
+}
+
+/// Whether a seal is one of this provider's, if it is one at all.
+fn is_own(seal: &Value) -> bool {
+    seal.is_null() || seal.as_str().is_some_and(|seal| seal.starts_with(SEAL))
 }
 
 fn has_id(item: &Value) -> bool {
