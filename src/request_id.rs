@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 /// The header that carries it, both ways.
 pub(crate) const NAME: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that Anthropic's clients look for it in.
+pub(crate) const ANTHROPIC_NAME: HeaderName = HeaderName::from_static("request-id");
 /// The longest id of a client's own that is kept, in bytes.
 const LONGEST: usize = 128;
 

@@ -21,6 +21,10 @@ use crate::{
     worker::Worker,
 };
 
+/// Headers that Google's clients send: google-genai lists models at `/v1/models`,
+/// as OpenAI's and Anthropic's do.
+const GOOGLE: [&str; 2] = ["x-goog-api-key", "x-goog-api-client"];
+
 /// Adds every path of the data plane.
 pub(crate) fn table(config: &mut ServiceConfig) {
     for api in Api::ALL
@@ -82,12 +86,12 @@ fn refuse(request: &HttpRequest, error: &GatewayError) -> HttpResponse {
 
 /// Returns the dialect that a request outside the calls is of.
 fn dialect(request: &HttpRequest) -> Dialect {
-    let path = request.path();
-    if path.starts_with("/v1beta/") {
-        Dialect::Gemini
-    } else if path.starts_with("/v1/messages") || request.headers().contains_key(ANTHROPIC_VERSION)
-    {
+    let (path, headers) = (request.path(), request.headers());
+    let is_gemini = || GOOGLE.iter().any(|name| headers.contains_key(*name));
+    if path.starts_with("/v1/messages") || headers.contains_key(ANTHROPIC_VERSION) {
         Dialect::Anthropic
+    } else if path.starts_with("/v1beta/") || is_gemini() {
+        Dialect::Gemini
     } else {
         Dialect::OpenAi
     }

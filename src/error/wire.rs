@@ -57,7 +57,7 @@ impl GatewayError {
                 &self.to_string(),
                 Some(request_id).filter(|id| !id.is_empty()),
             ),
-            Dialect::Gemini => gemini::error::body(status, &self.to_string()),
+            Dialect::Gemini => gemini::error::body(status, &self.to_string(), self.retry_after()),
         };
         line.push(b'\n');
         line.into()

@@ -13,7 +13,8 @@ use actix_web::{
 };
 use futures_util::future::Either;
 
-use crate::request_id;
+use super::dialect;
+use crate::{dialect::Dialect, request_id};
 
 /// Passes `request` on to `next`, unless it is a browser's question whether it
 /// may ask, and completes the answer.
@@ -41,12 +42,16 @@ where
     }
 }
 
-/// Gives an answer the request's id, unless it has it already.
+/// Gives an answer the request's id, unless it has it already; to Anthropic's
+/// clients by the name that they know as well.
 fn identify(answer: &mut ServiceResponse) {
-    if !answer.headers().contains_key(&request_id::NAME) {
-        let id = request_id::of(answer.request().headers());
-        answer.headers_mut().insert(request_id::NAME, id);
+    let told = answer.headers().get(&request_id::NAME).cloned();
+    let id = told.unwrap_or_else(|| request_id::of(answer.request().headers()));
+    if dialect(answer.request()) == Dialect::Anthropic {
+        let headers = answer.headers_mut();
+        headers.insert(request_id::ANTHROPIC_NAME, id.clone());
     }
+    answer.headers_mut().insert(request_id::NAME, id);
 }
 
 /// Ends a stream to a client of HTTP/1.0, which knows no chunks, by closing.

@@ -37,6 +37,13 @@ async fn each_client_gets_the_list_it_knows() {
     assert_eq!(claude["data"][0]["type"], "model");
     let gemini = list("/v1beta/models?pageSize=5", &[]).await;
     assert_eq!(gemini["models"][0]["name"], "models/m");
+    // google-genai asks at the path of the others, and is known by its key.
+    for header in ["x-goog-api-key", "x-goog-api-client"] {
+        assert_eq!(
+            list("/v1/models?pageSize=5", &[(header, "k")]).await,
+            gemini
+        );
+    }
 
     assert_eq!(list("/v1/models/m", &[]).await, openai["data"][0]);
     assert_eq!(list("/v1/models/m", &CLAUDE).await, claude["data"][0]);

@@ -74,6 +74,10 @@ async fn every_refusal_takes_the_clients_form() {
         let (path, body) = (asks.path(false), asks.body(false));
         let wrong = ask(&house, asks, path, Some("Bearer wrong"), &body).await;
         assert_eq!(wrong.status(), 401);
+        let id = wrong.head.header("x-request-id").expect("an id");
+        // Anthropic's SDKs look for it by another name.
+        let known = Some(id).filter(|_| asks == Asks::Messages);
+        assert_eq!(wrong.head.header("request-id"), known);
         assert_eq!(
             word(asks, &wrong),
             of("invalid_api_key", "authentication_error", "UNAUTHENTICATED")
@@ -128,7 +132,11 @@ async fn every_refusal_takes_the_clients_form() {
             word(asks, &answer),
             of("no_endpoint_available", "overloaded_error", "UNAVAILABLE")
         );
-        assert!(answer.head.header("retry-after").is_some());
+        let wait = answer.head.header("retry-after").expect("a wait");
+        if asks == Asks::Content {
+            let told = &answer.json()["error"]["details"][0]["retryDelay"];
+            assert_eq!(told, &format!("{wait}s"));
+        }
     }
 }
 

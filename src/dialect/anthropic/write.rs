@@ -4,6 +4,7 @@ mod block;
 mod messages;
 mod reply;
 mod request;
+mod schema;
 mod stream;
 mod tools;
 

@@ -14,6 +14,16 @@ struct Detail<'a> {
     code: u16,
     message: &'a str,
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<[RetryInfo; 1]>,
+}
+
+#[derive(Serialize)]
+struct RetryInfo {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    #[serde(rename = "retryDelay")]
+    delay: String,
 }
 
 /// Returns the word for an HTTP status.
@@ -38,20 +48,30 @@ pub fn word(http: u16) -> &'static str {
     }
 }
 
-fn body_of(http: u16, message: &str) -> Body<'_> {
+fn body_of(http: u16, message: &str, retry_after: Option<u64>) -> Body<'_> {
+    let retry = |seconds| RetryInfo {
+        kind: "type.googleapis.com/google.rpc.RetryInfo",
+        delay: format!("{seconds}s"),
+    };
     Body {
         error: Detail {
             code: http,
             message,
             status: word(http),
+            details: retry_after.map(|seconds| [retry(seconds)]),
         },
     }
 }
 
-/// Returns the body of an answer with the status `http`.
-pub fn body(http: u16, message: &str) -> Vec<u8> {
+/// Returns the body of an answer with the status `http`, which says how many
+/// seconds to wait: this dialect's clients read that here, not in a header.
+///
+/// # Source
+///
+/// Google, `google.rpc.RetryInfo`; Gemini CLI retries by it.
+pub fn body(http: u16, message: &str, retry_after: Option<u64>) -> Vec<u8> {
     // Fails for maps with odd keys only; there are none.
-    serde_json::to_vec(&body_of(http, message)).unwrap_or_default()
+    serde_json::to_vec(&body_of(http, message, retry_after)).unwrap_or_default()
 }
 
 /// Returns the event that ends a stream with an error; `http` is the status it
@@ -61,7 +81,7 @@ pub fn body(http: u16, message: &str) -> Vec<u8> {
 /// `error` comes first: that is how google-genai knows it.
 pub fn event(http: u16, message: &str) -> Vec<u8> {
     let mut event = Vec::new();
-    sse::write(&mut event, "", &body_of(http, message));
+    sse::write(&mut event, "", &body_of(http, message, None));
     event
 }
 
@@ -72,9 +92,19 @@ mod tests {
     #[test]
     fn one_form_in_bodies_and_in_streams() {
         let json = r#"{"error":{"code":503,"message":"no \"room\"","status":"UNAVAILABLE"}}"#;
-        assert_eq!(body(503, "no \"room\""), json.as_bytes());
+        assert_eq!(body(503, "no \"room\"", None), json.as_bytes());
         let event = event(503, "no \"room\"");
         assert_eq!(event, format!("data: {json}\n\n").as_bytes());
+    }
+
+    #[test]
+    fn a_wait_is_told_as_google_tells_it() {
+        let told = body(429, "slower", Some(2));
+        let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+        let expected = serde_json::json!([
+            {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"}
+        ]);
+        assert_eq!(told["error"]["details"], expected);
     }
 
     #[test]

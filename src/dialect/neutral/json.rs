@@ -30,6 +30,11 @@ impl Json {
         self.0.get()
     }
 
+    /// Returns the value as it is written.
+    pub fn raw(&self) -> &RawValue {
+        &self.0
+    }
+
     /// Tells whether it is an object.
     pub fn is_object(&self) -> bool {
         self.get().starts_with('{')

@@ -3,15 +3,19 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{
     messages::{self, Message, System},
+    schema,
     tools::{self, Choice, Tool},
 };
 use crate::dialect::{
     anthropic::read::MIN_BUDGET,
-    neutral::{Conversation, Effort, Feature, Json, Lost, OutputFormat, Reasoning},
+    neutral::{Conversation, Effort, Feature, Lost, OutputFormat, Reasoning},
 };
 
 /// What this dialect cannot say at all.
@@ -27,12 +31,13 @@ pub const CANNOT: &[Feature] = &[
 ];
 
 /// What this dialect can say in part: addresses with `http` and `https`, PDFs
-/// and text, a choice where there are tools, stop texts that are not just space,
+/// and text, schemas whose objects are closed, a choice where there are tools, stop texts that are not just space,
 /// thinking that goes with the rest of the request and leaves it room, without
 /// `top_k`, and thoughts that are sealed.
 pub const IN_PART: &[Feature] = &[
     Feature::ImageUrl,
     Feature::File,
+    Feature::JsonSchema,
     Feature::ToolChoice,
     Feature::TopK,
     Feature::Stop,
@@ -112,7 +117,7 @@ struct Config<'a> {
 struct Format<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    schema: &'a Json,
+    schema: Cow<'a, RawValue>,
 }
 
 /// Writes the body of `POST /v1/messages` for the upstream's `model`.
@@ -163,7 +168,7 @@ fn body<'a>(of: &'a Conversation, model: &'a str, lost: &mut Lost) -> Body<'a> {
         }
         OutputFormat::JsonSchema { schema, .. } => Some(Format {
             kind: "json_schema",
-            schema,
+            schema: schema::closed(schema, lost),
         }),
     };
     Body {

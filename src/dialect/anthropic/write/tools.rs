@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
+use super::schema::closed;
 use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice};
 
 #[derive(Debug, Serialize)]
@@ -32,7 +33,13 @@ impl<'a> Tool<'a> {
         Self {
             name: &tool.name,
             description: tool.description.as_deref(),
-            input_schema: schema(tool.parameters.as_ref(), lost),
+            input_schema: match (&tool.parameters, tool.strict) {
+                // Exact adherence wants what every schema of an answer must be.
+                (Some(parameters), Some(true)) if parameters.is_object() => {
+                    closed(parameters, lost)
+                }
+                (parameters, _) => schema(parameters.as_ref(), lost),
+            },
             strict: tool.strict,
         }
     }

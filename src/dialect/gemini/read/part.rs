@@ -1,5 +1,7 @@
 //! The parts of a content.
 
+use std::borrow::Cow;
+
 use crate::dialect::{
     gemini::{line::one_line, seal, wire},
     neutral::{Media, Part, Source, Thought, ToolCall},
@@ -51,7 +53,7 @@ pub(super) fn media(media: wire::Media<'_>) -> Option<Part> {
     let source = match (media.data, media.file_uri) {
         (Some(data), _) => Source::Inline {
             mime: mime.clone()?,
-            data: data.0.into_owned(),
+            data: standard(data.0),
         },
         (None, Some(uri)) if uri.starts_with(UPLOADS) => Source::Uploaded(uri.0.into_owned()),
         (None, Some(uri)) => Source::Url {
@@ -68,14 +70,23 @@ pub(super) fn media(media: wire::Media<'_>) -> Option<Part> {
     })
 }
 
+/// Returns base64 in the usual alphabet: Google takes that of addresses as well,
+/// which google-genai for Python writes, and nobody else does.
+fn standard(data: Cow<'_, str>) -> String {
+    match data.contains(['-', '_']) {
+        true => data.replace('-', "+").replace('_', "/"),
+        false => data.into_owned(),
+    }
+}
+
 /// Appends `part` to an answer. Clients give the chunks of a stream back as so
 /// many parts: texts and thoughts in a row become one again.
 pub(super) fn join(parts: &mut Vec<Part>, part: Part) {
     match (parts.last_mut(), part) {
         (Some(Part::Text(last)), Part::Text(next)) => last.push_str(&next),
-        (Some(Part::Thought(last)), Part::Thought(next))
-            if last.signature.is_none() && !next.redacted =>
-        {
+        // One that is nothing but a seal, or seems to be hidden: the end of a
+        // thought that was streamed.
+        (Some(Part::Thought(last)), Part::Thought(next)) if last.signature.is_none() => {
             last.text.push_str(&next.text);
             last.signature = next.signature;
         }

@@ -5,7 +5,7 @@ use crate::dialect::{
     Usage,
     neutral::{
         Conversation, Delta, Effort, Lost, OutputFormat, Part, Reasoning, Role, Source, Stop,
-        ToolChoice,
+        Thought, ToolChoice,
     },
     sse::{Event, Splitter},
 };
@@ -106,6 +106,34 @@ fn both_spellings_and_lists_of_one() {
     assert_eq!(asked.format, OutputFormat::JsonObject);
     assert_eq!(asked.reasoning, Some(Reasoning::Effort(Effort::High)));
     assert_eq!(asked.sampling.max_tokens, Some(7));
+}
+
+#[test]
+fn base64_of_addresses_is_read_as_google_reads_it() {
+    let body =
+        r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"-_8="}}]}]}"#;
+    let (asked, _) = read(body);
+    let Part::Image(image) = &asked.turns[0].parts[0] else {
+        panic!("{asked:?}");
+    };
+    let expected = Source::Inline {
+        mime: "image/png".into(),
+        data: "+/8=".into(),
+    };
+    assert_eq!(image.source, expected);
+}
+
+#[test]
+fn a_thought_that_was_streamed_comes_back_with_its_seal() {
+    let body = r#"{"contents":[{"role":"model","parts":[{"text":"a","thought":true},
+        {"text":"b","thought":true},{"text":"","thought":true,"thoughtSignature":"AA=="},{"text":"c"}]}]}"#;
+    let (asked, _) = read(body);
+    let thought = Part::Thought(Thought {
+        text: "ab".into(),
+        signature: Some("gemini:AA==".into()),
+        redacted: false,
+    });
+    assert_eq!(asked.turns[0].parts, [thought, text("c")]);
 }
 
 #[test]

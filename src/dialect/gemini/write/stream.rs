@@ -1,6 +1,6 @@
 //! Streams.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     part::Part,
@@ -9,7 +9,7 @@ use super::{
 use crate::dialect::{
     Usage,
     gemini::seal,
-    neutral::{Delta, Stop, Thought, ToolCall},
+    neutral::{Delta, Stop, ToolCall},
     sse,
 };
 
@@ -24,6 +24,8 @@ pub struct Events {
     usage: Option<Usage>,
     /// The call each answer is in the middle of.
     calls: BTreeMap<u32, (u32, ToolCall)>,
+    /// The answers that are in the middle of a thought.
+    thinking: BTreeSet<u32>,
     stops: BTreeMap<u32, Stop>,
 }
 
@@ -54,6 +56,7 @@ impl Events {
                     ..Part::text(text)
                 };
                 self.part(*choice, part, out);
+                self.thinking.insert(*choice);
             }
             Delta::Signature {
                 choice,
@@ -61,12 +64,14 @@ impl Events {
                 redacted,
             } => {
                 self.flush(*choice, out);
-                let thought = Thought {
-                    redacted: *redacted,
-                    ..Thought::default()
+                // Behind a thought, a part of it: clients that give no thoughts
+                // back must not give back its seal alone.
+                let part = Part {
+                    thought: *redacted || self.thinking.contains(choice),
+                    thought_signature: Some(seal::for_client(signature)),
+                    ..Part::text("")
                 };
-                let seal = Some(seal::for_client(signature));
-                self.part(*choice, Part::thought(&thought, seal), out);
+                self.part(*choice, part, out);
             }
             Delta::CallStart {
                 choice,
@@ -112,7 +117,8 @@ impl Events {
         }
     }
 
-    fn part(&self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
+    fn part(&mut self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
+        self.thinking.remove(&choice);
         let candidate = Candidate::new(choice, vec![part], None);
         self.chunk(vec![candidate], None, out);
     }

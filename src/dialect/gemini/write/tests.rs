@@ -343,7 +343,7 @@ fn a_stream_of_chunks() {
     };
     let expected = [
         chunk(r#"{"text":"hm","thought":true}"#),
-        chunk(r#"{"text":"","thoughtSignature":"U0VBTA=="}"#),
+        chunk(r#"{"text":"","thought":true,"thoughtSignature":"U0VBTA=="}"#),
         chunk(r#"{"text":"a\n\"b\" 你"}"#),
         chunk(r#"{"functionCall":{"id":"c1","name":"f","args":{"x":1}}}"#),
         [

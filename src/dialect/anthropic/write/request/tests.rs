@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::neutral::{
-    Media, Part, Role, Sampling, Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Json, Media, Part, Role, Sampling, Source, Thought, Tool, ToolCall, ToolChoice, ToolResult,
+    Turn,
 };
 
 fn written(of: &Conversation) -> (Value, String) {
@@ -169,6 +170,40 @@ fn schemas_are_those_of_objects() {
     }
 }
 
+#[test]
+fn answers_and_exact_calls_fit_schemas_that_are_closed() {
+    let open = r#"{"type":"object","properties":{"b":{"type":"string"}}}"#;
+    let closed =
+        r#"{"type":"object","properties":{"b":{"type":"string"}},"additionalProperties":false}"#;
+    let mut conversation = Conversation {
+        tools: vec![tool(Some(open))],
+        format: OutputFormat::JsonSchema {
+            name: None,
+            schema: Json::parse(open).unwrap(),
+            strict: None,
+        },
+        ..asked(vec![text("a")])
+    };
+    let said = |conversation: &Conversation| {
+        let mut lost = Lost::default();
+        let body = request(conversation, "m", &mut lost);
+        assert!(lost.is_empty(), "{lost}");
+        String::from_utf8(body).unwrap()
+    };
+    let body = said(&conversation);
+    assert!(
+        body.contains(&format!(r#""input_schema":{open}"#)),
+        "{body}"
+    );
+    assert!(body.contains(&format!(r#""schema":{closed}"#)), "{body}");
+    conversation.tools[0].strict = Some(true);
+    let body = said(&conversation);
+    assert!(
+        body.contains(&format!(r#""input_schema":{closed}"#)),
+        "{body}"
+    );
+}
+
 /// Returns `max_tokens`, `thinking` and `output_config` for a wish and a limit.
 fn thinking(reasoning: Reasoning, max_tokens: Option<u64>) -> (Value, String) {
     let conversation = Conversation {
@@ -308,6 +343,16 @@ fn losses() -> Vec<(Feature, Conversation)> {
         (
             Feature::JsonObject,
             with(&|it| it.format = OutputFormat::JsonObject),
+        ),
+        (
+            Feature::JsonSchema,
+            with(&|it| {
+                it.format = OutputFormat::JsonSchema {
+                    name: None,
+                    schema: Json::parse(r#"{"type":"object"}"#).unwrap(),
+                    strict: None,
+                }
+            }),
         ),
         (
             Feature::Temperature,

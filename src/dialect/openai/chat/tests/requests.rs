@@ -55,7 +55,8 @@ fn rich() -> Value {
             {"role": "system", "content": "Hurry."},
         ],
         "tools": [{"type": "function", "function": {"name": "weather", "description": "d", "strict": true,
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}],
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"],
+                "additionalProperties": false}}}],
         "tool_choice": {"type": "function", "function": {"name": "weather"}},
         "parallel_tool_calls": false,
         "response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": true, "schema": {"type": "object"}}},
@@ -132,6 +133,48 @@ fn what_is_written_is_what_was_read() {
     expected.system = vec![text("Be brief.\n\nNo jokes.")];
     assert_eq!(again, expected);
     assert_eq!(body["stream_options"]["include_usage"], true);
+}
+
+#[test]
+fn json_is_asked_for_in_words_as_well() {
+    let hello = |said: &str| {
+        let turn = Turn {
+            role: Role::User,
+            parts: vec![text(said)],
+        };
+        let asked = Conversation {
+            turns: vec![turn],
+            format: OutputFormat::JsonObject,
+            ..Conversation::default()
+        };
+        written(&asked, Variant::OpenAi).0["messages"][0]["content"].clone()
+    };
+    assert_eq!(hello("hello"), "Answer in JSON.");
+    assert_eq!(hello("Hello in Json"), "Hello in Json");
+}
+
+#[test]
+fn a_tool_that_openai_would_refuse_as_strict_is_not() {
+    let tool = |parameters: &str| Tool {
+        name: "t".to_owned(),
+        description: None,
+        parameters: Json::parse(parameters),
+        strict: Some(true),
+    };
+    let open = r#"{"type":"object","properties":{"a":{}}}"#;
+    let closed = r#"{"type":"object","additionalProperties":false}"#;
+    for (schema, strict, told) in [
+        (closed, json!(true), ""),
+        (open, Value::Null, "not carried over: strict_tools"),
+    ] {
+        let asked = Conversation {
+            tools: vec![tool(schema)],
+            ..Conversation::default()
+        };
+        let (body, lost) = written(&asked, Variant::OpenAi);
+        assert_eq!(body["tools"][0]["function"]["strict"], strict);
+        assert_eq!(lost.to_string(), told);
+    }
 }
 
 #[test]
@@ -253,7 +296,7 @@ fn with(feature: Feature) -> Conversation {
     let tool = Tool {
         name: "t".to_owned(),
         description: None,
-        parameters: None,
+        parameters: Json::parse(r#"{"type":"object","additionalProperties":false}"#),
         strict: Some(true),
     };
     match feature {
@@ -346,6 +389,13 @@ fn sayable(mut asked: Conversation) -> Conversation {
     });
     if let OutputFormat::JsonSchema { name, .. } = &mut asked.format {
         name.get_or_insert("answer".to_owned());
+    }
+    if asked.format == OutputFormat::JsonObject {
+        asked.system = vec![text("Answer in JSON.")];
+    }
+    for tool in &mut asked.tools {
+        // No schema of the generator is closed.
+        tool.strict = tool.strict.filter(|strict| !strict);
     }
     for turn in &mut asked.turns {
         let has_calls = turn

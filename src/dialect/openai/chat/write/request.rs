@@ -1,5 +1,6 @@
 //! What a client asks.
 
+mod exact;
 mod message;
 
 use serde::Serialize;
@@ -32,6 +33,13 @@ pub const CANNOT: &[Feature] = &[
     Feature::Stop,
     Feature::Thought,
 ];
+
+/// Said where an answer must be JSON and nobody has said so in words.
+///
+/// # Source
+///
+/// OpenAI, "JSON mode": "'messages' must contain the word 'json' in some form".
+const IN_JSON: &str = "Answer in JSON.";
 
 /// The most stop texts that OpenAI takes.
 const MAX_STOPS: usize = 4;
@@ -155,7 +163,7 @@ pub fn request(
     let body = Body {
         model,
         messages: messages(asked, variant, lost),
-        tools: asked.tools.iter().map(tool).collect(),
+        tools: asked.tools.iter().map(|it| tool(it, lost)).collect(),
         tool_choice: asked.tool_choice.as_ref().map(choice),
         parallel_tool_calls: asked.parallel_tools,
         response_format: format(&asked.format),
@@ -181,10 +189,13 @@ pub fn request(
 
 fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> Vec<Message<'a>> {
     let mut messages = Vec::with_capacity(asked.turns.len() + 1);
-    message::instructions(&asked.system, lost, &mut messages);
+    // Who wants JSON must say so in words as well, or is refused.
+    let json = asked.format == OutputFormat::JsonObject && !speaks_of_json(asked);
+    let more = json.then_some(IN_JSON);
+    message::instructions(&asked.system, more, lost, &mut messages);
     for turn in &asked.turns {
         match turn.role {
-            Role::System => message::instructions(&turn.parts, lost, &mut messages),
+            Role::System => message::instructions(&turn.parts, None, lost, &mut messages),
             Role::User => message::user(&turn.parts, lost, &mut messages),
             Role::Assistant => message::assistant(&turn.parts, variant, lost, &mut messages),
         }
@@ -192,12 +203,26 @@ fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> V
     messages
 }
 
-fn tool(tool: &Tool) -> Typed<Function<'_>> {
+fn speaks_of_json(asked: &Conversation) -> bool {
+    let turns = asked.turns.iter().flat_map(|turn| &turn.parts);
+    asked.system.iter().chain(turns).any(|part| match part {
+        Part::Text(text) => text.to_ascii_lowercase().contains("json"),
+        _ => false,
+    })
+}
+
+fn tool<'a>(tool: &'a Tool, lost: &mut Lost) -> Typed<Function<'a>> {
+    let schema = tool.parameters.as_ref();
+    let may_be_strict = || schema.is_some_and(exact::may_be_strict);
+    let strict = tool.strict.filter(|strict| !strict || may_be_strict());
+    if strict != tool.strict {
+        lost.feature(Feature::StrictTools);
+    }
     function(Function {
         name: &tool.name,
         description: tool.description.as_deref(),
-        parameters: tool.parameters.as_ref(),
-        strict: tool.strict,
+        parameters: schema,
+        strict,
     })
 }
 

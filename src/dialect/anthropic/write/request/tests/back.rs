@@ -56,6 +56,10 @@ fn reasoning() -> impl Strategy<Value = Option<Reasoning>> {
     ])
 }
 
+/// A schema that needs no change.
+const CLOSED: &str =
+    r#"{"type":"object","b":1.0,"additionalProperties":false,"properties":{},"a":1}"#;
+
 prop_compose! {
     /// Anything that Messages can say.
     fn sayable()(
@@ -74,11 +78,11 @@ prop_compose! {
         let forced = matches!(choice, Some(ToolChoice::Any | ToolChoice::Named(_)));
         let reasoning = wish.filter(|wish| *wish == Reasoning::Off || !forced);
         let thinks = reasoning.is_some_and(|wish| wish != Reasoning::Off);
-        let schema = schema.then(|| Json::parse(r#"{"type":"object","b":1.0}"#)).flatten();
+        let schema = schema.then(|| Json::parse(CLOSED)).flatten();
         Conversation {
             system,
             turns: exchanges.concat(),
-            tools: vec![Tool { strict, ..tool(Some(r#"{"type":"object","b":1,"a":2}"#)) }],
+            tools: vec![Tool { strict, ..tool(Some(CLOSED)) }],
             parallel_tools: (choice.is_some() && choice != Some(ToolChoice::None)).then_some(parallel),
             tool_choice: choice,
             format: schema.map_or(OutputFormat::Text, |schema| OutputFormat::JsonSchema {

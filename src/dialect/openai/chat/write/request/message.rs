@@ -86,9 +86,10 @@ fn joined<'a>(texts: &[&'a str], between: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-/// Writes instructions as one message.
+/// Writes instructions, and `more` of our own, as one message.
 pub(super) fn instructions<'a>(
     parts: &'a [Part],
+    more: Option<&'static str>,
     lost: &mut Lost,
     messages: &mut Vec<Message<'a>>,
 ) {
@@ -99,6 +100,7 @@ pub(super) fn instructions<'a>(
             _ => lost.field("system.content"),
         }
     }
+    texts.extend(more);
     let text = joined(&texts, "\n\n").map(Content::Text);
     messages.extend(text.map(|text| message("system", Some(text))));
 }
