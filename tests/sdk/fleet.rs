@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::processes::{Processes, free};
+use crate::processes::{GATEWAY, Processes};
 
 /// The key that the gateway knows.
 pub(crate) const KEY: &str = "sdk-test-key";
@@ -63,43 +63,34 @@ impl Fleet {
     /// Starts the providers, then the gateway, and waits until each answers.
     pub(crate) fn start() -> Self {
         let (refusing, refuses_at) = refusing();
-        let mut fleet = Self {
-            processes: Processes::new(),
-            gateway: free(),
-            steady: free(),
-            _refusing: refusing,
-        };
+        let mut processes = Processes::new();
+        for (name, script, _) in PROVIDERS {
+            processes.provider(name, script);
+        }
         let mut endpoints = format!(
             "  - {{ name: refusing, provider: openai-compatible, base_url: \"http://{refuses_at}/v1\", api_key: k, \
              models: [gpt-4.1, gpt-dead] }}\n"
         );
-        for (name, script, models) in PROVIDERS {
-            let at = if name == "steady" {
-                fleet.steady
-            } else {
-                free()
-            };
-            fleet.processes.provider(name, at, script);
+        for (name, _, models) in PROVIDERS {
+            let at = processes.address(name);
             endpoints += &format!(
                 "  - {{ name: {name}, provider: openai-compatible, base_url: \"http://{at}/v1\", api_key: k, models: [{models}] }}\n"
             );
         }
         // No pings: what an endpoint is must come from the traffic of the tests alone.
-        let config = format!(
-            "server: {{ listen: \"{}\", workers: 1 }}\n\
-             admin: {{ listen: \"{}\" }}\n\
+        processes.gateway(&format!(
+            "server: {{ workers: 1 }}\n\
              endpoints:\n{endpoints}\
              probe: {{ kind: none }}\n\
              routing: {{ first_byte_timeout: 1s, queue: {{ max_wait: 0s }} }}\n\
              clients: [{{ name: sdk, key: {KEY}, models: [\"gpt-*\", \"text-*\", \"meta/*\"] }}]\n",
-            fleet.gateway,
-            free(),
-        );
-        let file = fleet.processes.write("breakerbox.yaml", &config);
-        let args = ["serve", "--config", &file];
-        fleet.processes.spawn("gateway", &args);
-        fleet.processes.wait_for(fleet.gateway);
-        fleet
+        ));
+        Self {
+            gateway: processes.address(GATEWAY),
+            steady: processes.address("steady"),
+            processes,
+            _refusing: refusing,
+        }
     }
 
     /// What a user puts in `base_url`.

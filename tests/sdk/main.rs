@@ -1,12 +1,12 @@
 //! The official SDKs, as their users have them: only `base_url` and the key differ from the provider's own.
 //!
-//! [`fleet`]: against a running gateway and simulated providers. [`direct`]: against the simulated providers
-//! alone, which must be what the SDKs expect before anything else can be learnt from them.
+//! [`fleet`]: OpenAI's against a running gateway, every call and every error, and under load. [`matrix`]: every
+//! SDK by every provider's dialect.
 //!
 //! `make setup` brings the SDKs; without them these tests fail and say so.
 
-mod direct;
 mod fleet;
+mod matrix;
 mod processes;
 
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use fleet::{Fleet, KEY};
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use processes::Processes;
 
-/// The scripts measure latencies: one at a time.
-static TURN: Mutex<()> = Mutex::new(());
+/// Some scripts measure latencies: no other runs beside them.
+static TURN: RwLock<()> = RwLock::new(());
 
 /// Longest a script may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -68,7 +68,7 @@ impl Language {
 
 /// Runs `script` against a fleet of its own.
 fn drive(language: &Language, script: &str) {
-    let _turn = TURN.lock();
+    let _turn = TURN.write();
     let fleet = Fleet::start();
     let (base, steady) = (fleet.base_url(), fleet.steady_url());
     let args = ["--base-url", &base, "--key", KEY, "--provider-url", &steady];

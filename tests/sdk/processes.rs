@@ -1,13 +1,18 @@
 //! Processes of the binary, as an operator runs them, and the scripts that drive them.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use breakerbox_actors::clock;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+/// A free port of the loopback, whichever.
+const ANY: &str = "127.0.0.1:0";
+/// The gateway's name among the processes.
+pub(crate) const GATEWAY: &str = "gateway";
 
 /// Processes and the folder of their files; all end with it.
 pub(crate) struct Processes {
@@ -28,12 +33,46 @@ impl Processes {
         }
     }
 
-    /// Starts a simulated provider with this script, and waits until it listens at `at`.
-    pub(crate) fn provider(&mut self, name: &str, at: SocketAddr, script: &str) {
+    /// Starts a simulated provider with this script; [`Self::address`] tells where.
+    pub(crate) fn provider(&mut self, name: &str, script: &str) {
         let file = self.write(&format!("{name}.yaml"), script);
-        let at_text = at.to_string();
-        self.spawn(name, &["upstream", "--listen", &at_text, "--script", &file]);
-        self.wait_for(at);
+        self.spawn(name, &["upstream", "--listen", ANY, "--script", &file]);
+    }
+
+    /// Starts the gateway with this configuration; [`Self::address`] tells where.
+    pub(crate) fn gateway(&mut self, config: &str) {
+        let file = self.write("breakerbox.yaml", config);
+        let listen = ["--listen", ANY, "--admin-listen", ANY];
+        self.spawn(
+            GATEWAY,
+            &[&["serve", "--config", &file], &listen[..]].concat(),
+        );
+    }
+
+    /// Where a process listens, once it says so: a port that is free a moment before it starts may be taken then.
+    /// Fails with the logs when one has ended or half a minute passes.
+    pub(crate) fn address(&mut self, name: &str) -> SocketAddr {
+        let log = self.folder.path().join(format!("{name}.log"));
+        let Self {
+            runtime, children, ..
+        } = self;
+        let told = runtime.block_on(async {
+            let start = clock::now();
+            while clock::now() - start < Duration::from_secs(30) {
+                let log = fs::read_to_string(&log).unwrap_or_default();
+                if let Some(at) = log.lines().find_map(address_in) {
+                    return Some(at);
+                }
+                let mut children = children.iter_mut();
+                if children.any(|(_, child)| !matches!(child.try_wait(), Ok(None))) {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            None
+        });
+        assert!(told.is_some(), "{name} does not listen\n{}", self.logs());
+        told.expect("as asserted")
     }
 
     /// Runs `command` to its end. *Errors*: its output, when it fails or is not done after `patience`.
@@ -78,7 +117,7 @@ impl Processes {
     }
 
     /// Starts the binary with these arguments.
-    pub(crate) fn spawn(&mut self, name: &str, args: &[&str]) {
+    fn spawn(&mut self, name: &str, args: &[&str]) {
         let log = File::create(self.folder.path().join(format!("{name}.log"))).expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_breakerbox"))
             .args(args)
@@ -88,30 +127,6 @@ impl Processes {
             .spawn()
             .expect("the binary starts");
         self.children.push((name.to_owned(), child));
-    }
-
-    /// Waits until somebody listens at `at`; fails with the logs when a process ends or half a minute passes.
-    pub(crate) fn wait_for(&mut self, at: SocketAddr) {
-        let Self {
-            runtime, children, ..
-        } = self;
-        let listening = runtime.block_on(async {
-            let start = clock::now();
-            while clock::now() - start < Duration::from_secs(30) {
-                if TcpStream::connect(at).is_ok() {
-                    return true;
-                }
-                if children
-                    .iter_mut()
-                    .any(|(_, child)| !matches!(child.try_wait(), Ok(None)))
-                {
-                    return false;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            false
-        });
-        assert!(listening, "nobody listens at {at}\n{}", self.logs());
     }
 }
 
@@ -135,8 +150,10 @@ async fn end(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// A port of the loopback that was free a moment ago.
-pub(crate) fn free() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its address")
+/// The address in the line with which a process says where it listens: a provider's base URL alone, or what the
+/// gateway says of itself.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let is_own = line.starts_with("http://") || line.contains("\"subsystem\":\"gateway\"");
+    let (_, rest) = line.split_once("http://").filter(|_| is_own)?;
+    rest.split(['/', '"', ' ', ',']).next()?.parse().ok()
 }
