@@ -181,7 +181,8 @@ fn the_document_has_every_path_and_no_other() {
         .filter(|it| it.path.starts_with("/api/") || !own.contains(&it.path))
         .map(|it| format!("{} {}", method(it).as_str().to_lowercase(), it.path))
         .collect();
-    (told.sort(), there.sort());
+    told.sort();
+    there.sort();
     assert_eq!(told, there);
     for name in ["Snapshot", "Endpoint", "Record", "Reload", "Alert"] {
         assert!(
