@@ -65,7 +65,8 @@ pub struct Site {
     /// What its tokens cost, if that is known, and what they have cost.
     pub price: Option<(Price, CostMetric)>,
     sends: [Option<Api>; Api::ALL.len()],
-    paths: Paths,
+    /// Where it has what it is asked for.
+    pub(crate) paths: Paths,
 }
 
 /// Why a configuration that parsed cannot be put in force.
@@ -235,16 +236,6 @@ impl Site {
     /// Returns the path and query of `api`, a call of the provider's own dialect.
     pub fn path(&self, api: Api, stream: bool) -> Option<&PathAndQuery> {
         self.paths.call(api, stream)
-    }
-
-    /// Returns the path that lists the target's models.
-    pub fn models_path(&self) -> &PathAndQuery {
-        &self.paths.models
-    }
-
-    /// Returns the path that tells the server's health.
-    pub fn health_path(&self) -> &PathAndQuery {
-        &self.paths.health
     }
 }
 

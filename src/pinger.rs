@@ -56,8 +56,8 @@ impl Handler<Ping> for Pinger {
                 return Pong::Failed;
             };
             let began = clock::now();
-            let kind = endpoint.probe_kind;
-            let asking = ask(&client, site, kind, ping.timeout, MAX_ERROR_BODY);
+            let question = Question::Ping(endpoint.probe_kind);
+            let asking = ask(&client, site, question, ping.timeout, MAX_ERROR_BODY);
             match tokio::time::timeout(ping.timeout, asking).await {
                 Ok(Ok(reply)) => judge(reply.status, clock::now().saturating_duration_since(began)),
                 Ok(Err(error)) if error.is_local() => Pong::Unasked,
@@ -101,13 +101,21 @@ pub(crate) struct Reply {
     pub(crate) body: Option<Bytes>,
 }
 
-/// Asks once what a ping of `kind` asks; who pings nobody ([`ProbeKind::None`])
-/// and asks all the same, asks for the list of models. Takes `timeout` at the
-/// most; reads up to `limit` bytes of the answer.
+/// What an endpoint is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Question {
+    /// What a ping of this kind asks.
+    Ping(ProbeKind),
+    /// The whole list of models.
+    Models,
+}
+
+/// Asks once. Takes `timeout` at the most; reads up to `limit` bytes of the
+/// answer.
 pub(crate) async fn ask(
     client: &Client,
     site: &Site,
-    kind: ProbeKind,
+    question: Question,
     timeout: Duration,
     limit: usize,
 ) -> Result<Reply, SendError> {
@@ -115,17 +123,21 @@ pub(crate) async fn ask(
         Dialect::Anthropic => headers::anthropic_version(),
         Dialect::OpenAi | Dialect::Gemini => Lines::new(),
     };
-    let (method, path, body) = match kind {
-        ProbeKind::None | ProbeKind::Models => (Method::GET, site.models_path(), Bytes::new()),
-        ProbeKind::Health => (Method::GET, site.health_path(), Bytes::new()),
-        ProbeKind::Chat => {
+    let paths = &site.paths;
+    let (method, path, body) = match question {
+        Question::Models => (Method::GET, &paths.list, Bytes::new()),
+        Question::Ping(ProbeKind::None | ProbeKind::Models) => {
+            (Method::GET, &paths.models, Bytes::new())
+        }
+        Question::Ping(ProbeKind::Health) => (Method::GET, &paths.health, Bytes::new()),
+        Question::Ping(ProbeKind::Chat) => {
             json.push(
                 &header::CONTENT_TYPE,
                 &HeaderValue::from_static("application/json"),
             );
             let call = site.provider.dialect().conversation();
             let body = shortest(call, &site.upstream_model).to_string();
-            let path = site.path(call, false).unwrap_or(site.models_path());
+            let path = site.path(call, false).unwrap_or(&paths.models);
             (Method::POST, path, Bytes::from(body))
         }
     };

@@ -10,6 +10,7 @@ use crate::support::http::Head;
 
 mod crossings;
 mod failover;
+mod models;
 mod refusals;
 
 /// The calls that carry a conversation, by the client's dialect.

@@ -1,7 +1,8 @@
 //! What upstreams may do, and what clients are promised meanwhile.
 //!
-//! Most scenes are shorter than the promise: where it says a minute, breaker and load are scaled down
-//! together, so that the ratio of the times is the promise's. Each test says so.
+//! What lasts seconds or minutes runs on a clock that only the test moves, with the promise's own numbers. Where
+//! the gateway's sockets, threads and pings have to take part, a scene in real time follows, in which breaker and
+//! load are scaled down together; it says so.
 
 mod client_faults;
 mod errors;

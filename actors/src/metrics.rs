@@ -14,10 +14,11 @@ pub(crate) use actors::{ActorMetrics, Timed};
 pub use endpoint::ENDPOINT_CATALOGUE;
 pub(crate) use endpoint::EndpointMetrics;
 
-/// Bounds in seconds, from a fast gateway's share to a slow model's whole answer.
+/// Bounds in seconds of what a model takes, from a refusal to a long answer. Steps of two or less where
+/// people set timeouts and thresholds, 500 ms to two minutes, so that a percentile between two bounds is near.
 pub const SECONDS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0,
+    20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 600.0,
 ];
 
 /// What a metric is.

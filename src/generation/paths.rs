@@ -7,17 +7,24 @@ use crate::{
     dialect::{Api, Dialect, percent_encoded},
 };
 
+/// The longest page of a list that Anthropic and Gemini give.
+///
+/// *Source*: the references of "List Models" and `models.list`.
+const LONGEST_PAGE: u32 = 1000;
+
 /// The paths of one target, written once.
 #[derive(Debug)]
-pub(super) struct Paths {
+pub(crate) struct Paths {
     /// In the order of [`Api::ALL`]; only calls of the provider's dialect.
     calls: [Option<PathAndQuery>; Api::ALL.len()],
     /// Where a stream is asked for, if that is another place.
     stream: Option<PathAndQuery>,
-    /// Lists the models; costs nothing.
-    pub(super) models: PathAndQuery,
+    /// Lists models, few where that can be asked for; costs nothing.
+    pub(crate) models: PathAndQuery,
+    /// Lists the models, all of them as far as a page reaches.
+    pub(crate) list: PathAndQuery,
     /// Tells the server's health.
-    pub(super) health: PathAndQuery,
+    pub(crate) health: PathAndQuery,
 }
 
 impl Paths {
@@ -50,10 +57,10 @@ impl Paths {
             ))?),
             Dialect::OpenAi | Dialect::Anthropic => None,
         };
-        let models = match (azure, endpoint.provider) {
+        let models = |most: u32| match (azure, endpoint.provider) {
             (Some(version), _) => format!("{base}/openai/models?api-version={version}"),
-            (None, Provider::Anthropic) => format!("{base}/models?limit=1"),
-            (None, Provider::Gemini) => format!("{base}/models?pageSize=1"),
+            (None, Provider::Anthropic) => format!("{base}/models?limit={most}"),
+            (None, Provider::Gemini) => format!("{base}/models?pageSize={most}"),
             (None, _) => format!("{base}/models"),
         };
         // `/health` is a server's, not an API's: it stands beside `/v1`.
@@ -61,7 +68,8 @@ impl Paths {
         Some(Self {
             calls,
             stream,
-            models: parse(models)?,
+            models: parse(models(1))?,
+            list: parse(models(LONGEST_PAGE))?,
             health: parse(format!("{root}/health"))?,
         })
     }

@@ -3,6 +3,12 @@
 use breakerbox_actors::metrics::{ACTOR_CATALOGUE, ENDPOINT_CATALOGUE, Kind, Metric, SECONDS};
 use metrics::Unit;
 
+/// Bounds in seconds of the gateway's own share, from a fast answer's to a wait in the queue.
+const OVERHEAD_SECONDS: &[f64] = &[
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+    2.5, 5.0, 10.0,
+];
+
 const fn metric(
     name: &'static str,
     kind: Kind,
@@ -42,7 +48,7 @@ pub(super) const REQUESTS_IN_FLIGHT: Metric = metric(
 );
 pub(super) const OVERHEAD: Metric = metric(
     "breakerbox_overhead_seconds",
-    Kind::Histogram(SECONDS),
+    Kind::Histogram(OVERHEAD_SECONDS),
     Unit::Seconds,
     &["api"],
     "Time until the answer's head that was not spent waiting for an upstream; waits in the queue count.",

@@ -193,3 +193,36 @@ async fn a_bad_file_is_not_asked_about() {
     assert_eq!(ended.code, Some(78));
     assert!(ended.out.contains("2 problems") && !ended.out.contains("FAILS"));
 }
+
+#[tokio::test]
+async fn lists_of_other_dialects_are_read_whole() {
+    let claude = r#"{"data":[{"type":"model","id":"claude-sonnet-4-20250514","display_name":"Claude","created_at":"2025-05-14T00:00:00Z"}],"has_more":false}"#;
+    let gemini = r#"{"models":[{"name":"models/gemini-2.5-flash","displayName":"Gemini"}]}"#;
+    for (provider, list, query, models) in [
+        (
+            "anthropic",
+            claude,
+            "/v1/models?limit=1000 ",
+            "claude-sonnet-4",
+        ),
+        (
+            "gemini",
+            gemini,
+            "/v1/models?pageSize=1000 ",
+            "gemini-2.5-flash",
+        ),
+    ] {
+        let evil = Evil::start(move |_, _| vec![Act::Send(response(200, &[], list))]);
+        let endpoint = endpoint(
+            "one",
+            &evil.base_url(),
+            &format!("api_key: k, models: [{models}]"),
+        )
+        .replace("openai-compatible", provider);
+        let (code, found) = found(endpoint).await;
+        assert_eq!(code, Some(0), "{found}");
+        assert_eq!(found["models_listed"], serde_json::json!([models]));
+        let asked = evil.requests().pop().expect("a request").head.start;
+        assert!(asked.contains(query), "{asked}");
+    }
+}

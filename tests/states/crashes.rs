@@ -15,8 +15,9 @@ use super::{badly, failed, house, quiet_panics, reaches, well};
 use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
-use crate::support::gateway::{House, target};
-use crate::support::wait::{DEADLINE, eventually};
+use crate::support::gateway::{House, endpoint, target};
+use crate::support::still::{Still, still};
+use crate::support::wait::{DEADLINE, eventually, worked};
 
 const LIMITS: &str = ", limits: { rpm: 100000, tpm: 100000000 }";
 const CLIENTS: usize = 10;
@@ -67,28 +68,20 @@ fn kept(view: &View) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 #[tokio::test]
-async fn a_panic_at_500_requests_a_second_is_mended_within_10_ms_and_no_client_hears_of_it() {
+async fn no_client_hears_of_a_panic_at_500_requests_a_second() {
     const REQUESTS: usize = 1_500;
     quiet_panics();
     let evil = steady();
     let house = house("panics", &evil, "", LIMITS);
     let clients = load(&house, REQUESTS);
-    let mut took = Vec::new();
     for panics in 1..=5 {
         eventually(DEADLINE, || evil.count() >= panics * REQUESTS / 6).await;
-        // What a question costs on this machine at this moment is not the recovery's.
-        let asked = clock::now();
-        house.seen("panics").await;
-        let told = clock::now();
         assert!(house.engine().chaos(&target("panics"), Chaos::Panic));
         house.seen("panics").await;
-        took.push((clock::now() - told).saturating_sub(told - asked));
         assert_eq!(guardian(&house).await.actors[0].restarts, panics as u64);
     }
     let statuses = clients.join_all().await.concat();
     assert_eq!(statuses, [200; REQUESTS]);
-    took.sort();
-    assert!(took[2] <= Duration::from_millis(10), "{took:?}");
     let seen = house.seen("panics").await;
     assert_eq!(
         seen.view.rpm.used, REQUESTS as u64,
@@ -97,6 +90,37 @@ async fn a_panic_at_500_requests_a_second_is_mended_within_10_ms_and_no_client_h
     assert_eq!((seen.in_flight, seen.view.phase), (0, Phase::Closed));
     let seen = guardian(&house).await;
     assert_eq!((seen.actors[0].up, seen.replaced), (true, 0));
+}
+
+/// All actors on one thread, whose clock stands still: no time passes until the actor is there again, that is, it
+/// waits for nothing; and the work for it is no more than 10 ms. On a machine that has nothing else to do that is
+/// how long it takes.
+#[test]
+fn a_panic_is_mended_within_10_ms() {
+    quiet_panics();
+    still(async {
+        let evil = steady();
+        let endpoint = endpoint("mended", &evil.base_url(), LIMITS);
+        let gateway = Still::start(&format!("endpoints:\n{endpoint}")).await;
+        let (body, target) = (ask("m", "hello"), target("mended"));
+        for panics in 1..=4 {
+            assert_eq!(gateway.post(CHAT, &body).await.status, 200);
+            gateway.calm().await;
+            let (asked, before) = (clock::now(), worked());
+            assert!(gateway.engine.chaos(&target, Chaos::Panic));
+            let seen = gateway.engine.observe(&target).await.expect("an actor");
+            let work = worked() - before;
+            assert!(work <= Duration::from_millis(10), "{work:?}");
+            assert_eq!(clock::now(), asked, "it waited");
+            assert_eq!(
+                (seen.view.phase, seen.view.rpm.used),
+                (Phase::Closed, panics)
+            );
+            let guardian = gateway.engine.guardian();
+            let seen = guardian.send(Observe::<GuardianSeen>::default()).await;
+            assert_eq!(seen.expect("a guardian").actors[0].restarts, panics);
+        }
+    });
 }
 
 /// Brings an endpoint into a state worth keeping, has its actor `fail`, and compares.

@@ -36,6 +36,8 @@ pub(crate) enum Act {
     KeepAlive,
     /// Goes on with the next request, or closes if its first byte has not come after so long.
     IdleClose(Duration),
+    /// Goes on with the next request, or closes if its first byte has not come when the test says so.
+    KeepUntil(Arc<Notify>),
     /// Closes in order.
     Fin,
     /// Closes by a reset.

@@ -71,7 +71,8 @@ impl Process {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts any program.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         for name in FOREIGN {
             if !command.get_envs().any(|(given, _)| given == name) {
                 command.env_remove(name);
@@ -82,7 +83,7 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the binary starts");
+            .unwrap_or_else(|error| panic!("{error}: {command:?}"));
         let out = Stream::of(child.stdout.take().expect("a pipe"));
         let err = Stream::of(child.stderr.take().expect("a pipe"));
         Self { child, out, err }

@@ -6,6 +6,7 @@
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
@@ -91,23 +92,27 @@ pub(crate) struct Still {
     _closing: watch::Sender<Closing>,
 }
 
-struct NoPings;
+struct Pinger(Arc<AtomicBool>);
 
-impl Actor for NoPings {
+impl Actor for Pinger {
     type Context = Context<Self>;
 }
 
-impl Handler<Ping> for NoPings {
+impl Handler<Ping> for Pinger {
     type Result = MessageResult<Ping>;
 
     fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
-        MessageResult(Pong::Failed)
+        let latency = Duration::from_millis(1);
+        MessageResult(match self.0.load(Ordering::Relaxed) {
+            true => Pong::Alive { latency },
+            false => Pong::Failed,
+        })
     }
 }
 
 /// For an engine whose endpoints are never pinged.
 pub(crate) fn no_pings() -> Recipient<Ping> {
-    NoPings.start().recipient()
+    Pinger(Arc::default()).start().recipient()
 }
 
 impl Still {
@@ -116,10 +121,24 @@ impl Still {
         Self::with_room_for_answers(yaml, 32 << 20).await
     }
 
+    /// Starts one whose pings are answered while `alive`.
+    pub(crate) async fn pinged(yaml: &str, alive: Arc<AtomicBool>) -> Self {
+        let pings = move || Pinger(alive).start().recipient();
+        Self::with(yaml, 32 << 20, pings).await
+    }
+
     /// Starts one whose answers on their way may take 16 × `bytes` together.
     pub(crate) async fn with_room_for_answers(yaml: &str, bytes: usize) -> Self {
+        Self::with(yaml, bytes, no_pings).await
+    }
+
+    async fn with(
+        yaml: &str,
+        bytes: usize,
+        pings: impl FnOnce() -> Recipient<Ping> + Send + 'static,
+    ) -> Self {
         let generation = Generation::new(1, Arc::new(parse(yaml))).expect("a configuration");
-        let engine = Engine::start(generation.spec(), Arbiters::current(), no_pings)
+        let engine = Engine::start(generation.spec(), Arbiters::current(), pings)
             .await
             .expect("a guardian");
         let (closing, watched) = watch::channel(Closing::No);
@@ -156,6 +175,19 @@ impl Still {
         seen.unwrap_or_else(|| panic!("no actor of {endpoint}"))
     }
 
+    /// Waits until all requests are answered, or wait for time to pass: upstreams answer at once.
+    pub(crate) async fn calm(&self) {
+        let table = self.engine.table();
+        let idle = || table.targets().all(|target| target.in_flight() == 0);
+        loop {
+            settle().await;
+            if idle() {
+                return;
+            }
+            comes(idle).await;
+        }
+    }
+
     /// Asks in the background.
     pub(crate) fn begin(self: &Rc<Self>, path: &'static str, body: Value) -> JoinHandle<Reading> {
         let this = Rc::clone(self);
@@ -187,6 +219,13 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Attempts that the gateway made.
+    pub(crate) fn attempts(&self) -> usize {
+        let attempts = self.headers.get("x-breakerbox-attempts");
+        let attempts = attempts.and_then(|it| it.to_str().ok()?.parse().ok());
+        attempts.expect("a number of attempts")
+    }
+
     /// The next piece, once it is there; `None` at the end.
     pub(crate) async fn piece(&mut self) -> Option<String> {
         let body = &mut self.body;

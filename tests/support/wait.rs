@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use breakerbox_actors::clock;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Longest that a test waits for anything, unless it says otherwise. Generous: only a test that fails
 /// waits this long.
@@ -29,6 +30,12 @@ pub(crate) fn eventually(
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+/// What this thread has worked so far. Whatever else runs on the machine takes nothing of it.
+pub(crate) fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The output of `future`; fails the test if it takes longer than [`DEADLINE`].

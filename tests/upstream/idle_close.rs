@@ -1,19 +1,23 @@
 //! An upstream that closes idle connections, and requests that come just as it does: no client sees an error,
 //! and no request is sent twice once a byte of its answer has come.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::scene::{Crowd, MODEL, NO_PINGS, alone, house};
-use crate::support::chat::{ask, good};
+use crate::support::chat::{CHAT, ask, good};
 use crate::support::evil::{Act, Evil};
-use crate::support::gateway::House;
+use crate::support::gateway::{House, endpoint};
+use crate::support::still::{Still, comes, still};
 use crate::support::wait::{DEADLINE, eventually};
 
-/// The promise's 15 s, and the tenth of a second around it, in small. That the gateway gives up connections
-/// before 15 s by itself would hide the race that this is about.
+/// The race itself, in real time and in small: that the gateway gives up connections before 15 s by itself would
+/// hide it.
 const IDLE: Duration = Duration::from_millis(150);
 const AROUND: Duration = Duration::from_millis(3);
 const LANES: u32 = 8;
@@ -66,6 +70,45 @@ async fn requests_race_with_the_close() {
     let reused = requests.iter().filter(|it| it.number > 0).count();
     assert!(reused > 0, "no connection was used again");
     assert!(links.len() > LANES as usize, "no connection was closed");
+}
+
+/// The numbers of the promise, on a clock that only the test moves: an upstream that closes after 15 s, and a
+/// request every 14.9 to 15.1 s, before the close, after it and at the very moment.
+#[test]
+fn a_request_each_15_seconds() {
+    const CLOSES: u64 = 15_000;
+    still(async {
+        let closes: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
+        let told = Arc::clone(&closes);
+        let evil = Evil::start(move |_, _| {
+            let close = Arc::new(Notify::new());
+            told.lock().push(Arc::clone(&close));
+            vec![Act::Send(good("hello")), Act::KeepUntil(close)]
+        });
+        let yaml = format!(
+            "endpoints:\n{}{ONE_ATTEMPT}\n",
+            endpoint("a", &evil.base_url(), "")
+        );
+        let gateway = Rc::new(Still::start(&yaml).await);
+        let body = ask(MODEL, "hello");
+        assert_eq!(gateway.post(CHAT, &body).await.status, 200);
+        let mut asked = 1;
+        for gap in CLOSES - 100..=CLOSES + 100 {
+            let close = closes.lock().last().expect("a connection").clone();
+            tokio::time::advance(Duration::from_millis(gap.min(CLOSES))).await;
+            if gap >= CLOSES {
+                close.notify_one();
+            }
+            if gap > CLOSES {
+                comes(|| evil.links().last().expect("a connection").over).await;
+                tokio::time::advance(Duration::from_millis(gap - CLOSES)).await;
+            }
+            let answer = gateway.post(CHAT, &body).await;
+            asked += 1;
+            assert_eq!((answer.status, answer.attempts()), (200, 1), "{gap} ms");
+            assert_eq!(evil.count(), asked, "{gap} ms: sent twice");
+        }
+    });
 }
 
 /// The first answer is whole, the second breaks after its first byte.

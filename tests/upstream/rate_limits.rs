@@ -1,60 +1,60 @@
-//! A 429 with a Retry-After: not one request before that, and the circuit stays closed.
+//! A 429 with a Retry-After of 20 s: not one request before that, and the circuit stays closed. On a clock that
+//! only the test moves, with a request every 10 ms that would go there first.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::rc::Rc;
 use std::time::Duration;
 
+use breakerbox_actors::clock;
 use breakerbox_actors::state::{breaker::Phase, health::Status};
 
-use super::scene::{Crowd, NO_PINGS, News, alone, assert_all_ok, healthy, house, view, well};
-use crate::support::chat::response;
+use super::scene::{always, well};
+use crate::support::chat::{CHAT, ask, good, response};
 use crate::support::evil::{Act, Evil};
+use crate::support::gateway::endpoint;
+use crate::support::still::{Still, still};
 
-/// The promise's 20 s are 4 s here; the provider asks for them.
-const ASKED: Duration = Duration::from_secs(4);
+const ASKED: Duration = Duration::from_secs(20);
+const GAP: Duration = Duration::from_millis(10);
 
-#[tokio::test]
-async fn not_one_request_before_retry_after() {
-    let _alone = alone().await;
-    let limited = Arc::new(AtomicBool::new(false));
-    let limit = Arc::clone(&limited);
-    let busy = Evil::start(move |_, _| {
-        if limit.swap(false, Ordering::Relaxed) {
-            let refusal = response(
-                429,
-                &[("retry-after", "4")],
-                r#"{"error":{"message":"slow"}}"#,
-            );
-            return vec![Act::Send(refusal), Act::KeepAlive];
+#[test]
+fn not_one_request_before_retry_after() {
+    still(async {
+        let headers = [("retry-after", "20")];
+        let limited = response(429, &headers, r#"{"error":{"message":"slow"}}"#);
+        let busy = Evil::start(move |_, number| match number {
+            20 => vec![Act::Send(limited.clone()), Act::KeepAlive],
+            _ => well(Duration::ZERO),
+        });
+        let other = always(good("hello"));
+        let endpoints =
+            endpoint("busy", &busy.base_url(), "") + &endpoint("other", &other.base_url(), "");
+        let yaml = format!("endpoints:\n{endpoints}routing: {{ strategy: priority }}\n");
+        let gateway = Rc::new(Still::start(&yaml).await);
+        let body = ask("m", "hello");
+        // Well known and well liked before it refuses.
+        for _ in 0..20 {
+            assert_eq!(gateway.post(CHAT, &body).await.status, 200);
         }
-        well(Duration::ZERO)
-    });
-    let other = healthy(Duration::ZERO);
-    let house = house(
-        [("busy", busy.base_url()), ("other", other.base_url())],
-        &[NO_PINGS],
-    );
-    let news = News::listen(&house);
-    let crowd = Crowd::new(&house);
-    // Well known and well liked before it refuses.
-    for _ in 0..20 {
-        assert!(crowd.shoot_at("busy").await.ok());
-    }
-    limited.store(true, Ordering::Relaxed);
-    let refused = crowd.shoot_at("busy").await;
-    assert_eq!(refused.answer.status(), 429, "{}", refused.answer.text());
-    let asked = busy.requests().last().expect("a request").at;
-    assert_eq!(view(&house, "busy").await.status, Status::RateLimited);
-    assert_eq!(view(&house, "busy").await.phase, Phase::Closed);
+        assert_eq!((busy.count(), other.count()), (20, 0));
+        let passed_on = gateway.post(CHAT, &body).await;
+        assert_eq!((passed_on.status, passed_on.attempts()), (200, 2));
+        let refused = clock::now();
+        let view = gateway.seen("busy").await.view;
+        assert_eq!(
+            (view.phase, view.status),
+            (Phase::Closed, Status::RateLimited)
+        );
 
-    let shots = crowd
-        .fire(Duration::from_millis(5), ASKED + Duration::from_secs(2))
-        .await;
-    assert_all_ok(&shots);
-    assert!(shots.iter().all(|shot| shot.attempts() == 1));
-    let next = busy.requests().into_iter().find(|it| it.at > asked);
-    let pause = next.expect("it serves again").at - asked;
-    assert!(pause >= ASKED, "asked again after {pause:?}");
-    assert_eq!(news.count("busy", Status::Unhealthy), 0);
-    assert_eq!(view(&house, "busy").await.failures_in_a_row, 0);
+        while clock::now() < refused + ASKED - GAP {
+            tokio::time::advance(GAP).await;
+            let answer = gateway.post(CHAT, &body).await;
+            assert_eq!((answer.status, answer.attempts()), (200, 1));
+            assert_eq!(busy.count(), 21, "after {:?}", clock::now() - refused);
+        }
+        tokio::time::advance(GAP * 2).await;
+        assert_eq!(gateway.post(CHAT, &body).await.status, 200);
+        assert_eq!(busy.count(), 22, "it serves again");
+        let view = gateway.seen("busy").await.view;
+        assert_eq!((view.phase, view.failures_in_a_row), (Phase::Closed, 0));
+    });
 }

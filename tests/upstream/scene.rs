@@ -18,7 +18,7 @@ use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
 
-pub(super) use measure::{News, assert_all_ok, median, quantile};
+pub(super) use measure::{News, assert_all_ok, quantile};
 
 mod measure;
 

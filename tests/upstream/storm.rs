@@ -20,7 +20,7 @@ const LATENCY: Duration = Duration::from_millis(150);
 const GAP: Duration = Duration::from_millis(5);
 const NAMES: [&str; 3] = ["a", "b", "c"];
 /// How long each fault lasts. Before the next, which has another healthy endpoint, all recover.
-const TURN: Duration = Duration::from_millis(400);
+const TURN: Duration = Duration::from_millis(800);
 /// Recovery in the same proportion to a turn as the defaults have to some minutes.
 const SETTINGS: &str = "
 breaker: { recovery_timeout: 200ms, max_recovery_timeout: 400ms, half_open_requests: 2, ramp: 50ms }
@@ -163,7 +163,6 @@ async fn one_healthy_endpoint_is_enough() {
     let retried: usize = shots.iter().map(|shot| shot.attempts() - 1).sum();
     assert!(retried > 20, "the storm was felt: {retried}");
     assert!(places.iter().all(|place| place.evil.count() > 100));
-    // The promise's p99 is p98 here: faults come once a second, and each has its first victims.
-    let (storm, calm) = (quantile(&shots, 0.98), quantile(&calm, 0.98));
-    assert!(storm <= calm * 2, "p98 {storm:?} instead of {calm:?}");
+    let (storm, calm) = (quantile(&shots, 0.99), quantile(&calm, 0.99));
+    assert!(storm <= calm * 2, "p99 {storm:?} instead of {calm:?}");
 }

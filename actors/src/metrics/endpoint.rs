@@ -71,6 +71,12 @@ const FAILURE_THRESHOLD: Metric = gauge(
     TARGET,
     "Failures in a row that open the circuit.",
 );
+const RATIO_THRESHOLD: Metric = gauge(
+    "breakerbox_breaker_failure_ratio_threshold",
+    Unit::Percent,
+    TARGET,
+    "Share of failures that opens the circuit once its window has enough answers, 0 to 1.",
+);
 const OPEN_UNTIL: Metric = gauge(
     "breakerbox_breaker_open_until_timestamp_seconds",
     Unit::Seconds,
@@ -143,6 +149,7 @@ pub const ENDPOINT_CATALOGUE: &[Metric] = &[
     FAILURE_RATIO,
     FAILURES_IN_A_ROW,
     FAILURE_THRESHOLD,
+    RATIO_THRESHOLD,
     OPEN_UNTIL,
     WEIGHT,
     LATENCY,
@@ -170,6 +177,7 @@ pub(crate) struct EndpointMetrics {
     failure_ratio: Gauge,
     failures_in_a_row: Gauge,
     failure_threshold: Gauge,
+    ratio_threshold: Gauge,
     open_until: Gauge,
     weight: Gauge,
     latency: Gauge,
@@ -226,6 +234,7 @@ impl EndpointMetrics {
             failure_ratio: FAILURE_RATIO.gauge(labels(id)),
             failures_in_a_row: FAILURES_IN_A_ROW.gauge(labels(id)),
             failure_threshold: FAILURE_THRESHOLD.gauge(labels(id)),
+            ratio_threshold: RATIO_THRESHOLD.gauge(labels(id)),
             open_until: OPEN_UNTIL.gauge(labels(id)),
             weight: WEIGHT.gauge(labels(id)),
             latency: LATENCY.gauge(labels(id)),
@@ -256,6 +265,7 @@ impl EndpointMetrics {
             .set(f64::from(view.failures_in_a_row));
         self.failure_threshold
             .set(f64::from(view.failure_threshold));
+        self.ratio_threshold.set(view.failure_ratio_threshold);
         self.open_until.set(timestamp(view.open_until));
         self.weight.set(view.weight);
         self.latency

@@ -132,6 +132,7 @@ async fn a_circuit_shows_when_it_opens_and_its_failures_grow_old() {
     assert_eq!(page.gauge("breaker_failure_ratio{a,m}"), 0.0);
     assert_eq!(page.gauge("breaker_failures_in_a_row{a,m}"), 4.0);
     assert_eq!(page.gauge("breaker_failure_threshold{a,m}"), 5.0);
+    assert_eq!(page.gauge("breaker_failure_ratio_threshold{a,m}"), 0.5);
     house.fail(1).await;
     house.engine.show();
     let opened = "breaker_transitions_total{a,m,closed,open,failures_in_a_row}";

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     config::{self, Config, Endpoint, Model, ProbeKind, Provider, show_duration},
     generation::{Generation, NotReady},
-    pinger,
+    pinger::{self, Question},
     upstream::{Client, KeepAlive, SendError},
 };
 
@@ -95,7 +95,11 @@ struct Heard {
 
 async fn examine(client: &Client, generation: &Generation, endpoint: &Endpoint) -> Finding {
     let kind = endpoint.probe_kind;
-    let asked = |model| ask(client, generation, endpoint, model, kind);
+    let question = match kind {
+        ProbeKind::Models | ProbeKind::None => Question::Models,
+        kind => Question::Ping(kind),
+    };
+    let asked = |model| ask(client, generation, endpoint, model, question);
     // A chat speaks for its model alone, the other kinds for the endpoint.
     let models = match kind {
         ProbeKind::Chat => &endpoint.models[..],
@@ -108,7 +112,7 @@ async fn examine(client: &Client, generation: &Generation, endpoint: &Endpoint) 
             // Free of charge, and knows more than the ping.
             ProbeKind::Health | ProbeKind::Chat => {
                 let model = &endpoint.models[0];
-                Some(ask(client, generation, endpoint, model, ProbeKind::Models).await)
+                Some(ask(client, generation, endpoint, model, Question::Models).await)
             }
         }
     };
@@ -121,7 +125,7 @@ async fn ask(
     generation: &Generation,
     endpoint: &Endpoint,
     model: &Model,
-    kind: ProbeKind,
+    question: Question,
 ) -> Result<Heard, String> {
     let id = TargetId::new(endpoint.name.clone(), model.name.clone());
     let Some(site) = generation.site(&id) else {
@@ -129,7 +133,7 @@ async fn ask(
     };
     let timeout = endpoint.probe.timeout;
     let began = clock::now();
-    let asking = pinger::ask(client, site, kind, timeout, MAX_LIST);
+    let asking = pinger::ask(client, site, question, timeout, MAX_LIST);
     match tokio::time::timeout(timeout, asking).await {
         Ok(Ok(reply)) => Ok(Heard {
             status: reply.status,
@@ -270,7 +274,8 @@ fn problem(kind: ProbeKind, model: &Model, asked: &Asked) -> Option<String> {
     }
 }
 
-/// Returns the models of a list: OpenAI's, or the bare array of some others.
+/// Returns the models of a list: `data` with OpenAI and Anthropic, `models`
+/// with Gemini, the bare array of some others.
 fn names(asked: &Asked) -> Option<Vec<String>> {
     let heard = asked.as_ref().ok().filter(|it| it.status.is_success())?;
     let list: Value = serde_json::from_slice(heard.body.as_ref()?).ok()?;
@@ -278,9 +283,12 @@ fn names(asked: &Asked) -> Option<Vec<String>> {
         // Ollama's without a model.
         Some(Value::Null) => return Some(Vec::new()),
         Some(data) => data.as_array()?,
-        None => list.as_array()?,
+        None => list.get("models").unwrap_or(&list).as_array()?,
     };
-    let id = |entry: &Value| entry.get("id")?.as_str().map(str::to_owned);
+    let id = |entry: &Value| {
+        let name = entry.get("id").or_else(|| entry.get("name"))?;
+        name.as_str().map(str::to_owned)
+    };
     Some(entries.iter().filter_map(id).collect())
 }
 
@@ -292,12 +300,12 @@ fn compare(endpoint: &Endpoint, names: &[String]) -> (Vec<String>, Missing) {
     let mut missing = Vec::new();
     for model in &endpoint.models {
         let name = &*model.upstream;
-        // Gemini's list puts `models/` before a name, Ollama's a tag behind it.
+        // Gemini's list puts `models/` before a name, Ollama's a tag behind it, Anthropic's a date.
         let is_it = |known: &String| {
             let known = known.strip_prefix("models/").unwrap_or(known);
             known
                 .strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest == ":latest")
+                .is_some_and(|rest| rest.is_empty() || rest == ":latest" || is_date(rest))
         };
         if names.iter().any(is_it) {
             listed.push(name.to_owned());
@@ -307,6 +315,12 @@ fn compare(endpoint: &Endpoint, names: &[String]) -> (Vec<String>, Missing) {
         }
     }
     (listed, missing)
+}
+
+/// Tells whether this is the end of a name such as `claude-sonnet-4-20250514`.
+fn is_date(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or_default();
+    digits.len() == 8 && digits.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// Prints a line for each of `findings`.

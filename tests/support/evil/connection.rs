@@ -59,7 +59,8 @@ impl Connection {
                 Act::WaitFor(notify) => self.watch(notify.notified()).await?,
                 Act::ReadRequest => self.read_request(request).await?,
                 Act::KeepAlive => return Ok(()),
-                Act::IdleClose(after) => return self.next_within(after).await,
+                Act::IdleClose(after) => return self.next_before(tokio::time::sleep(after)).await,
+                Act::KeepUntil(notify) => return self.next_before(notify.notified()).await,
                 Act::Fin => break,
                 Act::Rst => {
                     let socket = SockRef::from(&self.stream);
@@ -99,13 +100,14 @@ impl Connection {
         }
     }
 
-    async fn next_within(&mut self, after: Duration) -> Result<(), Over> {
+    async fn next_before(&mut self, end: impl Future<Output = ()>) -> Result<(), Over> {
         if !self.buffer.is_empty() {
             return Ok(());
         }
-        match tokio::time::timeout(after, self.fill()).await {
-            Ok(filled) => filled,
-            Err(_) => Err(Over),
+        tokio::select! {
+            biased;
+            filled = self.fill() => filled,
+            () = end => Err(Over),
         }
     }
 

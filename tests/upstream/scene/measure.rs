@@ -38,13 +38,6 @@ pub(in crate::upstream) fn quantile<'a>(
     times[(last as f64 * part).ceil() as usize]
 }
 
-/// The middle one.
-pub(in crate::upstream) fn median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -> T {
-    let mut values: Vec<T> = values.into_iter().collect();
-    values.sort();
-    values[values.len() / 2]
-}
-
 /// Every change of an endpoint's status, with its time.
 pub(in crate::upstream) struct News {
     heard: Arc<Mutex<Vec<(Instant, StatusChanged)>>>,

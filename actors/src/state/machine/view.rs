@@ -35,6 +35,8 @@ pub struct View {
     pub failures_in_a_row: u32,
     /// Failures in a row that open the circuit.
     pub failure_threshold: u32,
+    /// Share of failures that opens the circuit, above 0.0, up to 1.0.
+    pub failure_ratio_threshold: f64,
     /// Share of failures in the window, 0.0 to 1.0; `None` without an answer.
     pub failure_ratio: Option<f64>,
     /// Trials in a row that failed.
@@ -77,6 +79,7 @@ impl Machine {
             open_until: opened.map(|(until, _)| until),
             failures_in_a_row: self.breaker.failures_in_a_row(),
             failure_threshold: self.policy.breaker.failure_threshold.get(),
+            failure_ratio_threshold: self.policy.breaker.failure_rate.get(),
             failure_ratio: self.breaker.failure_ratio(now),
             failed_trials: self.breaker.failed_trials(),
             trial_under_way: self.breaker.trial_under_way(),
