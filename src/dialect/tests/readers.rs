@@ -26,7 +26,7 @@ pub(super) fn stream(asked: Api, bytes: &[u8]) -> Reply {
     let mut deltas: Vec<Delta> = Vec::new();
     match (asked, asked.dialect()) {
         (Api::Responses, _) => {
-            let last = events.last().unwrap();
+            let last = events.into_iter().next_back().unwrap();
             let last: Value = serde_json::from_slice(&last.data).unwrap();
             return response(&last["response"]);
         }
