@@ -1,41 +1,173 @@
-//! The admin address: metrics and health. Never on the data port.
+//! The admin address: what runs, why, and the levers. Never on the data port.
 
-use std::sync::Arc;
+mod actors;
+mod alerts;
+mod auth;
+mod endpoints;
+mod news;
+mod reason;
+mod status;
+mod ws;
+
+use std::{sync::Arc, time::SystemTime};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{Data, ServiceConfig},
+    HttpResponse, Route,
+    http::{StatusCode, header},
+    web::{self, Data, ServiceConfig},
 };
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::watch;
 
 use crate::{
     metrics::Exposition,
+    reload::Reloads,
     routes::{self, health},
+    wall,
     worker::Shared,
 };
+pub(crate) use auth::check;
+use news::News;
+pub(crate) use reason::why;
+use ws::Pulse;
+
+/// How a path is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// GET, and HEAD.
+    Get,
+    /// POST.
+    Post,
+}
+
+/// One path of the admin address.
+pub(crate) struct Path {
+    pub(crate) verb: Verb,
+    /// As actix has it: `{name}` stands for a segment.
+    pub(crate) path: &'static str,
+    route: fn() -> Route,
+}
+
+const fn get(path: &'static str, route: fn() -> Route) -> Path {
+    let verb = Verb::Get;
+    Path { verb, path, route }
+}
+
+const fn post(path: &'static str, route: fn() -> Route) -> Path {
+    let verb = Verb::Post;
+    Path { verb, path, route }
+}
+
+/// Every path of the admin address, on one screen. Who may ask is decided by
+/// [`auth`].
+pub(crate) const PATHS: &[Path] = &[
+    get("/livez", || routes::read().to(health::livez)),
+    get("/readyz", || routes::read().to(readyz)),
+    get("/metrics", || routes::read().to(metrics)),
+    get("/api/status", || routes::read().to(status::status)),
+    get("/api/endpoints", || routes::read().to(endpoints::list)),
+    get("/api/endpoints/{name}", || {
+        routes::read().to(endpoints::one)
+    }),
+    post("/api/endpoints/{name}/drain", || {
+        web::post().to(endpoints::drain)
+    }),
+    post("/api/endpoints/{name}/enable", || {
+        web::post().to(endpoints::enable)
+    }),
+    post("/api/endpoints/{name}/reset", || {
+        web::post().to(endpoints::reset)
+    }),
+    post("/api/endpoints/{name}/probe", || {
+        web::post().to(endpoints::probe)
+    }),
+    get("/api/actors", || routes::read().to(actors::list)),
+    get("/api/alerts", || routes::read().to(alerts::list)),
+    get("/ws", || web::get().to(ws::connect)),
+];
+
+/// Adds every path of the admin address to an app whose data holds an [`Admin`].
+pub(crate) fn table(config: &mut ServiceConfig) {
+    for Path { verb, path, route } in PATHS {
+        let allow = match verb {
+            Verb::Get => "GET, HEAD",
+            Verb::Post => "POST",
+        };
+        let other = move || async move {
+            let mut refused = error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "the path is there, but not for this method",
+            );
+            let headers = refused.headers_mut();
+            headers.insert(header::ALLOW, header::HeaderValue::from_static(allow));
+            refused
+        };
+        let resource = web::resource(*path).route(route());
+        config.service(resource.default_service(web::to(other)));
+    }
+    config.default_service(web::to(|| async { unknown("there is no such path") }));
+}
 
 /// What the admin address answers from.
+#[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) shared: Shared,
     /// `None` where another recorder was installed before ours, as in tests.
     pub(crate) exposition: Option<Exposition>,
+    pub(crate) reloads: Reloads,
+    started_at: SystemTime,
+    news: News,
+    pulse: Pulse,
+    /// Sockets that are open; closed with the gateway.
+    sockets: watch::Sender<usize>,
 }
 
-/// Adds every path of the admin address.
-pub(crate) fn table(config: &mut ServiceConfig) {
-    config
-        .route("/metrics", routes::read().to(metrics))
-        .route("/livez", routes::read().to(health::livez))
-        .route("/readyz", routes::read().to(readyz));
-}
-
-async fn metrics(request: HttpRequest, admin: Data<Arc<Admin>>) -> HttpResponse {
-    if !admin.lets_in(&request) {
-        return HttpResponse::Unauthorized()
-            .insert_header((header::WWW_AUTHENTICATE, "Bearer"))
-            .content_type("text/plain")
-            .body("the admin token is missing or wrong: send `Authorization: Bearer TOKEN`\n");
+impl Admin {
+    /// Begins to follow what happens; must be called on the thread that is to
+    /// do so for as long as the gateway runs.
+    pub(crate) fn start(
+        shared: &Shared,
+        exposition: Option<Exposition>,
+        reloads: &Reloads,
+    ) -> Arc<Self> {
+        let news = News::new(shared.clone());
+        let this = Arc::new(Self {
+            started_at: wall::now(),
+            news: news.clone(),
+            pulse: Pulse::default(),
+            sockets: watch::Sender::new(0),
+            exposition,
+            reloads: reloads.clone(),
+            shared: shared.clone(),
+        });
+        let (statuses, tries) = (shared.engine.subscribe(), reloads.subscribe());
+        actix_rt::spawn(news::follow(news, statuses, tries));
+        actix_rt::spawn(ws::beat(this.clone()));
+        this
     }
+}
+
+/// Answers with `body` as JSON.
+fn answer(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(body)
+}
+
+/// Answers with an error: a fixed word and a sentence.
+fn error(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({ "error": { "code": code, "message": message } }))
+}
+
+fn unknown(message: &str) -> HttpResponse {
+    error(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+async fn metrics(admin: Data<Admin>) -> HttpResponse {
     let Some(exposition) = &admin.exposition else {
         return HttpResponse::ServiceUnavailable()
             .content_type("text/plain")
@@ -47,20 +179,6 @@ async fn metrics(request: HttpRequest, admin: Data<Arc<Admin>>) -> HttpResponse 
         .body(exposition.render(&admin.shared.engine, &generation))
 }
 
-async fn readyz(admin: Data<Arc<Admin>>) -> HttpResponse {
+async fn readyz(admin: Data<Admin>) -> HttpResponse {
     health::ready(Some(&admin.shared))
-}
-
-impl Admin {
-    fn lets_in(&self, request: &HttpRequest) -> bool {
-        let generation = self.shared.generation.load();
-        let Some(token) = &generation.config.admin.token else {
-            return true;
-        };
-        request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-            .is_some_and(|sent| token.matches(sent))
-    }
 }

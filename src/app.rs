@@ -15,10 +15,11 @@ use std::{
 };
 
 use actix::Recipient;
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, task::JoinHandle};
 use actix_web::{
     App, HttpServer,
     dev::ServerHandle,
+    middleware::from_fn,
     web::{Data, ServiceConfig},
 };
 use arc_swap::ArcSwap;
@@ -32,13 +33,15 @@ use tokio::sync::watch;
 
 use crate::{
     admin::{self, Admin},
-    config::{self, Config},
+    config::Config,
     exchange::MAX_ANSWER,
     generation::{Generation, NotReady},
     metrics::{self, Exposition},
     pinger::Pinger,
+    reload::{self, By, Reloads, Source},
     room::Room,
     routes,
+    tap::Tap,
     worker::{Closing, Shared, Worker},
 };
 
@@ -105,7 +108,9 @@ pub enum NotReloaded {
 pub struct Gateway {
     shared: Shared,
     closing: watch::Sender<Closing>,
-    exposition: Option<Exposition>,
+    reloads: Reloads,
+    /// Ends the watching of files with the gateway.
+    watching: JoinHandle<()>,
     data: SocketAddr,
     admin: SocketAddr,
     servers: [ServerHandle; 2],
@@ -120,6 +125,20 @@ impl Gateway {
     ///
     /// [`NotStarted`] says what cannot be put in force or listened on.
     pub async fn start(config: Config, exposition: Option<Exposition>) -> Result<Self, NotStarted> {
+        Self::start_from(config, None, exposition).await
+    }
+
+    /// Like [`Gateway::start`]; reloads read `source` again, and do so by
+    /// themselves when its files change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::start`].
+    pub async fn start_from(
+        config: Config,
+        source: Option<Source>,
+        exposition: Option<Exposition>,
+    ) -> Result<Self, NotStarted> {
         // Fails only where a provider is installed already, which then serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Arc::new(config);
@@ -138,17 +157,21 @@ impl Gateway {
             generation,
             room: Room::new(config.server.max_body),
             answers: Room::new(MAX_ANSWER),
+            tap: Tap::default(),
             closing: watched,
         };
         if let Some(exposition) = &exposition {
             exposition.begin(workers(&config));
         }
-        let (admin, admin_server) = serve_admin(&config, &shared, exposition.clone())?;
+        let reloads = Reloads::new(shared.clone(), exposition.clone(), source);
+        let state = Admin::start(&shared, exposition, &reloads);
+        let (admin, admin_server) = serve_admin(&config, state)?;
         let (data, data_server) = serve_data(&config, &shared, tls)?;
         Ok(Self {
+            watching: actix_rt::spawn(reload::watch::watch(reloads.clone())),
             shared,
             closing,
-            exposition,
+            reloads,
             data,
             admin,
             servers: [data_server, admin_server],
@@ -181,37 +204,12 @@ impl Gateway {
     ///
     /// [`NotReloaded`] says what is wrong; nothing has changed then.
     pub async fn reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
-        let result = self.try_reload(config).await;
-        metrics::reloaded(result.is_ok());
-        // Also of those that a refused one has named, and also if nobody asks
-        // for /metrics: what is left behind must not pile up.
-        if let Some(exposition) = &self.exposition {
-            exposition.forget(&self.shared.generation.load());
-        }
-        result
+        self.reloads.apply(config, By::Api).await
     }
 
-    /// Says that a reload failed before there was a configuration to put in
-    /// force.
-    pub fn refuse_reload(&self) {
-        metrics::reloaded(false);
-    }
-
-    async fn try_reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
-        let before = self.shared.generation.load_full();
-        let diff = config::diff(&before.config, &config);
-        if !diff.refused.is_empty() {
-            return Err(NotReloaded::StartOnly(diff.refused));
-        }
-        let generation = before.next(Arc::new(config))?;
-        let spec = generation.spec();
-        let max_body = generation.config.server.max_body;
-        // First who can be reached, then who may be picked: a target in the
-        // table always has a site.
-        self.shared.generation.store(Arc::new(generation));
-        self.shared.room.resize(max_body);
-        self.shared.engine.apply(spec).await?;
-        Ok(diff.changes)
+    /// Returns what reloads it.
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// Goes down without cutting anybody short: readiness fails at once,
@@ -219,6 +217,7 @@ impl Gateway {
     /// take longer end with an error event of their dialect.
     pub async fn drain(self) {
         let grace = self.shared.generation.load().config.server.shutdown_grace;
+        self.watching.abort();
         self.closing.send_replace(Closing::Draining);
         let [data, admin] = &self.servers;
         let stopped = data.stop(true);
@@ -233,6 +232,7 @@ impl Gateway {
 
     /// Stops at once, whoever is cut.
     pub async fn stop(self) {
+        self.watching.abort();
         self.closing.send_replace(Closing::Now);
         for server in &self.servers {
             server.stop(false).await;
@@ -321,16 +321,16 @@ fn serve_data(
 
 fn serve_admin(
     config: &Config,
-    shared: &Shared,
-    exposition: Option<Exposition>,
+    admin: Arc<Admin>,
 ) -> Result<(SocketAddr, ServerHandle), NotStarted> {
     let addr = config.admin.listen;
-    let admin = Data::new(Arc::new(Admin {
-        shared: shared.clone(),
-        exposition,
-    }));
-    let server =
-        HttpServer::new(move || App::new().app_data(admin.clone()).configure(admin::table));
+    let admin = Data::from(admin);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(admin.clone())
+            .configure(admin::table)
+            .wrap(from_fn(admin::check))
+    });
     let listen = |source| NotStarted::Listen {
         key: "admin.listen",
         addr,

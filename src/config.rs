@@ -14,6 +14,7 @@ use std::{net::SocketAddr, path::Path};
 
 mod compile;
 mod diff;
+mod effective;
 pub mod env;
 mod from_environment;
 mod limits;
@@ -30,10 +31,12 @@ mod substitute;
 mod tree;
 mod units;
 
+use breakerbox_actors::state::estimate::Estimate;
 pub use diff::{Diff, diff};
+pub use effective::effective;
 pub use from_environment::from_environment;
 pub use placeholder::placeholders;
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, Shown};
 pub use secret::Secret;
 pub use settings::{
     AUTO, Admin, BaseUrl, Budget, Client, Config, Cors, Cost, DEFAULT_TASK, Endpoint, Fingerprint,
@@ -93,6 +96,12 @@ pub fn parse(text: &str, name: &str, env: Lookup<'_>) -> Result<Config, Problems
     compile_text(text, name, Path::new(""), env, Overrides::default())
 }
 
+/// Returns the request that prices and shares are told by where there is none:
+/// a page or two of text, and no word of how long the answer may be.
+pub(crate) fn typical() -> Estimate {
+    Estimate::new(4_000, None)
+}
+
 /// Returns the JSON Schema (draft 2020-12) of the configuration, for editors.
 pub fn schema() -> serde_json::Value {
     shape::published()
@@ -112,8 +121,9 @@ fn compile_text(
     };
     substitute::apply(&mut tree, env, &mut list);
     let value = structure::check(&tree, shape::schema(), &mut list);
+    let mut files = Vec::new();
     let config = match serde_json::from_value(value) {
-        Ok(file) => compile::compile(&file, &tree, folder, over, &mut list),
+        Ok(file) => compile::compile(&file, &tree, folder, over, &mut list, &mut files),
         Err(error) => {
             // The structure was checked: a leftover is a fault of the schema.
             // serde's words may quote a value, its category does not.
@@ -125,9 +135,10 @@ fn compile_text(
     match config {
         Some(config) if list.is_empty() => Ok(Config {
             sha256: Fingerprint::of(text),
+            files,
             ..config
         }),
-        _ => Err(Problems::new(name, text, list, &secrets, true)),
+        _ => Err(Problems::new(name, text, list, &secrets, true).with_files(files)),
     }
 }
 

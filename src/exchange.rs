@@ -17,6 +17,7 @@ mod attempt;
 mod flight;
 mod held;
 pub(crate) mod intake;
+mod note;
 mod outgoing;
 mod refusal;
 mod tab;
@@ -85,16 +86,17 @@ pub(crate) async fn serve(
 ) -> HttpResponse {
     let api = called.api;
     let metrics = worker.metrics(api);
-    let mut story = Story::begin(request, metrics.arrived());
+    let mut story = Story::begin(request, metrics.arrived(), api, &worker.ear);
     let response = match accept(&worker, called, request, payload, &mut story).await {
         Ok(response) => response,
         Err(error) => {
             story.log(&error);
+            story.refused(&error);
             story.tell_error(api.dialect(), &error)
         }
     };
     metrics.answered(story.counts.as_deref(), response.status(), story.overhead());
-    story.end();
+    story.end(response.status());
     response
 }
 
@@ -130,7 +132,7 @@ async fn accept(
     let Some(plan) = servable(&generation, &plan, intake.peek.api) else {
         return nobody_can(&intake, story);
     };
-    story.plan = Some(plan.clone());
+    story.will_go_by(&plan, intake.peek.stream);
     let exchange = Exchange {
         worker,
         generation: &generation,
@@ -271,6 +273,7 @@ impl Exchange<'_> {
                         attempt = story.attempts,
                         "attempt failed"
                     );
+                    story.failed(&failed);
                     story.tab.ends(failed.used);
                     failures.push(failed);
                 }

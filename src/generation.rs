@@ -162,6 +162,11 @@ impl Generation {
         })
     }
 
+    /// Returns how the endpoint `name` is configured.
+    pub fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.config.endpoints.iter().find(|it| *it.name == *name)
+    }
+
     /// Returns the account of `client`, unless nothing limits it.
     pub fn account(&self, client: &Client) -> Option<&Arc<Account>> {
         if client.terms.is_unlimited() {

@@ -1,11 +1,13 @@
-//! A simulated LLM provider: an HTTP server that answers as OpenAI does, and fails as its script says.
+//! A simulated LLM provider: an HTTP server that answers as OpenAI, Anthropic or Gemini does, and fails as
+//! its script says.
 //!
 //! The demo, the tests, the benchmarks and `breakerbox upstream` use it. It speaks HTTP/1.1 by hand
 //! (`wire`), because faults are a matter of bytes: a web framework neither resets a connection nor
 //! announces a wrong length.
 //!
 //! A request goes through `connection`: faults first, then what a provider would check (key, request,
-//! limits), then the error shares; `openai` makes the answer and `delivery` sends it at its pace.
+//! limits), then the error shares. `dialect` leads to the API it speaks, which reads the request into an `ask`;
+//! `content` says what is answered, the API in what shape, and `delivery` sends it at its pace.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,19 +17,27 @@ use std::thread;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+mod anthropic;
+mod ask;
 mod connection;
+mod content;
 mod delivery;
+mod dialect;
 mod fault;
+mod gemini;
 mod limits;
 mod listener;
 mod luck;
 mod openai;
+mod plan;
 mod reply;
 mod script;
 mod shared;
 mod stats;
+mod tools;
 mod wire;
 
+pub use dialect::Dialect;
 pub use fault::{Api, End, Fault, Timed, Window};
 pub use script::{ErrorShare, Latency, Limits, Script, ScriptError, Tokens};
 pub use stats::{Seen, Stats};
@@ -161,9 +171,13 @@ impl Running {
         self.address
     }
 
-    /// `base_url` of an endpoint that talks to it as OpenAI: `http://…/v1`.
+    /// `base_url` of an endpoint that talks to it in its dialect: `http://…/v1`, of Gemini's `http://…/v1beta`.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        let version = match self.shared.active().script.dialect {
+            Dialect::Openai | Dialect::Anthropic => "v1",
+            Dialect::Gemini => "v1beta",
+        };
+        format!("http://{}/{version}", self.address)
     }
 
     /// A copy of everything seen so far.

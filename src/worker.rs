@@ -11,6 +11,7 @@ use crate::{
     generation::Generation,
     metrics::ApiMetrics,
     room::Room,
+    tap::{Ear, Tap},
     upstream::{Client, KeepAlive},
 };
 
@@ -36,6 +37,8 @@ pub struct Shared {
     pub room: Room,
     /// Room for whole answers on their way.
     pub answers: Room,
+    /// What requests are recorded in.
+    pub tap: Tap,
     /// How far the gateway is with going down.
     pub closing: watch::Receiver<Closing>,
 }
@@ -55,6 +58,8 @@ pub struct Worker {
     pub router: Post<Router>,
     /// This thread's connections to upstreams.
     pub client: Client,
+    /// What this thread records requests through.
+    pub(crate) ear: Rc<Ear>,
     /// This thread's metric handles, in the order of [`Api::ALL`].
     metrics: [Rc<ApiMetrics>; Api::ALL.len()],
 }
@@ -65,6 +70,7 @@ impl Worker {
         Rc::new(Self {
             router: shared.engine.router(),
             client: Client::new(KeepAlive::default()),
+            ear: shared.tap.ear(),
             metrics: Api::ALL.map(ApiMetrics::new),
             shared,
         })

@@ -22,7 +22,7 @@ struct Curl {
     body: Option<Value>,
 }
 
-/// The curl lines, in their order: whole, stream, metrics, broken stream.
+/// The curl lines, in their order: whole, stream, metrics, one of each dialect, broken stream.
 async fn curls(demo: &Process) -> Vec<Curl> {
     demo.says("Ctrl-C").await;
     let lines = demo.out();
@@ -78,8 +78,8 @@ async fn its_traffic_gets_answers_while_its_provider_misbehaves() {
         "--round=6s",
     ]);
     let curls = curls(&demo).await;
-    let [_, _, metrics, _] = curls.as_slice() else {
-        panic!("four lines to paste, not {}", curls.len());
+    let [_, _, metrics, ..] = curls.as_slice() else {
+        panic!("seven lines to paste, not {}", curls.len());
     };
     // Every fault has happened, and the gateway has seen it as what it was.
     let faults = ["connect", "status", "timeout", "truncated", "error_event"];
@@ -120,6 +120,9 @@ async fn its_traffic_gets_answers_while_its_provider_misbehaves() {
         panic!("no numbers in {line:?}");
     };
     assert!(requests >= ENOUGH / 2 && streams > requests / 3, "{line}");
+    let line = ended.out.lines().find(|line| line.contains("translated"));
+    let translated = line.map(|line| numbers(line)[0]);
+    assert!(translated.is_some_and(|count| count > 0), "{}", ended.out);
     let share = ok as f64 / requests as f64;
     assert!(share >= 0.999, "{}", ended.out);
     assert!(!ended.out.contains('\u{1b}'), "colour in a pipe");
@@ -130,8 +133,8 @@ async fn its_traffic_gets_answers_while_its_provider_misbehaves() {
 async fn what_it_prints_to_paste_works() {
     let demo = Process::start(&["demo", "--port=0", "--admin-port=0", "--no-traffic"]);
     let curls = curls(&demo).await;
-    let [whole, stream, metrics, broken] = curls.as_slice() else {
-        panic!("four lines to paste, not {}", curls.len());
+    let [whole, stream, metrics, crossed, messages, content, broken] = curls.as_slice() else {
+        panic!("seven lines to paste, not {}", curls.len());
     };
     let answer = post(whole.address, &whole.path, whole.body()).await;
     assert!(!chat::text_of(&answer).is_empty());
@@ -144,6 +147,19 @@ async fn what_it_prints_to_paste_works() {
     assert!(chat::is_done(&events), "{events:?}");
     assert!(!chat::text_of_stream(&events).is_empty());
 
+    for (curl, endpoint, place) in [
+        (crossed, "claude", "/choices/0/message/content"),
+        (messages, "gemini", "/content/0/text"),
+        (content, "claude", "/candidates/0/content/parts/0/text"),
+    ] {
+        let answer = post(curl.address, &curl.path, curl.body()).await;
+        let told = answer.json();
+        let text = told.pointer(place).and_then(Value::as_str);
+        assert!(text.is_some_and(|text| !text.is_empty()), "{told}");
+        let by = answer.head.header("x-breakerbox-endpoint");
+        assert_eq!(by, Some(endpoint), "{told}");
+    }
+
     let mut client = Client::connect(broken.address).await;
     client.post(&broken.path, broken.body()).await;
     assert_eq!(client.head().await.status(), 200);
@@ -153,12 +169,12 @@ async fn what_it_prints_to_paste_works() {
 
     let page = get(metrics.address, &metrics.path).await;
     assert_eq!(page.status(), 200);
-    assert_eq!(sum(&page.text(), "breakerbox_http_requests_total", &[]), 3);
+    assert_eq!(sum(&page.text(), "breakerbox_http_requests_total", &[]), 6);
     demo.signal("TERM");
     let ended = demo.end().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(
-        ended.out.contains("3, none of the demo's own"),
+        ended.out.contains("6, none of the demo's own"),
         "{}",
         ended.out
     );

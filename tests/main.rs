@@ -1,6 +1,8 @@
 //! The whole gateway over loopback, one file per promise.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod demo;

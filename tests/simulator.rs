@@ -12,13 +12,33 @@ use crate::support::client::{Answer, Client, Ending, get, post};
 use crate::support::ports::ANY;
 use crate::support::wait::{DEADLINE, eventually};
 
+mod anthropic;
 mod faults;
+mod gemini;
 mod pace;
 mod shapes;
+mod strict;
 
 fn start(script: Script) -> Running {
     Simulator::start(script, ANY).expect("a provider")
 }
+
+/// Sends a JSON body with these headers.
+async fn post_with(
+    running: &Running,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Client {
+    let mut client = Client::connect(running.addr()).await;
+    let body = body.to_string();
+    client.request("POST", path, headers, body.as_bytes()).await;
+    client
+}
+
+/// A 1×1 PNG, as base64: 68 bytes.
+const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=";
 
 async fn get_with(running: &Running, path: &str, header: (&str, &str)) -> Answer {
     let mut client = Client::connect(running.addr()).await;

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::{
     metrics::{ActorMetrics, Timed},
+    presence::Presence,
     supervise::{self, Bond, Incident},
 };
 
@@ -84,13 +85,29 @@ impl Desks {
     /// Writes how each actor is.
     pub(crate) fn show(&self) {
         for desk in self.0.lock().iter().filter_map(Weak::upgrade) {
-            let up = !desk.bond.is_resting() && !desk.bond.is_over();
-            desk.metrics.show(up, desk.bond.waiting());
+            desk.metrics.show(desk.is_up(), desk.bond.waiting());
         }
+    }
+
+    /// Returns how each actor is.
+    pub(crate) fn presences(&self) -> Vec<Presence> {
+        let desks = self.0.lock();
+        let there = desks.iter().filter_map(Weak::upgrade);
+        there
+            .map(|desk| {
+                let kind = desk.name.split(':').next().unwrap_or_default();
+                let waiting = desk.bond.waiting();
+                Presence::new(kind, &desk.name, desk.is_up(), waiting, &desk.metrics)
+            })
+            .collect()
     }
 }
 
 impl Desk {
+    fn is_up(&self) -> bool {
+        !self.bond.is_resting() && !self.bond.is_over()
+    }
+
     /// Counts a message that is sent to the actor past its [`Post`].
     pub(crate) fn posted(&self) {
         self.bond.posted();

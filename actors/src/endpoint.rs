@@ -17,7 +17,8 @@ use crate::{
     clock,
     doubt::Doubt,
     messages::{
-        Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Retire, StatusChanged,
+        Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Reset, Retire,
+        StatusChanged,
     },
     metrics::Timed,
     state::{breaker::Transition, event::Event, health::Status, machine::Machine},
@@ -241,6 +242,15 @@ impl Handler<Drain> for Endpoint {
     }
 }
 
+impl Handler<Reset> for Endpoint {
+    type Result = ();
+
+    fn handle(&mut self, _: Reset, ctx: &mut Self::Context) {
+        let _timed = self.begin_message("reset");
+        self.drive(ctx, [Event::Reset]);
+    }
+}
+
 impl Handler<Retire> for Endpoint {
     type Result = ();
 
@@ -258,13 +268,7 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
         self.target.metrics.actor.message("observe");
         let _timed = self.target.metrics.actor.timed();
         self.drive(ctx, []);
-        MessageResult(EndpointSeen {
-            target: self.target.id.clone(),
-            view: self.books.machine.view(clock::now()),
-            policy: *self.books.machine.policy(),
-            in_flight: self.target.cell.in_flight(),
-            credits: self.target.cell.credits(),
-        })
+        MessageResult(self.target.seen(&self.books.machine, clock::now()))
     }
 }
 

@@ -15,7 +15,8 @@ use crate::{
     endpoint::Surroundings,
     guardian::{Apply, Guardian},
     id::TargetId,
-    messages::{EndpointSeen, Observe, Ping, StatusChanged},
+    messages::{EndpointSeen, Observe, Ping, Reset, StatusChanged},
+    presence::Presence,
     prober::{Changed, Missed, Prober},
     router::{Commons, Router},
     spec::Spec,
@@ -184,6 +185,33 @@ impl Engine {
     pub fn show(&self) {
         self.desks.show();
         self.table().show();
+    }
+
+    /// Returns how every actor is, seen from outside: endpoints by name, then
+    /// the others.
+    pub fn actors(&self) -> Vec<Presence> {
+        let table = self.table();
+        let mut actors: Vec<_> = table.targets().map(|it| it.presence()).collect();
+        actors.sort_by(|a, b| a.name.cmp(&b.name));
+        actors.extend(self.desks.presences());
+        actors
+    }
+
+    /// Says by an operator's hand that `endpoint` is mended, for all its
+    /// models; returns once they know, whether there is such an endpoint.
+    pub async fn reset(&self, endpoint: &str) -> bool {
+        let table = self.table();
+        let mine = table
+            .targets()
+            .filter(|it| **it.id().endpoint() == *endpoint);
+        let mut found = false;
+        for target in mine {
+            found = true;
+            target.post(Reset);
+            // Mail is handled in its order.
+            target.observe().await;
+        }
+        found
     }
 
     /// Returns who may serve what, as of now.

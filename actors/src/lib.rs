@@ -17,6 +17,7 @@ pub mod id;
 pub mod lease;
 pub mod messages;
 pub mod metrics;
+pub mod presence;
 pub mod prober;
 pub mod router;
 pub mod spec;

@@ -9,6 +9,7 @@
 //! | [`Ping`] → `Pong` | prober → pinger | `send` |
 //! | [`Heard`] | prober → endpoint | `try_send` |
 //! | [`Patch`], [`Drain`] | guardian → endpoint | `try_send`; again at the next beat if lost |
+//! | [`Reset`] | operator → endpoint | `send` |
 //! | [`StatusChanged`] | endpoint → subscribers | bounded broadcast; the slow lose the oldest |
 //! | [`Observe`] → snapshot | anyone → any actor | `send` |
 
@@ -101,6 +102,11 @@ pub struct Patch(pub EndpointPolicy);
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Drain(pub bool);
+
+/// Says by an operator's hand that an endpoint is mended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reset;
 
 /// Ends an actor for good.
 #[derive(Clone, Copy, Debug, Message)]

@@ -20,6 +20,7 @@ use std::{
 };
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use crate::{
     alarm::{self, Alarm, Alarmed},
@@ -47,6 +48,8 @@ pub struct Prober {
     under_way: BTreeSet<TargetId>,
     /// Failed pings that still count as quick ones, where a target is in doubt.
     doubts: BTreeMap<TargetId, u32>,
+    /// Forced checks that wait for pings to come to their end.
+    checks: Vec<Check>,
     alarm: Alarm,
     desk: Arc<Desk>,
 }
@@ -65,10 +68,14 @@ pub struct ProberSeen {
 #[rtype(result = "()")]
 pub(crate) struct Watch(pub(crate) Vec<(Arc<Target>, ProbePolicy)>);
 
-/// Pings every target at once, whatever is due.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct ForceCheck;
+/// Pings at once, whatever is due; answered with the number of pings that
+/// were sent, when the last of them is over.
+#[derive(Clone, Debug, Default, Message)]
+#[rtype(result = "usize")]
+pub struct ForceCheck {
+    /// Only this endpoint; `None`: all.
+    pub endpoint: Option<Arc<str>>,
+}
 
 /// A status changed; the schedule may have to.
 #[derive(Clone, Debug, Message)]
@@ -79,6 +86,26 @@ pub(crate) struct Changed(pub(crate) StatusChanged);
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Missed;
+
+/// One forced check that is under way.
+#[derive(Debug)]
+struct Check {
+    sent: BTreeSet<TargetId>,
+    done: Option<oneshot::Sender<()>>,
+}
+
+impl Check {
+    /// Learns that the ping of `name` is over; returns whether that was the last.
+    fn ends_with(&mut self, name: &TargetId) -> bool {
+        self.sent.remove(name);
+        if self.sent.is_empty()
+            && let Some(done) = self.done.take()
+        {
+            let _ = done.send(());
+        }
+        self.sent.is_empty()
+    }
+}
 
 impl Prober {
     /// The labels of its messages.
@@ -93,6 +120,7 @@ impl Prober {
             schedule: Schedule::new(),
             under_way: BTreeSet::new(),
             doubts: BTreeMap::new(),
+            checks: Vec::new(),
             alarm: Alarm::default(),
             desk,
         }
@@ -150,12 +178,19 @@ impl Prober {
         self.schedule.remove(name);
         self.under_way.remove(name);
         self.doubts.remove(name);
+        self.checked(name);
+    }
+
+    /// Tells those who wait for the ping of `name` that it is over.
+    fn checked(&mut self, name: &TargetId) {
+        self.checks.retain_mut(|check| !check.ends_with(name));
     }
 
     /// Schedules the next ping: the one under way has come to its end.
     fn over(&mut self, name: &TargetId) {
         self.under_way.remove(name);
         self.schedule.answered(name, clock::now(), luck());
+        self.checked(name);
     }
 
     /// Tells all those of `group` that are still watched.
@@ -237,15 +272,43 @@ impl Handler<Watch> for Prober {
 }
 
 impl Handler<ForceCheck> for Prober {
-    type Result = ();
+    type Result = ResponseFuture<usize>;
 
-    fn handle(&mut self, _: ForceCheck, ctx: &mut Self::Context) {
+    fn handle(&mut self, force: ForceCheck, ctx: &mut Self::Context) -> Self::Result {
         let _timed = self.desk.begin_message("force_check");
         let now = clock::now();
-        for (name, _) in self.groups.iter() {
+        let wanted = |name: &TargetId| {
+            force
+                .endpoint
+                .as_ref()
+                .is_none_or(|it| it == name.endpoint())
+        };
+        let names: BTreeSet<_> = self
+            .groups
+            .iter()
+            .map(|(name, _)| name.clone())
+            .filter(wanted)
+            .collect();
+        for name in &names {
             self.schedule.hurry(name, now);
         }
         self.run(ctx);
+        let sent: BTreeSet<_> = names.intersection(&self.under_way).cloned().collect();
+        let count = sent.len();
+        let (done, told) = oneshot::channel();
+        if count > 0 {
+            self.checks.push(Check {
+                sent,
+                done: Some(done),
+            });
+        }
+        Box::pin(async move {
+            if count > 0 {
+                // A prober that restarts loses who waits: their pings are over.
+                let _ = told.await;
+            }
+            count
+        })
     }
 }
 

@@ -6,12 +6,18 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
+    time::{Duration, Instant},
 };
 
 use crate::{
+    cell::Seen,
     clock,
+    id::TargetId,
     spec::{Priority, Route},
-    state::{choice::Strategy, estimate::Price},
+    state::{
+        choice::{self, Candidate, Strategy},
+        estimate::{Estimate, Price},
+    },
     target::Target,
 };
 
@@ -27,6 +33,26 @@ pub struct Entry {
     /// Tokens a minute, at which estimates are capped: a request estimated
     /// above the whole limit goes when the window is empty.
     pub(crate) tpm: Option<u64>,
+}
+
+impl Entry {
+    /// Returns it as one to choose from, for a request of this `estimate`.
+    pub(crate) fn candidate(&self, estimate: Estimate, seen: Seen, now: Instant) -> Candidate {
+        let cell = &self.target.cell;
+        Candidate {
+            weight: cell.weight(),
+            latency: cell.latency(),
+            penalty: cell.penalty(),
+            // Who is on trial is drawn whatever it owes from before.
+            silence: if seen.is_trial() {
+                Duration::ZERO
+            } else {
+                cell.silence(now)
+            },
+            cost: self.price.map(|price| price.cost(estimate)),
+            order: self.order,
+        }
+    }
 }
 
 /// The targets of one model.
@@ -89,6 +115,24 @@ pub struct Table {
 }
 
 impl Table {
+    /// Returns each target's chance, 0.0 to 1.0, to be drawn for a request for
+    /// its own model that is of the given `estimate`; who lends nothing has none.
+    pub fn shares(&self, estimate: Estimate, now: Instant) -> HashMap<TargetId, f64> {
+        let own = self.plans.values().filter_map(|plan| plan.tiers.first());
+        let mut shares = HashMap::new();
+        for tier in own {
+            let open = tier.entries.iter().filter_map(|entry| {
+                let seen = entry.target.cell.look();
+                (seen.credits() > 0).then(|| (entry, entry.candidate(estimate, seen, now)))
+            });
+            let (open, field): (Vec<_>, Vec<_>) = open.unzip();
+            for (entry, share) in open.iter().zip(choice::shares(self.strategy, &field)) {
+                shares.insert(entry.target.id.clone(), share);
+            }
+        }
+        shares
+    }
+
     /// Returns the plan for `model`, or `None` if nobody serves it.
     pub fn plan(&self, model: &str) -> Option<&Arc<Plan>> {
         self.plans.get(model)

@@ -22,6 +22,7 @@ use crate::{
     id::TargetId,
     messages::{EndpointSeen, Observe, Replenish, Reports},
     metrics::EndpointMetrics,
+    presence::Presence,
     state::{health::Status, luck::Luck, machine::Machine},
     supervise::Bond,
 };
@@ -121,25 +122,61 @@ impl Target {
         self.cell.in_flight()
     }
 
-    /// Writes how it is at `now`, whenever something happened last: windows
+    /// Returns how it is at `now`, whenever something happened last: windows
     /// slide by themselves, and what routers took may not be booked yet.
+    fn machine(&self, now: Instant) -> Machine {
+        // Under the lock: the cell's grant is the one that the books have lent.
+        let saved = self.snapshot.lock();
+        let mut books = saved.clone();
+        books.look(&self.cell, now, Luck::EVEN).for_each(drop);
+        books.machine
+    }
+
+    /// Returns how it is at `now`, seen from outside: its actor need not answer.
+    pub fn look(&self, now: Instant) -> EndpointSeen {
+        self.seen(&self.machine(now), now)
+    }
+
+    /// Returns how it is, `machine` being its machine.
+    pub(crate) fn seen(&self, machine: &Machine, now: Instant) -> EndpointSeen {
+        EndpointSeen {
+            target: self.id.clone(),
+            view: machine.view(now),
+            policy: *machine.policy(),
+            in_flight: self.cell.in_flight(),
+            credits: self.cell.credits(),
+        }
+    }
+
+    /// Writes how it is at `now`.
     pub(crate) fn show(&self, now: Instant) {
-        let books = {
-            // Under the lock: the cell's grant is the one that the books have lent.
-            let saved = self.snapshot.lock();
-            let mut books = saved.clone();
-            books.look(&self.cell, now, Luck::EVEN).for_each(drop);
-            books
-        };
-        self.metrics.show(self.status(), &books.machine.view(now));
-        let (up, depth) = match &*self.office.read() {
+        self.metrics
+            .show(self.status(), &self.machine(now).view(now));
+        let (up, depth) = self.mailbox();
+        self.metrics.actor.show(up, depth);
+    }
+
+    /// Returns whether its actor takes messages, and how many wait.
+    fn mailbox(&self) -> (bool, u64) {
+        match &*self.office.read() {
             None => (false, 0),
             Some(office) => (
                 office.addr.connected() && !office.bond.is_resting(),
                 office.mail.depth(),
             ),
-        };
-        self.metrics.actor.show(up, depth);
+        }
+    }
+
+    /// Returns how its actor is, seen from outside.
+    pub(crate) fn presence(&self) -> Presence {
+        let (up, mailbox_depth) = self.mailbox();
+        Presence::new(
+            "endpoint",
+            &self.id.to_string(),
+            up,
+            mailbox_depth,
+            &self.metrics.actor,
+        )
     }
 
     /// Asks the actor how it is; `None` while there is none to answer.

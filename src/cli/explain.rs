@@ -198,7 +198,7 @@ fn candidates<'a>(config: &'a Config, name: &'a str) -> Vec<Candidate<'a>> {
             latency: None,
             penalty: Duration::ZERO,
             silence: Duration::ZERO,
-            cost: price.map(|price| price.cost(typical())),
+            cost: price.map(|price| price.cost(config::typical())),
             order,
         }
     });
@@ -220,19 +220,13 @@ fn why(strategy: Strategy, endpoint: &Endpoint, first: bool) -> String {
             format!("weight {weight}, no latency known yet")
         }
         (Strategy::Cheapest, true) => {
-            let Estimate { input, output } = typical();
+            let Estimate { input, output } = config::typical();
             format!("the lowest price for {input} tokens in and {output} out")
         }
         (Strategy::Cheapest, false) => "dearer: when the cheaper cannot serve".to_owned(),
         (Strategy::Priority, true) => "the first in the file".to_owned(),
         (Strategy::Priority, false) => "when those before it cannot serve".to_owned(),
     }
-}
-
-/// The request that prices are compared by: a page or two of text, and no word
-/// of how long the answer may be.
-fn typical() -> Estimate {
-    Estimate::new(4_000, None)
 }
 
 /// Endpoints in no tier, with the reason.

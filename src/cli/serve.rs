@@ -1,6 +1,9 @@
 //! `breakerbox serve`: runs the gateway.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use actix_rt::System;
 use clap::Args;
@@ -14,8 +17,9 @@ use super::{
 };
 use crate::{
     app::Gateway,
-    config::{self, Config, Overrides, Problems, env, show_duration},
+    config::{self, Config, Overrides, env, show_duration},
     metrics::Exposition,
+    reload::{By, Source},
 };
 
 /// Runs the gateway.
@@ -40,17 +44,24 @@ impl Serve {
     /// Runs until a signal ends it; returns the exit code.
     pub(super) fn run(self, format: LogFormat) -> u8 {
         let files = OpenFiles::raise();
-        let config = match self.read(format) {
+        let source = self.source(format);
+        let config = match source.first() {
             Ok(config) => config,
             Err(problems) => {
-                say(&problems);
+                say(&problems.to_string());
                 return BAD_CONFIGURATION;
             }
         };
-        System::new().block_on(self.serve(config, files, format))
+        System::new().block_on(self.serve(config, source, files, format))
     }
 
-    async fn serve(&self, config: Config, files: OpenFiles, format: LogFormat) -> u8 {
+    async fn serve(
+        &self,
+        config: Config,
+        source: Source,
+        files: OpenFiles,
+        format: LogFormat,
+    ) -> u8 {
         let exposition = match Exposition::install() {
             Ok(exposition) => exposition,
             Err(error) => {
@@ -63,7 +74,7 @@ impl Serve {
             return FAILED;
         };
         let summary = config.clone();
-        let gateway = match Gateway::start(config, Some(exposition)).await {
+        let gateway = match Gateway::start_from(config, Some(source), Some(exposition)).await {
             Ok(gateway) => gateway,
             Err(error) => {
                 say(&error.to_string());
@@ -74,7 +85,10 @@ impl Serve {
         warn(&summary);
         loop {
             match signals.next().await {
-                Asked::Reload => self.reload(&gateway, format).await,
+                Asked::Reload => {
+                    // What came of it is in the log.
+                    gateway.reloads().again(By::Signal).await;
+                }
                 Asked::End(name) => {
                     tracing::info!(
                         signal = name,
@@ -94,16 +108,15 @@ impl Serve {
         }
     }
 
-    fn read(&self, format: LogFormat) -> Result<Config, String> {
+    /// Where the configuration comes from: the file, or the key variables.
+    fn source(&self, format: LogFormat) -> Source {
         let over = Overrides {
             listen: self.listen,
             admin_listen: self.admin_listen,
         };
-        let told = |problems: Problems| problems.to_string();
-        match &self.config {
-            Some(path) => config::load_with(path, &env::var, over).map_err(told),
-            None => {
-                let (config, said) = config::from_environment(&env::var, over).map_err(told)?;
+        let Some(path) = self.config.clone() else {
+            return Source::new(None, move || {
+                let (config, said) = config::from_environment(&env::var, over)?;
                 for line in said {
                     match format {
                         LogFormat::Text => say(&line),
@@ -111,27 +124,11 @@ impl Serve {
                     }
                 }
                 Ok(config)
-            }
-        }
-    }
-
-    async fn reload(&self, gateway: &Gateway, format: LogFormat) {
-        let config = match self.read(format) {
-            Ok(config) => config,
-            Err(problems) => {
-                gateway.refuse_reload();
-                tracing::error!(%problems, "reload refused: the configuration in force stays");
-                return;
-            }
+            });
         };
-        warn(&config);
-        match gateway.reload(config).await {
-            Ok(changes) if changes.is_empty() => tracing::info!("reloaded: nothing has changed"),
-            Ok(changes) => tracing::info!(changes = changes.join("; "), "reloaded"),
-            Err(error) => {
-                tracing::error!(%error, "reload refused: the configuration in force stays");
-            }
-        }
+        // Standard input can be read once.
+        let file = (path != Path::new("-")).then(|| path.clone());
+        Source::new(file, move || config::load_with(&path, &env::var, over))
     }
 
     /// Says once, on a line for each subsystem, what runs and why.

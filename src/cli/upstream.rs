@@ -9,11 +9,11 @@ use clap::Args;
 use tokio::sync::Notify;
 
 use crate::simulator::{
-    End, ErrorShare, Fault, Latency, Script, ScriptError, Simulator, StartError, Timed, Tokens,
-    Window,
+    Dialect, End, ErrorShare, Fault, Latency, Script, ScriptError, Simulator, StartError, Timed,
+    Tokens, Window,
 };
 
-/// Runs a simulated provider that speaks OpenAI's dialect, with scripted limits and faults.
+/// Runs a simulated provider that speaks OpenAI's, Anthropic's or Gemini's dialect, with scripted limits and faults.
 #[derive(Args, Clone, Debug)]
 pub struct UpstreamArgs {
     /// Address to listen on; port 0 finds a free one
@@ -22,6 +22,12 @@ pub struct UpstreamArgs {
     /// Script, YAML or JSON; the flags below override it
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
+    /// API to speak
+    #[arg(long, value_name = "NAME")]
+    pub dialect: Option<Dialect>,
+    /// Refuse unknown fields and unanswered tool calls as OpenAI does; the other dialects always do
+    #[arg(long)]
+    pub strict: bool,
     /// Seed of content, latencies and errors
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -107,6 +113,8 @@ impl UpstreamArgs {
         script.api_keys.extend(self.keys.iter().cloned());
         script.errors.extend(self.errors.iter().copied());
         script.faults.extend(self.faults.iter().cloned());
+        script.dialect = self.dialect.unwrap_or(script.dialect);
+        script.strict |= self.strict;
         if let Some(seed) = self.seed {
             script.seed = seed;
         }

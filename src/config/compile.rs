@@ -3,7 +3,7 @@
 //! Every function reports what it refuses and returns `None` in its place; a
 //! section that was refused never hides what is wrong with the others.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     Overrides,
@@ -31,12 +31,14 @@ pub(super) fn compile(
     folder: &Path,
     over: Overrides,
     problems: &mut Vec<Problem>,
+    files: &mut Vec<PathBuf>,
 ) -> Option<Config> {
     let mut check = Check {
         tree,
         folder,
         over,
         problems,
+        files,
     };
     let server = planes::server(&mut check, file);
     let admin = planes::admin(&mut check, file);
@@ -58,6 +60,7 @@ pub(super) fn compile(
         routes: routes?,
         clients: clients?,
         sha256: Fingerprint::default(),
+        files: Vec::new(),
     };
     models::fill_prices(&mut config);
     models::priced(&mut check, &config);
@@ -73,6 +76,8 @@ struct Check<'a> {
     /// What counts in place of the file.
     over: Overrides,
     problems: &'a mut Vec<Problem>,
+    /// Those that settings name, as far as they were looked for.
+    files: &'a mut Vec<PathBuf>,
 }
 
 impl Check<'_> {

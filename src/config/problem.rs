@@ -1,8 +1,10 @@
 //! What is wrong with a file, told so that it can be mended.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{limits, redact, tree::Span};
 
@@ -98,9 +100,88 @@ pub struct Problems {
     /// The lines that problems point at.
     lines: Vec<render::Line>,
     list: Vec<Problem>,
+    files: Files,
+}
+
+/// The files that settings name, as far as they were looked for. Not shown: a
+/// name may come from a variable.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Files(Vec<PathBuf>);
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} files", self.0.len())
+    }
+}
+
+/// One problem as the admin API shows it; what is not known is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Shown {
+    /// Line, from 1.
+    pub line: Option<usize>,
+    /// Column, from 1.
+    pub column: Option<usize>,
+    /// The key concerned, such as `endpoints[0].provider`; may be empty.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would have been accepted.
+    pub expected: Option<String>,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+    /// How to mend it.
+    pub help: Option<String>,
+    /// The offending line, secrets hidden.
+    pub text: Option<String>,
+}
+
+impl Shown {
+    /// A problem with no place in a file.
+    pub fn alone(key: &str, message: String) -> Self {
+        Self {
+            line: None,
+            column: None,
+            key: key.to_owned(),
+            message,
+            expected: None,
+            suggestion: None,
+            help: None,
+            text: None,
+        }
+    }
 }
 
 impl Problems {
+    /// Notes which files the settings name, for whoever watches them.
+    pub(super) fn with_files(mut self, files: Vec<PathBuf>) -> Self {
+        self.files = Files(files);
+        self
+    }
+
+    /// Returns the files that the settings name, as far as they were looked for.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files.0
+    }
+
+    /// Returns each problem as the admin API shows it.
+    pub fn shown(&self) -> Vec<Shown> {
+        let shown = |problem: &Problem| {
+            let (line, column) = problem.place().unzip();
+            let text = self.lines.iter().find(|it| Some(it.number()) == line);
+            Shown {
+                line,
+                column,
+                key: dotted(&problem.0.path),
+                message: problem.0.message.clone(),
+                expected: problem.0.expected.clone(),
+                suggestion: problem.0.suggestion.clone(),
+                help: problem.0.help.clone(),
+                text: text.map(|it| redact::shown(it.text())),
+            }
+        };
+        self.list.iter().take(limits::SHOWN).map(shown).collect()
+    }
+
     /// Gathers `list`, found in `text`, which people know as `name`. What is in
     /// `secrets` is masked; more is guessed when the text was not `parsed`.
     pub(super) fn new(
@@ -113,7 +194,12 @@ impl Problems {
         list.sort_by_key(|problem| problem.0.span);
         let lines = render::lines(text, &list, secrets, parsed);
         let name = redact::clean(name);
-        Self { name, lines, list }
+        Self {
+            name,
+            lines,
+            list,
+            files: Files::default(),
+        }
     }
 
     /// A problem with no place in a file.
@@ -167,6 +253,23 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Writes the JSON Pointer `path` as people do: `/endpoints/0/weight` as
+/// `endpoints[0].weight`.
+fn dotted(path: &str) -> String {
+    let mut text = String::new();
+    for step in path.split('/').skip(1) {
+        if !step.is_empty() && step.bytes().all(|it| it.is_ascii_digit()) {
+            text.push_str(&format!("[{step}]"));
+            continue;
+        }
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(&step.replace("~1", "/").replace("~0", "~"));
+    }
+    text
+}
 
 /// Returns the word of `known` closest to `word`, if one is close enough to
 /// have been meant.

@@ -32,6 +32,8 @@ pub struct Config {
     pub clients: Vec<Client>,
     /// Of the text it was compiled from.
     pub sha256: Fingerprint,
+    /// The files that it names and that were read with it: keys, certificates.
+    pub files: Vec<PathBuf>,
 }
 
 /// The SHA-256 of a configuration's text, variables unreplaced; shows as
@@ -44,6 +46,14 @@ impl Fingerprint {
     /// Returns the fingerprint of `text`.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text).into())
+    }
+}
+
+impl Fingerprint {
+    /// Returns whether `other` is of the same text; comparing configurations
+    /// passes over it.
+    pub fn is(self, other: Self) -> bool {
+        self.0 == other.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the client sees: status, headers, and what happened on the way.
 
 use std::{
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,13 +15,18 @@ use actix_web::{
 };
 use breakerbox_actors::{clock, id::TargetId, table::Plan};
 
-use super::{flight::Flight, tab::Tab};
+use super::{
+    flight::{Failed, Flight},
+    note::Note,
+    tab::Tab,
+};
 use crate::{
     config::Client,
-    dialect::{Dialect, neutral::Lost},
+    dialect::{Api, Dialect, neutral::Lost},
     error::{GatewayError, MAX_RETRY_AFTER},
     metrics::{InFlight, ModelMetrics},
     request_id,
+    tap::Ear,
     upstream::{AnswerHeaders, headers::returned, retry_after},
 };
 
@@ -77,22 +83,31 @@ pub(crate) struct Story {
     /// What of the request the present attempt could not say.
     lost: Option<HeaderValue>,
     in_flight: Option<InFlight>,
+    /// `None` once a stream has it, or the request is over.
+    note: Option<Note>,
 }
 
 impl Story {
     /// Begins with the request's head; keeps the client's id if it is a fair one.
-    pub(super) fn begin(request: &HttpRequest, in_flight: InFlight) -> Self {
+    pub(super) fn begin(
+        request: &HttpRequest,
+        in_flight: InFlight,
+        api: Api,
+        ear: &Rc<Ear>,
+    ) -> Self {
+        let (id, began) = (request_id::of(request.headers()), clock::now());
         Self {
+            note: Some(Note::begin(ear.clone(), api, id.clone(), began)),
             plan: None,
             counts: None,
             attempts: 0,
             tab: Tab::default(),
             who: Who {
-                id: request_id::of(request.headers()),
+                id,
                 client: None,
                 user: None,
             },
-            began: clock::now(),
+            began,
             upstream: Duration::ZERO,
             target: None,
             unchecked: false,
@@ -101,19 +116,53 @@ impl Story {
         }
     }
 
+    /// Notes who may serve it, and in which form.
+    pub(super) fn will_go_by(&mut self, plan: &Arc<Plan>, stream: bool) {
+        self.plan = Some(plan.clone());
+        if let Some(note) = &mut self.note {
+            (note.plan, note.stream) = (Some(plan.clone()), stream);
+        }
+    }
+
+    /// Notes that an attempt failed.
+    pub(super) fn failed(&mut self, failed: &Failed) {
+        self.note.iter_mut().for_each(|note| note.failed(failed));
+    }
+
+    /// Notes that the request gets an error of ours.
+    pub(super) fn refused(&mut self, error: &GatewayError) {
+        let cost = self.tab.cost();
+        self.note
+            .take()
+            .into_iter()
+            .for_each(|note| note.refused(error, cost));
+    }
+
+    /// Hands what is to be told of the request to a stream.
+    pub(super) fn hand_over_note(&mut self) -> Option<Note> {
+        self.note.take()
+    }
+
     /// Hands the request's count to a stream, which outlives the handler.
     pub(super) fn hand_over(&mut self) -> Option<InFlight> {
         self.in_flight.take()
     }
 
     /// Ends the count of a request whose answer is whole.
-    pub(super) fn end(self) {
+    pub(super) fn end(self, status: StatusCode) {
+        let cost = self.tab.cost();
+        self.note
+            .into_iter()
+            .for_each(|note| note.answered(status, cost));
         self.in_flight.into_iter().for_each(InFlight::finish);
     }
 
     /// Notes whom the present attempt asks, and what it may use there.
     pub(super) fn sets_out(&mut self, flight: &Flight) {
         self.target = Some(flight.target().clone());
+        self.note
+            .iter_mut()
+            .for_each(|note| note.sets_out(flight.target()));
         let expected = flight.expected();
         self.unchecked = expected.cost.is_none() && self.tab.is_capped();
         self.tab.begins(expected);
@@ -122,11 +171,17 @@ impl Story {
     /// Notes whose request it is.
     pub(super) fn is_of(&mut self, client: Option<&Client>) {
         self.who.client = client.map(|client| client.name.clone());
+        if let Some(note) = &mut self.note {
+            note.client.clone_from(&self.who.client);
+        }
     }
 
     /// Notes on whose behalf the client made the request.
     pub(super) fn is_for(&mut self, user: Option<HeaderValue>) {
         self.who.user = user;
+        if let Some(note) = &mut self.note {
+            note.user.clone_from(&self.who.user);
+        }
     }
 
     /// Notes what of the request the present attempt could not say.

@@ -37,6 +37,9 @@ use crate::{
 /// The longest whole answer that is held for judging, in bytes.
 pub(crate) const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
+/// The longest beginning of an error's body that is kept, in bytes.
+const MAX_SAID: usize = 1024;
+
 /// What came of an attempt.
 pub(super) enum Tried {
     /// This is for the client: an answer, or the provider's word that the
@@ -80,7 +83,10 @@ impl Exchange<'_> {
         let answer = match sent {
             Ok(answer) => answer,
             Err(SendError::Deadline) => return out_of_time(flight),
-            Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
+            Err(error) => {
+                let failed = flight.fail(error.label(), error.outcome());
+                return Tried::Failed(failed.saying(&error.to_string()));
+            }
         };
         let now = wall::now();
         flight.learn(limits::read(&answer.headers, now));
@@ -171,7 +177,8 @@ impl Exchange<'_> {
             now: wall::now(),
         });
         if let Verdict::Elsewhere(outcome) = verdict {
-            return Tried::Failed(flight.fail(outcome.label(), outcome));
+            let said = said(status, &flight.site().redaction.bytes(start));
+            return Tried::Failed(flight.fail(outcome.label(), outcome).saying(&said));
         }
         match body.failure() {
             Some(BodyError::Deadline) => return out_of_time(flight),
@@ -292,6 +299,7 @@ impl Exchange<'_> {
         let in_flight = story.hand_over();
         let redaction = flight.site().redaction.clone();
         let who = story.who().clone();
+        let note = story.hand_over_note();
         let mut tab = std::mem::take(&mut story.tab);
         let finish = move |end: StreamEnd, usage: Option<dialect::Usage>| {
             if end != StreamEnd::Complete {
@@ -299,7 +307,11 @@ impl Exchange<'_> {
                 let (endpoint, reason) = (flight.target(), end.label());
                 tracing::warn!(request_id, client, user, %endpoint, reason, "stream broke");
             }
-            tab.ends(flight.settle(end_of(end), usage));
+            let outcome = end_of(end);
+            tab.ends(flight.settle(outcome, usage));
+            let broke = (end != StreamEnd::Complete).then(|| end.label());
+            note.into_iter()
+                .for_each(|it| it.streamed(outcome, broke, tab.cost()));
             in_flight.into_iter().for_each(|it| it.finish());
         };
         let mut closing = self.worker.shared.closing.clone();
@@ -329,6 +341,16 @@ impl Exchange<'_> {
                 .streaming(InArray::new(relay)),
             false => response.streaming(relay),
         })
+    }
+}
+
+/// Says what a provider answered in place of an answer: the status, and the
+/// beginning of the body.
+fn said(status: StatusCode, body: &[u8]) -> String {
+    let words = String::from_utf8_lossy(&body[..body.len().min(MAX_SAID)]);
+    match words.trim() {
+        "" => format!("answered {status}"),
+        words => format!("answered {status}: {words}"),
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Failed {
     pub(super) blame: Blame,
     /// What it has used all the same.
     pub(super) used: Used,
+    /// In its own words or ours, keys taken out, for people.
+    pub(super) said: Option<Box<str>>,
 }
 
 /// What kind of failure an attempt ended in, as far as the client is concerned.
@@ -62,7 +64,14 @@ impl Failed {
             reason: RELOADED,
             blame: Blame::Failure,
             used: Used::NOTHING,
+            said: None,
         }
+    }
+
+    /// Notes what there is to say of it.
+    pub(super) fn saying(mut self, what: &str) -> Self {
+        self.said = Some(what.into());
+        self
     }
 
     /// Whether asking the same endpoint again may help.
@@ -154,6 +163,7 @@ impl Flight {
             reason: outcome.label(),
             blame,
             used,
+            said: None,
         }
     }
 

@@ -7,11 +7,10 @@ use breakerbox_actors::clock;
 use tokio::net::TcpStream;
 
 use super::delivery::{Delivery, Next};
+use super::dialect::Call;
 use super::fault::{Api, Fault};
 use super::luck::Luck;
-use super::openai::{self, Route};
 use super::reply::Reply;
-use super::script::Script;
 use super::shared::{Flight, Open, Shared};
 use super::wire::{Gone, Request, Wire};
 
@@ -43,14 +42,22 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn answer(wire: &mut Wire, shared: &Shared, request: &Request) -> Result<Next, Gone> {
     let now = clock::now();
-    let flight = Flight::new(shared, &request.path, &request.key);
     let active = shared.active();
     let script = &active.script;
+    let key = script.dialect.key(request);
+    let flight = Flight::new(shared, request, &key);
     let number = shared.number();
+    let id = format!("req_{number:016x}");
     let mut luck = Luck::of_request(script.seed, number);
     let latency = luck.latency(script.latency);
     let error_luck = luck.unit();
-    let route = openai::route(request);
+    let route = script.dialect.route(request);
+    let call = Call {
+        script,
+        route: &route,
+        request,
+        id: &id,
+    };
     let at = active.elapsed(now);
     let fault = script
         .faults
@@ -68,11 +75,11 @@ async fn answer(wire: &mut Wire, shared: &Shared, request: &Request) -> Result<N
             shared.decided(now, route.api, 0);
             return Err(wire.wait_for_the_end().await);
         }
-        Some(Fault::Status { code, retry_after }) => openai::scripted(code, retry_after),
-        Some(Fault::Unauthorized) => openai::unauthorized(),
+        Some(Fault::Status { code, retry_after }) => call.scripted(code, retry_after),
+        Some(Fault::Unauthorized) => call.unauthorized(),
         _ => {
             let usage = fault != Some(Fault::MissingUsage);
-            generate(shared, script, &route, request, now, error_luck, usage)
+            generate(shared, call, &key, now, error_luck, usage)
         }
     };
     let status = reply.status;
@@ -92,7 +99,8 @@ async fn answer(wire: &mut Wire, shared: &Shared, request: &Request) -> Result<N
         wait: latency + delay,
         pace: script.tokens_per_second,
         fault: fault.filter(|_| good),
-        id: format!("req_{number:016x}"),
+        dialect: script.dialect,
+        id,
         keep_alive: request.keep_alive,
         head_only: request.method == "HEAD",
     };
@@ -104,22 +112,23 @@ async fn answer(wire: &mut Wire, shared: &Shared, request: &Request) -> Result<N
 /// What the provider says, its own checks first: key, request, limits, luck.
 fn generate(
     shared: &Shared,
-    script: &Script,
-    route: &Route,
-    request: &Request,
+    call: Call<'_>,
+    key: &str,
     now: Instant,
     luck: f64,
     usage: bool,
 ) -> Reply {
+    let script = call.script;
     let keys = &script.api_keys;
-    if route.api != Api::Health && !keys.is_empty() && !keys.contains(&request.key) {
-        return openai::unauthorized();
+    let wrong = !keys.is_empty() && !keys.iter().any(|known| known == key);
+    if wrong && call.route.api != Api::Health {
+        return call.unauthorized();
     }
-    let prepared = match openai::prepare(route, request, script) {
+    let prepared = match call.prepare() {
         Ok(prepared) => prepared,
         Err(reply) => return *reply,
     };
-    if !route.api.generates() {
+    if !call.route.api.generates() {
         return (prepared.answer)(usage);
     }
     let (standing, refusal) =
@@ -128,16 +137,16 @@ fn generate(
             .lock()
             .take(&script.limits, &prepared.model, prepared.tokens, now);
     if let Some(refusal) = refusal {
-        let reply = openai::limited(&prepared.model, refusal, &standing);
-        return openai::quota_headers(reply, &standing);
+        let reply = call.limited(&prepared.model, refusal, &standing);
+        return call.quota_headers(reply, &standing);
     }
     // The shares stand side by side on the line from 0 to 1.
     let mut mark = 0.0;
     for error in &script.errors {
         mark += error.share;
         if luck < mark {
-            return openai::scripted(error.status, error.retry_after);
+            return call.scripted(error.status, error.retry_after);
         }
     }
-    openai::quota_headers((prepared.answer)(usage), &standing)
+    call.quota_headers((prepared.answer)(usage), &standing)
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use breakerbox_actors::clock;
 
+use super::dialect::Dialect;
 use super::fault::{End, Fault};
-use super::openai;
 use super::reply::{Body, Events, Reply};
 use super::wire::{Gone, Wire};
 
@@ -29,6 +29,7 @@ pub(super) struct Delivery {
     /// Tokens per second. None: all at once.
     pub(super) pace: Option<f64>,
     pub(super) fault: Option<Fault>,
+    pub(super) dialect: Dialect,
     pub(super) id: String,
     pub(super) keep_alive: bool,
     pub(super) head_only: bool,
@@ -57,9 +58,9 @@ impl Delivery {
             head.push_str(value);
             head.push_str("\r\n");
         };
-        line("x-request-id", &self.id);
-        line("openai-processing-ms", &self.wait.as_millis().to_string());
-        line("openai-version", "2020-10-01");
+        for (name, value) in self.dialect.headers(&self.id, self.wait) {
+            line(name, &value);
+        }
         if !self.keep_alive {
             line("connection", "close");
         }
@@ -79,7 +80,9 @@ impl Delivery {
         let mut kind = "application/json";
         let half = text.len() / 2;
         let body = match self.fault {
-            Some(Fault::ErrorEvent { .. }) => openai::broken().to_string().into_bytes(),
+            Some(Fault::ErrorEvent { .. }) => {
+                self.dialect.broken(&self.id).to_string().into_bytes()
+            }
             Some(
                 Fault::Malformed { .. }
                 | Fault::Cut {
@@ -124,9 +127,8 @@ impl Delivery {
 
     async fn stream(&self, wire: &mut Wire, head: String, events: &Events) -> Result<Next, Gone> {
         let mut out = head.into_bytes();
-        out.extend_from_slice(
-            b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n",
-        );
+        let kind = events.kind;
+        out.extend(format!("content-type: {kind}\r\ncache-control: no-cache\r\n").into_bytes());
         let lengths = match self.fault {
             Some(Fault::WrongLength { by }) => {
                 let length = (0..events.count).map(|at| (events.event)(at).len()).sum();

@@ -8,7 +8,7 @@ use super::script::{duration, optional_duration};
 
 /// One way in which a provider fails.
 ///
-/// The first five act on every request, the others on answers to POSTs only; [`Timed::only`] chooses
+/// The first five act on every request, the others on generated answers only; [`Timed::only`] chooses
 /// otherwise. `after` counts events of a stream, and one that is shorter is spared; an answer that is no
 /// stream breaks in the middle of its body instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -24,11 +24,11 @@ pub enum Fault {
     Status {
         /// 400 to 599.
         code: u16,
-        /// Sent as `retry-after`, in whole seconds rounded up, and as `retry-after-ms`.
+        /// Sent as `retry-after`, in whole seconds rounded up, and as `retry-after-ms`; in Gemini's body.
         #[serde(default, with = "optional_duration")]
         retry_after: Option<Duration>,
     },
-    /// Every key is rejected: 401.
+    /// Every key is rejected: 401, or 400 where the dialect is Gemini's.
     Unauthorized,
     /// Answers begin later than they would, by `delay`.
     Slow {
@@ -61,7 +61,7 @@ pub enum Fault {
     },
     /// Answers tell nothing about tokens, asked or not.
     MissingUsage,
-    /// A 200 whose body, or whose event after `after` good ones, is an error.
+    /// A 200 whose body, or whose event after `after` good ones, is an error of the dialect.
     ErrorEvent {
         /// Good events before it.
         after: usize,
@@ -95,6 +95,12 @@ pub enum Api {
     Completions,
     /// `POST …/embeddings`
     Embeddings,
+    /// Anthropic's `POST /v1/messages`
+    Messages,
+    /// Gemini's `:generateContent` and `:streamGenerateContent`
+    GenerateContent,
+    /// `POST /v1/messages/count_tokens`, and Gemini's `:countTokens`
+    CountTokens,
     /// `GET …/models` and `…/models/{id}`
     Models,
     /// `GET /health`
@@ -106,7 +112,10 @@ pub enum Api {
 impl Api {
     /// Whether an answer is generated, and so billed, limited, slow and fragile.
     pub fn generates(self) -> bool {
-        !matches!(self, Self::Models | Self::Health | Self::Other)
+        !matches!(
+            self,
+            Self::CountTokens | Self::Models | Self::Health | Self::Other
+        )
     }
 }
 

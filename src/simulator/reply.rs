@@ -14,19 +14,24 @@ pub(super) struct Reply {
 pub(super) enum Body {
     /// Sent in one piece once `tokens` of them have been made.
     Whole { text: String, tokens: usize },
-    /// Server-sent events, one at a time.
+    /// A stream of events, one at a time.
     Events(Events),
 }
 
 /// Makes the text of the event at an index, its blank line included.
 pub(super) type Make = Box<dyn Fn(usize) -> String + Send + Sync>;
 
+/// `content-type` of server-sent events.
+pub(super) const SSE: &str = "text/event-stream; charset=utf-8";
+
 /// A stream of events, made when they are due: 10,000 waiting streams cost little.
 pub(super) struct Events {
     pub(super) count: usize,
+    /// `content-type` of the stream.
+    pub(super) kind: &'static str,
     /// Where in the list the first token stands.
     pub(super) first_token: usize,
-    /// How many tokens there are, an event each.
+    /// How many events there are from the first token to the last; each takes a token's time.
     pub(super) tokens: usize,
     pub(super) event: Make,
     /// The event that would tell of an error there.

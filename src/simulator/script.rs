@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::dialect::Dialect;
 use super::fault::{Timed, Window};
 
 mod file;
@@ -17,6 +18,12 @@ const SHORTEST_CYCLE: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
+    /// The API it speaks.
+    pub dialect: Dialect,
+    /// Whether OpenAI's dialect refuses what OpenAI refuses and many a server that speaks it lets pass:
+    /// unknown fields, roles and values, results of tools that were not called. The other dialects always
+    /// do as their providers.
+    pub strict: bool,
     /// Varies content, latencies and which requests an error share hits. The same seed and the same
     /// requests in the same order give the same answers.
     pub seed: u64,
@@ -30,6 +37,10 @@ pub struct Script {
     pub tokens_per_second: Option<f64>,
     /// Length of an answer; a smaller `max_tokens` of the request cuts it.
     pub tokens: Tokens,
+    /// How many tools an answer calls at once, if the request has as many and allows it. 1 to 16.
+    pub calls: u32,
+    /// Share of a prompt's tokens that is told as read from a cache, 0 to 1.
+    pub cached: f64,
     /// What one model may be asked per window.
     pub limits: Limits,
     /// Random errors of POSTs, each with its share of the requests.
@@ -47,12 +58,16 @@ pub struct Script {
 impl Default for Script {
     fn default() -> Self {
         Self {
+            dialect: Dialect::default(),
+            strict: false,
             seed: 0,
             models: Vec::new(),
             api_keys: Vec::new(),
             latency: Latency::Fixed(Duration::ZERO),
             tokens_per_second: None,
             tokens: Tokens { min: 20, max: 60 },
+            calls: 1,
+            cached: 0.0,
             limits: Limits::default(),
             errors: Vec::new(),
             faults: Vec::new(),
@@ -155,6 +170,10 @@ impl Script {
             "tokens.max",
             "must not be below tokens.min",
         );
+        let good = (1..=16).contains(&self.calls);
+        expect(good, "calls", "must be 1 to 16");
+        let good = (0.0..=1.0).contains(&self.cached);
+        expect(good, "cached", "must be 0 to 1");
         let window = self.limits.window;
         expect(!window.is_zero(), "limits.window", "must be above 0s");
         expect(self.limits.rpm != Some(0), "limits.rpm", "must be above 0");

@@ -13,6 +13,7 @@ use super::fault::Api;
 use super::limits::Book;
 use super::script::Script;
 use super::stats::{Seen, Stats};
+use super::wire::Request;
 
 /// The script in force.
 pub(super) struct Active {
@@ -119,8 +120,8 @@ pub(super) struct Flight<'a> {
 }
 
 impl<'a> Flight<'a> {
-    pub(super) fn new(shared: &'a Shared, path: &str, key: &str) -> Self {
-        shared.stats.lock().arrived(path, key);
+    pub(super) fn new(shared: &'a Shared, request: &Request, key: &str) -> Self {
+        shared.stats.lock().arrived(request, key);
         Self {
             shared,
             finished: false,

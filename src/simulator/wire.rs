@@ -34,11 +34,20 @@ pub(super) struct Request {
     pub(super) path: String,
     /// After the `?`, else empty.
     pub(super) query: String,
-    /// The key of `Authorization: Bearer` or `api-key`, else empty.
-    pub(super) key: String,
+    /// Names in small letters, in their order.
+    headers: Vec<(String, String)>,
     pub(super) body: Bytes,
     /// Whether the client will send another request on the connection.
     pub(super) keep_alive: bool,
+}
+
+impl Request {
+    /// The first header of this name, in small letters.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(header, _)| header == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// What the head says about the bytes after it.
@@ -202,7 +211,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Gone> {
             method: parsed.method.unwrap_or_default().to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
-            key: String::new(),
+            headers: Vec::with_capacity(parsed.headers.len()),
             body: Bytes::new(),
             keep_alive: parsed.version == Some(1),
         },
@@ -216,22 +225,16 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Gone> {
             let mut words = value.split(',');
             words.any(|part| part.trim().eq_ignore_ascii_case(word))
         };
-        match line.name.to_ascii_lowercase().as_str() {
+        let name = line.name.to_ascii_lowercase();
+        match name.as_str() {
             "content-length" => head.length = value.parse().map_err(|_| Gone)?,
             "transfer-encoding" => head.chunked = has("chunked"),
             "expect" => head.expects = has("100-continue"),
             "connection" if has("close") => head.request.keep_alive = false,
             "connection" if has("keep-alive") => head.request.keep_alive = true,
-            "api-key" => value.clone_into(&mut head.request.key),
-            "authorization" => {
-                if let Some((scheme, key)) = value.split_once(' ')
-                    && scheme.eq_ignore_ascii_case("bearer")
-                {
-                    key.trim().clone_into(&mut head.request.key);
-                }
-            }
             _ => {}
         }
+        head.request.headers.push((name, value.to_owned()));
     }
     Ok(Some((head, length)))
 }

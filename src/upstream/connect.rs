@@ -130,4 +130,18 @@ mod tests {
         ));
         drop(held);
     }
+
+    #[actix::test]
+    async fn a_slow_lookup_delays_no_other_origin() {
+        let server = Server::saying("").await;
+        let slow = origin("http://localhost:1");
+        let quick = origin(&format!("http://localhost:{}", server.address.port()));
+        let all = slow.lookups().available_permits() as u32;
+        let _held = slow.lookups().acquire_many(all).await.unwrap();
+        let deadline = clock::now() + Duration::from_secs(10);
+        tokio::select! {
+            late = connect(&slow, deadline) => panic!("{:?}", late.map(drop)),
+            connected = connect(&quick, deadline) => drop(connected.unwrap()),
+        }
+    }
 }

@@ -22,6 +22,9 @@ use crate::support::wait::DEADLINE;
 /// two endpoints.
 const LATER: [&str; 0] = [];
 
+/// Actors of a gateway with [`two_endpoints`]: 4 of endpoints, 2 routers, the prober and the guardian.
+const ACTORS: usize = 8;
+
 /// A gateway process of its own: recorders are shared by all that run in one.
 async fn fresh(endpoints: &str) -> (Process, tempfile::TempDir, Page) {
     let text = format!(
@@ -32,11 +35,11 @@ async fn fresh(endpoints: &str) -> (Process, tempfile::TempDir, Page) {
     let process = Process::start(&["serve", "--config", &path]);
     let admin = address_in(&process.logs("\"subsystem\":\"metrics\"").await);
     let read = async || Page::read(&get(admin, "/metrics").await.text());
-    // Workers start on threads of their own; this is the last series of the last one.
-    let last = "actor_message_duration_seconds_count{actor=\"router:1\"}";
+    // Actors start on several threads; this is the last series of each.
+    let last = "actor_message_duration_seconds_count{";
     let start = clock::now();
-    while read().await.lines_with(last).is_empty() {
-        assert!(clock::now() - start < DEADLINE, "no {last}");
+    while read().await.lines_with(last).len() < ACTORS {
+        assert!(clock::now() - start < DEADLINE, "not all {ACTORS} {last}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // Once more: that page was begun before the series was there.
@@ -129,11 +132,11 @@ async fn each_known_series_starts_at_zero() {
     assert_eq!(count("breakerbox_retries_total"), 9);
     assert_eq!(count("breakerbox_failovers_total"), 2 * 9);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);
-    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 14);
+    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 16);
     assert_eq!(count("breakerbox_probes_total"), 4 * 4);
     // 4 endpoint actors can be replaced; 2 routers, the prober and the guardian only restart.
     assert_eq!(count("breakerbox_actor_restarts_total"), 4 * 3 + 4 * 2);
-    assert_eq!(count("breakerbox_actor_up"), 8);
+    assert_eq!(count("breakerbox_actor_up"), ACTORS);
     assert_eq!(count("breakerbox_client_disconnects_total"), 8);
     assert_eq!(count("breakerbox_config_reloads_total"), 2);
     assert_eq!(count("breakerbox_tokens_total"), 4 * 2);
@@ -215,7 +218,8 @@ async fn the_configuration_in_force_is_told_by_number_and_fingerprint() {
             &format!("{{result=\"{result}\"}}"),
         )
     };
-    assert_eq!((reloads("applied"), reloads("refused")), (1.0, 1.0));
+    // The file is seen to change, too, and the signal may come after that.
+    assert!(reloads("applied") >= 1.0 && reloads("refused") >= 1.0);
 }
 
 /// Prometheus's own opinion.

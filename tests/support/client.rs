@@ -196,8 +196,13 @@ impl Client {
     /// the last blank line is no event.
     pub(crate) async fn event(&mut self) -> Result<Option<Event>, Ending> {
         loop {
-            if let Some(end) = memchr::memmem::find(&self.text, b"\n\n") {
-                let text: Vec<u8> = self.text.drain(..end + 2).collect();
+            let ends = [b"\n\n".as_slice(), b"\n\r\n"].into_iter();
+            let ends = ends.filter_map(|end| {
+                let at = memchr::memmem::find(&self.text, end)?;
+                Some(at + end.len())
+            });
+            if let Some(end) = ends.min() {
+                let text: Vec<u8> = self.text.drain(..end).collect();
                 return Ok(Some(event(&String::from_utf8_lossy(&text))));
             }
             match self.piece().await? {

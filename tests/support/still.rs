@@ -147,6 +147,7 @@ impl Still {
             answers: Room::new(bytes),
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
+            tap: breakerbox::tap::Tap::default(),
             closing: watched,
         });
         Self {

@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Longest that a test waits for anything, unless it says otherwise. Generous: only a test that fails
 /// waits this long.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Polls `condition` until it holds; fails the test at `deadline`. Returns how long it took.
 #[track_caller]

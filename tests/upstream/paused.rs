@@ -12,7 +12,8 @@ use crate::support::gateway::House;
 use crate::support::wait::{DEADLINE, eventually};
 
 const BODY: &str = r#"{"error":{"message":"not now"}}"#;
-const NO_BUDGET: &str = "routing: { retry_budget: 0 }";
+/// Or it might be asked again before its actor has heard of the first answer.
+const ONE_ATTEMPT: &str = "routing: { max_attempts: 1 }";
 
 /// Waits until the actor of `endpoint` has heard what its upstream said.
 async fn takes_nothing(house: &House, endpoint: &str) {
@@ -37,7 +38,7 @@ async fn only_rate_limits_are_told_as_rate_limits() {
         let evils = statuses.map(|status| always(response(status, &[("retry-after", "20")], BODY)));
         let names = ["a", "b"];
         let urls = names.into_iter().zip(evils.iter().map(Evil::base_url));
-        let house = house(urls, &[NO_PINGS, NO_BUDGET]);
+        let house = house(urls, &[NO_PINGS, ONE_ATTEMPT]);
         let crowd = Crowd::new(&house);
         for name in names {
             crowd.shoot_at(name).await;
@@ -61,8 +62,7 @@ async fn a_short_pause_is_waited_out() {
         0 => vec![Act::Send(response(503, &[("retry-after-ms", "700")], BODY))],
         _ => vec![Act::Send(good("hello")), Act::KeepAlive],
     });
-    let attempts = "routing: { max_attempts: 1 }";
-    let house = house([("a", evil.base_url())], &[NO_PINGS, attempts]);
+    let house = house([("a", evil.base_url())], &[NO_PINGS, ONE_ATTEMPT]);
     let crowd = Crowd::new(&house);
     assert!(!crowd.shoot().await.ok());
     takes_nothing(&house, "a").await;

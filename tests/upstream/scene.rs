@@ -119,6 +119,8 @@ pub(super) struct Crowd {
     address: SocketAddr,
     model: &'static str,
     idle: Arc<Mutex<Vec<Client>>>,
+    /// When each request that has no answer yet began.
+    flying: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Crowd {
@@ -132,6 +134,7 @@ impl Crowd {
             address,
             model,
             idle: Arc::default(),
+            flying: Arc::default(),
         }
     }
 
@@ -156,16 +159,27 @@ impl Crowd {
         let mut lines = vec![("content-type", "application/json")];
         lines.extend_from_slice(headers);
         let began = clock::now();
+        self.flying.lock().push(began);
         let body = body.to_string();
         client.request("POST", CHAT, &lines, body.as_bytes()).await;
         let answer = client.answer().await;
         let took = clock::now() - began;
+        {
+            let mut flying = self.flying.lock();
+            let place = flying.iter().position(|at| *at == began);
+            flying.swap_remove(place.expect("it was under way"));
+        }
         self.idle.lock().push(client);
         Shot {
             began,
             took,
             answer,
         }
+    }
+
+    /// Whether all requests that began before `time` are answered.
+    pub(super) fn has_seen_the_last_before(&self, time: Instant) -> bool {
+        self.flying.lock().iter().all(|began| *began >= time)
     }
 
     /// Sends requests one every `gap` for `time`, whether or not earlier ones have been answered.

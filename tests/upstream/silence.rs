@@ -1,14 +1,19 @@
 //! Endpoints that swallow connections, stay silent in a TLS handshake or take long to be found: requests for
 //! other endpoints are as fast as ever.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use breakerbox_actors::clock;
 use tokio::task::JoinHandle;
 
-use super::scene::{self, Crowd, NO_PINGS, alone, assert_all_ok, healthy, quantile};
+use super::scene::{self, Crowd, NO_PINGS, alone, always, assert_all_ok, healthy, quantile};
+use crate::support::chat::{CHAT, ask, good};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
 use crate::support::ports::Unreachable;
+use crate::support::still::{Still, settle, still};
+use crate::support::wait::DEADLINE;
 
 const GAP: Duration = Duration::from_millis(10);
 const TIME: Duration = Duration::from_secs(5);
@@ -25,14 +30,10 @@ fn noise(house: &House) -> JoinHandle<()> {
     })
 }
 
-#[tokio::test]
-async fn others_are_as_fast_as_ever() {
-    let _alone = alone().await;
-    let good = healthy(Duration::from_millis(20));
-    let blackhole = Unreachable::new();
-    let mute = Evil::start(|_, _| vec![Act::Blackhole]);
-    // Never out, or nobody would be kept waiting.
-    let house = House::start(&format!(
+/// A gateway in front of one good endpoint and, for the model `dead`, three silent ones. These are never out, or
+/// nobody would be kept waiting.
+fn yaml(good: &Evil, hole: &Unreachable, mute: &Evil) -> String {
+    format!(
         "endpoints:
   - {{ name: good, provider: openai-compatible, base_url: \"{}\", models: [m] }}
   - {{ name: hole, provider: openai-compatible, base_url: \"http://{}/v1\", models: [dead] }}
@@ -42,10 +43,51 @@ breaker: {{ failure_threshold: 1000000, min_requests: 1000000 }}
 routing: {{ connect_timeout: 1s, first_byte_timeout: 1s, retry_budget: 1.0 }}
 {NO_PINGS}",
         good.base_url(),
-        blackhole.addr(),
+        hole.addr(),
         mute.addr(),
         mute.base_url(),
-    ));
+    )
+}
+
+/// On a clock that only the test moves, on one thread for all: every request for the good endpoint is answered
+/// without any time passing, however many wait for silent ones. Were the thread itself to wait, the test would not
+/// be over in time.
+#[test]
+fn nobody_else_waits_for_a_silent_endpoint() {
+    still(async {
+        let (good, hole) = (always(good("hello")), Unreachable::new());
+        let mute = Evil::start(|_, _| vec![Act::Blackhole]);
+        let gateway = Rc::new(Still::start(&yaml(&good, &hole, &mute)).await);
+        let mut waiting = Vec::new();
+        for number in 1..=200 {
+            waiting.push(gateway.begin(CHAT, ask("dead", "hello")));
+            settle().await;
+            let answer = gateway.post(CHAT, &ask("m", "hello")).await;
+            assert_eq!((answer.status, answer.attempts()), (200, 1));
+            assert_eq!(good.count(), number);
+            tokio::time::advance(GAP).await;
+        }
+        assert!(!waiting[150].is_finished(), "nobody waits");
+        let begin = clock::now();
+        for waiting in waiting {
+            while !waiting.is_finished() {
+                tokio::time::advance(GAP).await;
+                settle().await;
+                assert!(clock::now() - begin < DEADLINE, "it waits for ever");
+            }
+            let status = waiting.await.expect("an answer").status;
+            assert!(matches!(status, 502..=504), "{status}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn others_are_as_fast_as_ever() {
+    let _alone = alone().await;
+    let good = healthy(Duration::from_millis(20));
+    let blackhole = Unreachable::new();
+    let mute = Evil::start(|_, _| vec![Act::Blackhole]);
+    let house = House::start(&yaml(&good, &blackhole, &mute));
     let noise = noise(&house);
     // Another gateway has nothing to do with silent endpoints: whatever else the machine does hits both.
     let calm_house = scene::house([("good", good.base_url())], &[NO_PINGS]);
@@ -54,10 +96,11 @@ routing: {{ connect_timeout: 1s, first_byte_timeout: 1s, retry_budget: 1.0 }}
     noise.abort();
     assert_all_ok(&shots);
     assert!(mute.links().len() > 10, "the silent ones were asked");
-    // A thread that waits for a dead endpoint would cost a second.
-    let (beside, calm) = (quantile(&shots, 0.99), quantile(&calm, 0.99));
+    // A thread that waits for a dead endpoint would cost a second. The silent ones also cost work, which the slowest
+    // feel where cores are scarce; that nobody waits for them is seen above, of every request.
+    let (beside, calm) = (quantile(&shots, 0.5), quantile(&calm, 0.5));
     assert!(
         beside <= calm * 2 + Duration::from_millis(20),
-        "p99 {beside:?}, without silent ones {calm:?}"
+        "{beside:?}, without silent ones {calm:?}"
     );
 }

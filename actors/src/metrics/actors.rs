@@ -1,6 +1,11 @@
 //! Metrics of the actors as actors: up, restarts, mail, messages.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use parking_lot::Mutex;
 
 use metrics::{Counter, Gauge, Histogram, SharedString, Unit};
 
@@ -62,6 +67,10 @@ pub(crate) struct ActorMetrics {
     restarts: Vec<(&'static str, Counter)>,
     messages: Vec<(&'static str, Counter)>,
     durations: Histogram,
+    /// The same as the counters, which cannot be read: messages, restarts and
+    /// the last one's reason.
+    handled: AtomicU64,
+    fallen: Mutex<(u64, Option<&'static str>)>,
 }
 
 impl ActorMetrics {
@@ -79,6 +88,8 @@ impl ActorMetrics {
             restarts: with(ACTOR_RESTARTS, reasons),
             messages: with(ACTOR_MESSAGES, messages),
             durations: MESSAGE_DURATION.histogram([name()]),
+            handled: AtomicU64::new(0),
+            fallen: Mutex::new((0, None)),
         }
     }
 
@@ -90,10 +101,23 @@ impl ActorMetrics {
 
     pub(crate) fn restarted(&self, reason: &'static str) {
         count(&self.restarts, reason);
+        let mut fallen = self.fallen.lock();
+        *fallen = (fallen.0 + 1, Some(reason));
     }
 
     pub(crate) fn message(&self, message: &'static str) {
         count(&self.messages, message);
+        self.handled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many messages it has begun to handle.
+    pub(crate) fn messages(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
+    }
+
+    /// Returns how often it was restarted, and why the last time.
+    pub(crate) fn restarts(&self) -> (u64, Option<&'static str>) {
+        *self.fallen.lock()
     }
 
     /// Times the handling of a message until what it returns is dropped.

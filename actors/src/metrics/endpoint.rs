@@ -226,7 +226,15 @@ impl EndpointMetrics {
             actor: ActorMetrics::new(
                 &format!("endpoint:{id}"),
                 &["panic", "stop", "replaced"],
-                &["reports", "replenish", "pong", "patch", "drain", "observe"],
+                &[
+                    "reports",
+                    "replenish",
+                    "pong",
+                    "patch",
+                    "drain",
+                    "reset",
+                    "observe",
+                ],
             ),
             statuses: Status::ALL.map(|it| gauge(STATUS, it.label())),
             phases: Phase::ALL.map(|it| gauge(BREAKER_STATE, it.label())),

@@ -1,9 +1,6 @@
 //! Chooses a target and takes its credit.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use parking_lot::MutexGuard;
 use rand::rngs::SmallRng;
@@ -134,8 +131,7 @@ impl Picker {
         now: Instant,
     ) -> Option<&'a Entry> {
         let candidate = |entry: &Entry| {
-            let cell = &entry.target.cell;
-            let seen = cell.look();
+            let seen = entry.target.cell.look();
             let credit = match sweep {
                 Sweep::LastResort => seen.last_resort() > 0,
                 Sweep::Unasked => seen.credits() > 0 && !was_asked(entry, pick),
@@ -143,19 +139,7 @@ impl Picker {
             };
             let open =
                 credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target));
-            open.then(|| Candidate {
-                weight: cell.weight(),
-                latency: cell.latency(),
-                penalty: cell.penalty(),
-                // Who is on trial is drawn whatever it owes from before.
-                silence: if seen.is_trial() {
-                    Duration::ZERO
-                } else {
-                    cell.silence(now)
-                },
-                cost: entry.price.map(|price| price.cost(pick.estimate)),
-                order: entry.order,
-            })
+            open.then(|| entry.candidate(pick.estimate, seen, now))
         };
         self.candidates.clear();
         self.candidates.extend(entries.iter().filter_map(candidate));

@@ -227,6 +227,14 @@ impl Breaker {
         }
     }
 
+    /// Forgets every failure and closes the circuit: an operator says that the
+    /// endpoint is mended. Reports of what was started before are stragglers.
+    pub fn reset(&mut self, now: Instant) -> Option<Transition> {
+        self.served_since_ping = false;
+        let change = self.close(TransitionReason::Reset, now);
+        (change.from != change.to).then_some(change)
+    }
+
     /// Voids every grant there is: reports under them are stragglers now,
     /// except that of the trial.
     pub fn raise_epoch(&mut self) {

@@ -56,6 +56,9 @@ pub enum Event {
     Patch(EndpointPolicy),
     /// An operator drains the endpoint (`true`) or lets it serve again.
     Drain(bool),
+    /// An operator says that the endpoint is mended: the circuit closes, a
+    /// cooldown ends. What was used of its limits stays used.
+    Reset,
     /// The actor came back after a crash; what was lent before is void.
     Restarted,
     /// Time passed.

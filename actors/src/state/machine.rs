@@ -170,6 +170,10 @@ impl Machine {
                 self.drained = drained;
                 None
             }
+            Event::Reset => {
+                self.cooldown = Cooldown::default();
+                self.breaker.reset(now)
+            }
             Event::Restarted => {
                 self.breaker.raise_epoch();
                 None

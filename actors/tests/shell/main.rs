@@ -16,6 +16,8 @@ mod metrics;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod pings;
 #[cfg(test)]
 mod queueing;

@@ -193,7 +193,7 @@ async fn mail_waits_until_it_is_taken_also_when_its_sender_has_left() {
         house
             .engine
             .prober()
-            .try_send(ForceCheck)
+            .try_send(ForceCheck::default())
             .expect("a prober");
     }
     drop(house.router.send(house.pick()));

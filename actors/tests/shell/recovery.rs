@@ -133,8 +133,7 @@ async fn a_forced_check_pings_now() {
     house
         .engine
         .prober()
-        .send(ForceCheck)
-        .await
+        .try_send(ForceCheck::default())
         .expect("a prober");
     house.turn().await;
     let asked = house.pinger.asked("a", forced);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     config,
-    simulator::{End, ErrorShare, Fault, Latency, Limits, Running, Script, Timed, Tokens},
+    simulator::{Dialect, End, ErrorShare, Fault, Latency, Limits, Running, Script, Timed, Tokens},
 };
 
 /// One simulated provider.
@@ -27,6 +27,12 @@ pub(super) struct Cast {
     pub(super) roles: Vec<Role>,
     round: Duration,
 }
+
+/// Models of Anthropic's and of Gemini's, which the demo's own OpenAI client asks as well.
+pub(super) const FOREIGN: [&str; 2] = ["claude-sonnet-4", "gemini-2.5-flash"];
+
+/// The providers' key.
+const KEY: &str = "demo-key";
 
 /// The model whose streams break after their first events; no traffic of the
 /// demo's own asks for it.
@@ -121,6 +127,26 @@ impl Cast {
                 },
             },
             Role {
+                name: "claude",
+                models: &["claude-sonnet-4"],
+                weight: 1,
+                character: "speaks Anthropic's dialect, 90 ms".to_owned(),
+                script: Script {
+                    dialect: Dialect::Anthropic,
+                    ..script(6, 90, 90.0)
+                },
+            },
+            Role {
+                name: "gemini",
+                models: &["gemini-2.5-flash"],
+                weight: 1,
+                character: "speaks Gemini's dialect, 70 ms".to_owned(),
+                script: Script {
+                    dialect: Dialect::Gemini,
+                    ..script(7, 70, 120.0)
+                },
+            },
+            Role {
                 name: "broken",
                 models: &[BROKEN],
                 weight: 1,
@@ -173,14 +199,26 @@ impl Cast {
         );
         for (role, provider) in self.roles.iter().zip(providers) {
             text.push_str(&format!(
-                "  - {{ name: {}, provider: openai-compatible, base_url: \"{}\", weight: {}, models: [{}] }}\n",
+                "  - {{ name: {}, provider: {}, api_key: {KEY}, base_url: \"{}\", weight: {}, models: [{}] }}\n",
                 role.name,
+                role.provider(),
                 provider.base_url(),
                 role.weight,
                 role.models.join(", ")
             ));
         }
         text
+    }
+}
+
+impl Role {
+    /// Its provider, as a configuration names it.
+    fn provider(&self) -> &'static str {
+        match self.script.dialect {
+            Dialect::Openai => "openai-compatible",
+            Dialect::Anthropic => "anthropic",
+            Dialect::Gemini => "gemini",
+        }
     }
 }
 
@@ -197,6 +235,9 @@ fn config_time(time: Duration) -> String {
 /// A calm provider.
 fn script(seed: u64, median: u64, tokens_per_second: f64) -> Script {
     Script {
+        // What the gateway makes of a request must please a provider that is not lenient.
+        strict: true,
+        api_keys: vec![KEY.to_owned()],
         seed,
         latency: Latency::LogNormal {
             median: Duration::from_millis(median),

@@ -11,7 +11,7 @@ use std::{
 use breakerbox_actors::state::health::Status;
 
 use super::{
-    cast::{BROKEN, Cast},
+    cast::{BROKEN, Cast, FOREIGN},
     news::Change,
     scrape::Seen,
     traffic::Tally,
@@ -21,7 +21,14 @@ use crate::{config::env, simulator::Running};
 /// Lines after which the heading is repeated.
 const PAGE: u32 = 24;
 /// Endpoints that have a column, and its width.
-const COLUMNS: [(&str, usize); 4] = [("fast", 10), ("slow", 10), ("limited", 13), ("flaky", 10)];
+const COLUMNS: [(&str, usize); 6] = [
+    ("fast", 10),
+    ("slow", 10),
+    ("limited", 13),
+    ("claude", 10),
+    ("gemini", 10),
+    ("flaky", 10),
+];
 
 /// Where the demo prints, and how.
 pub(super) struct Screen {
@@ -83,7 +90,7 @@ impl Screen {
         let title = self.paint(Colour::Bold, "breakerbox demo");
         let mut text = format!(
             "\n{title}: simulated providers, and the gateway in front of them\n\n\
-             \x20 gateway  http://{gateway}/v1   any key will do\n\
+             \x20 gateway  http://{gateway}   any key will do, for OpenAI's SDKs with /v1\n\
              \x20 metrics  http://{admin}/metrics\n\n"
         );
         for (role, provider) in cast.roles.iter().zip(providers) {
@@ -101,6 +108,9 @@ impl Screen {
         };
         let (whole, streamed) = (body("gpt-4.1", ""), body("gpt-4.1", "\"stream\":true,"));
         let broken = body(BROKEN, "\"stream\":true,");
+        let [claude, gemini] = FOREIGN;
+        let (crossed, messages) = (body(claude, ""), body(gemini, "\"max_tokens\":100,"));
+        let content = "'{\"contents\":[{\"parts\":[{\"text\":\"Hello\"}]}]}'";
         text += &format!(
             "\n  gpt-4.1 and gpt-4.1-nano fall back to gpt-4.1-mini.\n\n\
              {}\n\n\
@@ -108,9 +118,17 @@ impl Screen {
              \x20 curl -N {chat} -d {streamed}\n\
              \x20 curl {}\n\n\
              {}\n\n\
+             \x20 curl {chat} -d {crossed}\n\
+             \x20 curl http://{gateway}/v1/messages -d {messages}\n\
+             \x20 curl http://{gateway}/v1beta/models/{claude}:generateContent -d {content}\n\n\
+             {}\n\n\
              \x20 curl -N {chat} -d {broken}\n\n",
             self.paint(Colour::Bold, "Paste into another terminal:"),
             format_args!("http://{admin}/metrics"),
+            self.paint(
+                Colour::Dim,
+                "Any client reaches any provider: OpenAI's asks Anthropic's, Anthropic's Gemini's, Gemini's Anthropic's:"
+            ),
             self.paint(
                 Colour::Dim,
                 "A stream that breaks after its first event is not hidden; it ends with an error:"
@@ -188,6 +206,11 @@ impl Screen {
                     tally.failed_over, tally.fallbacks
                 );
                 line("saved", &saved);
+                let translated = format!(
+                    "{} of an OpenAI client, answered by an Anthropic and a Gemini endpoint",
+                    tally.translated
+                );
+                line("translated", &translated);
                 for (how, count) in &tally.failures {
                     line("failed", &format!("{count}: {how}"));
                 }

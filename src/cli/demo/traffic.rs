@@ -14,13 +14,15 @@ use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::cast::FOREIGN;
+
 /// Connections at once; more requests than this wait.
 const CONNECTIONS: usize = 1_000;
 /// How long a whole answer may take before the client gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is asked, in turn: path, model, whether as a stream.
-const TURNS: [(&str, &str, bool); 10] = [
+const TURNS: [(&str, &str, bool); 13] = [
     ("chat/completions", "gpt-4.1", true),
     ("chat/completions", "gpt-4.1", false),
     ("chat/completions", "gpt-4.1-nano", true),
@@ -31,6 +33,9 @@ const TURNS: [(&str, &str, bool); 10] = [
     ("chat/completions", "gpt-4.1-nano", false),
     ("chat/completions", "gpt-4.1", true),
     ("chat/completions", "gpt-4.1-mini", false),
+    ("chat/completions", FOREIGN[0], true),
+    ("chat/completions", FOREIGN[1], true),
+    ("chat/completions", FOREIGN[0], false),
 ];
 const QUESTIONS: [&str; 4] = [
     "Why do electrical panels have breakers?",
@@ -52,6 +57,8 @@ pub(super) struct Tally {
     pub(super) failed_over: u64,
     /// Those that another model answered.
     pub(super) fallbacks: u64,
+    /// Those that a provider of another dialect answered.
+    pub(super) translated: u64,
     /// How the others failed, and how often.
     pub(super) failures: BTreeMap<String, u64>,
     /// Requests under way.
@@ -132,7 +139,9 @@ impl Traffic {
             let answer = self.client.post(url).send_json(&body).await;
             let mut answer = answer.map_err(|error| format!("no answer: {error}"))?;
             self.note(answer.headers());
-            judge(&mut answer, stream).await
+            judge(&mut answer, stream).await?;
+            self.tally.borrow_mut().translated += u64::from(FOREIGN.contains(&model));
+            Ok(())
         };
         let asked = tokio::time::timeout(PATIENCE, asking).await;
         let outcome = asked.unwrap_or_else(|_| Err("no answer in time".to_owned()));

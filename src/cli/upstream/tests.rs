@@ -26,6 +26,8 @@ fn no_flags_make_the_default_script() {
 #[test]
 fn every_flag_arrives() {
     let made = script(&[
+        "--dialect=gemini",
+        "--strict",
         "--seed=7",
         "--model=a",
         "--model=b",
@@ -42,6 +44,8 @@ fn every_flag_arrives() {
     ])
     .expect("good flags");
     let mut expected = Script {
+        dialect: Dialect::Gemini,
+        strict: true,
         seed: 7,
         models: vec!["a".to_owned(), "b".to_owned()],
         api_keys: vec!["k".to_owned()],

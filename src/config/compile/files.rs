@@ -112,7 +112,9 @@ fn read(
     name: &str,
     limit: usize,
 ) -> Result<Vec<u8>, Reported> {
-    let problem = match source::read_up_to(&check.folder.join(name), limit) {
+    let path = check.folder.join(name);
+    check.files.push(path.clone());
+    let problem = match source::read_up_to(&path, limit) {
         Ok(bytes) if bytes.len() <= limit => return Ok(bytes),
         Ok(_) => invalid("this file is too large").help("is this the right file?"),
         Err(error) => invalid(&format!(

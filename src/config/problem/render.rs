@@ -79,6 +79,16 @@ fn prepare(number: usize, line: &str, secrets: &[Span], parsed: bool) -> Line {
 }
 
 impl Line {
+    /// Returns its number, from 1.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Returns what it says, secrets hidden.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Returns the piece of the line around the columns `start..end`, and the
     /// carets below it.
     fn window(&self, start: usize, end: usize) -> (String, String) {

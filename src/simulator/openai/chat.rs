@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::super::reply::{Events, Reply};
-use super::content::{Answer, count};
-use super::{CREATED, Call, Prepared, broken, missing, tools, wrong_type};
+use super::super::ask::flag;
+use super::super::content::{Answer, Block, Call as ToolCall, Ended};
+use super::super::dialect::{Call, Prepared};
+use super::super::plan::Plan;
+use super::super::reply::{Events, Reply, SSE};
+use super::{CREATED, broken, missing, read, strict, wrong_type};
 
 pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
-    let body = call.json()?;
-    let model = call.model(&body)?;
+    let (body, model) = super::body(call)?;
     let messages = match body.get("messages") {
         None => return Err(missing("messages")),
         Some(messages) => messages
@@ -16,29 +18,13 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
             .filter(|messages| !messages.is_empty())
             .ok_or_else(|| wrong_type("messages", "a list of messages that is not empty"))?,
     };
-    let prompt: usize = messages.iter().map(|message| 4 + count(message)).sum();
-    let role = |message: &Value| {
-        message
-            .get("role")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let last = messages.last().and_then(role);
-    let user = messages.iter().rev();
-    let said = user
-        .filter(|message| role(message).as_deref() == Some("user"))
-        .find_map(|message| message.get("content")?.as_str())
-        .unwrap_or_default();
-    let limit = ["max_completion_tokens", "max_tokens"]
-        .iter()
-        .find_map(|key| body.get(*key)?.as_u64());
-    let tool = tools::call(&body, said, last.as_deref() == Some("tool"));
-    let answer = Answer::new(call.script, call.body, limit, 3 + prompt, tool);
-    let flag = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
-    let asked = flag(
-        body.get("stream_options")
-            .and_then(|options| options.get("include_usage")),
-    );
+    if call.script.strict {
+        strict::chat(&body, messages)?;
+    }
+    let ask = read::chat(&body, messages);
+    let answer = Answer::new(call.script, &call.request.body, &ask);
+    let options = body.get("stream_options");
+    let asked = flag(options.and_then(|options| options.get("include_usage")));
     let streams = flag(body.get("stream"));
     let filtered = call.route.azure;
     Ok(Prepared {
@@ -59,25 +45,34 @@ fn usage_of(answer: &Answer) -> Value {
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.tokens(),
         "total_tokens": answer.total(),
-        "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": answer.thought_tokens()},
     })
 }
 
 fn reason(answer: &Answer) -> &'static str {
-    match (answer.call(), answer.cut) {
-        (Some(_), _) => "tool_calls",
-        (None, true) => "length",
-        (None, false) => "stop",
+    match answer.ended {
+        Ended::Calls => "tool_calls",
+        Ended::Limit => "length",
+        Ended::Done | Ended::Stop(_) => "stop",
     }
 }
 
+fn called(call: &ToolCall, arguments: &str) -> Value {
+    json!({"id": format!("call_{}", call.id), "type": "function",
+        "function": {"name": &*call.name, "arguments": arguments}})
+}
+
 fn whole(answer: &Answer, model: &str, usage: bool) -> Reply {
-    let message = match answer.call() {
-        Some(call) => json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": [
-            {"id": format!("call_{}", answer.id), "type": "function",
-             "function": {"name": call.name, "arguments": answer.whole()}}]}),
-        None => json!({"role": "assistant", "content": answer.whole(), "refusal": null}),
+    let calls = answer.calls();
+    let calls: Vec<Value> = calls
+        .map(|call| called(call, &call.arguments.whole()))
+        .collect();
+    let message = match calls.is_empty() {
+        false => {
+            json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls})
+        }
+        true => json!({"role": "assistant", "content": answer.text(), "refusal": null}),
     };
     let mut body = json!({
         "id": format!("chatcmpl-{}", answer.id),
@@ -93,53 +88,92 @@ fn whole(answer: &Answer, model: &str, usage: bool) -> Reply {
     Reply::json(200, &body, answer.tokens())
 }
 
-/// The events: Azure's verdict on the prompt, the role, a token each, the reason, the usage, `[DONE]`.
+/// What an event tells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Azure's verdict on the prompt.
+    Filter,
+    /// The role; and the first call, if any.
+    Role,
+    /// A call that is not the first: its block, and its place among the calls.
+    Open(usize, usize),
+    /// A token of a block, and the block's place among the calls.
+    Token(usize, usize),
+    Reason,
+    Usage,
+    Done,
+}
+
+fn plan(answer: &Answer, usage: bool, filtered: bool) -> Plan<Step> {
+    let mut plan = Plan::new();
+    plan.push(Step::Filter, usize::from(filtered));
+    plan.push(Step::Role, 1);
+    let mut number = 0;
+    for (at, block) in answer.blocks.iter().enumerate() {
+        match block {
+            // OpenAI keeps thoughts to itself.
+            Block::Thought(_) => continue,
+            Block::Call(_) if number > 0 => plan.push(Step::Open(at, number), 1),
+            Block::Call(_) | Block::Text(_) => {}
+        }
+        plan.push(Step::Token(at, number), block.pieces().count());
+        number += 1;
+    }
+    plan.push(Step::Reason, 1);
+    plan.push(Step::Usage, usize::from(usage));
+    plan.push(Step::Done, 1);
+    plan
+}
+
 fn stream(answer: Answer, model: String, usage: bool, filtered: bool) -> Reply {
-    let opening = usize::from(filtered);
-    let tokens = answer.tokens();
-    let first_token = opening + 1;
-    let reason_at = first_token + tokens;
-    let usage_at = if usage { reason_at + 1 } else { usize::MAX };
-    let count = reason_at + 2 + usize::from(usage);
+    let plan = plan(&answer, usage, filtered);
+    let (first_token, tokens) = plan.span(|step| matches!(step, Step::Token(..)));
+    let count = plan.count();
     let event = move |index: usize| {
-        if index + 1 == count {
-            return "data: [DONE]\n\n".to_owned();
-        }
-        if filtered && index == 0 {
-            let verdict = json!({"choices": [], "created": 0, "id": "", "model": "", "object": "",
-                "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]});
-            return format!("data: {verdict}\n\n");
-        }
+        let (step, place) = plan.at(index).unwrap_or((Step::Done, 0));
+        let choice = |delta: Value, reason: Option<&str>| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]);
+        let mut told = Value::Null;
+        let choices = match step {
+            Step::Done => return "data: [DONE]\n\n".to_owned(),
+            Step::Filter => {
+                let verdict = json!({"choices": [], "created": 0, "id": "", "model": "", "object": "",
+                    "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]});
+                return format!("data: {verdict}\n\n");
+            }
+            Step::Role => choice(first_delta(&answer), None),
+            Step::Open(at, number) => choice(opened(&answer.blocks[at], number), None),
+            Step::Token(at, number) => {
+                let piece = answer.blocks[at].pieces().piece(place);
+                let delta = match &answer.blocks[at] {
+                    Block::Call(_) => {
+                        json!({"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+                    }
+                    Block::Text(_) | Block::Thought(_) => json!({"content": piece}),
+                };
+                choice(delta, None)
+            }
+            Step::Reason => choice(json!({}), Some(reason(&answer))),
+            Step::Usage => {
+                told = usage_of(&answer);
+                json!([])
+            }
+        };
         let mut chunk = json!({
             "id": format!("chatcmpl-{}", answer.id),
             "object": "chat.completion.chunk",
             "created": CREATED,
             "model": model,
             "system_fingerprint": "fp_simulator",
+            "choices": choices,
         });
         if usage {
-            chunk["usage"] = Value::Null;
+            chunk["usage"] = told;
         }
-        let choice = |delta: Value, reason: Option<&str>| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]);
-        chunk["choices"] = if index == opening {
-            choice(first_delta(&answer), None)
-        } else if index < reason_at {
-            let piece = answer.piece(index - first_token);
-            let delta = match answer.call() {
-                Some(_) => json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}),
-                None => json!({"content": piece}),
-            };
-            choice(delta, None)
-        } else if index == usage_at {
-            chunk["usage"] = usage_of(&answer);
-            json!([])
-        } else {
-            choice(json!({}), Some(reason(&answer)))
-        };
         format!("data: {chunk}\n\n")
     };
     Reply::events(Events {
         count,
+        kind: SSE,
         first_token,
         tokens,
         event: Box::new(event),
@@ -148,10 +182,26 @@ fn stream(answer: Answer, model: String, usage: bool, filtered: bool) -> Reply {
 }
 
 fn first_delta(answer: &Answer) -> Value {
-    match answer.call() {
-        Some(call) => json!({"role": "assistant", "content": null, "tool_calls": [
-            {"index": 0, "id": format!("call_{}", answer.id), "type": "function",
-             "function": {"name": call.name, "arguments": ""}}]}),
+    let first = answer
+        .blocks
+        .iter()
+        .find(|block| matches!(block, Block::Call(_)));
+    match first {
+        Some(call) => {
+            let mut delta = opened(call, 0);
+            delta["role"] = json!("assistant");
+            delta["content"] = Value::Null;
+            delta
+        }
         None => json!({"role": "assistant", "content": "", "refusal": null}),
     }
+}
+
+fn opened(block: &Block, number: usize) -> Value {
+    let Block::Call(call) = block else {
+        return json!({});
+    };
+    let mut opened = called(call, "");
+    opened["index"] = json!(number);
+    json!({"tool_calls": [opened]})
 }

@@ -2,17 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::super::reply::{Events, Reply};
-use super::content::{Answer, count};
-use super::{CREATED, Call, Prepared, broken, missing};
+use super::super::ask::{Ask, count, flag};
+use super::super::content::{Answer, Ended};
+use super::super::dialect::{Call, Prepared};
+use super::super::reply::{Events, Reply, SSE};
+use super::{CREATED, broken, missing, read};
 
 pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
-    let body = call.json()?;
-    let model = call.model(&body)?;
+    let (body, model) = super::body(call)?;
     let prompt = body.get("prompt").ok_or_else(|| missing("prompt"))?;
-    let limit = body.get("max_tokens").and_then(Value::as_u64);
-    let answer = Answer::new(call.script, call.body, limit, count(prompt), None);
-    let flag = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
+    let ask = Ask {
+        prompt_tokens: count(prompt),
+        limit: body.get("max_tokens").and_then(Value::as_u64),
+        stops: read::stops(&body),
+        ..Ask::default()
+    };
+    let answer = Answer::new(call.script, &call.request.body, &ask);
     let options = body.get("stream_options");
     let asked = flag(options.and_then(|options| options.get("include_usage")));
     let streams = flag(body.get("stream"));
@@ -23,7 +28,7 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
             if streams {
                 stream(answer, model, usage && asked)
             } else {
-                let mut body = object(&answer, &model, &answer.whole(), Some(reason(&answer)));
+                let mut body = object(&answer, &model, &answer.text(), Some(reason(&answer)));
                 if usage {
                     body["usage"] = usage_of(&answer);
                 }
@@ -34,7 +39,10 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
 }
 
 fn reason(answer: &Answer) -> &'static str {
-    if answer.cut { "length" } else { "stop" }
+    match answer.ended {
+        Ended::Limit => "length",
+        _ => "stop",
+    }
 }
 
 fn usage_of(answer: &Answer) -> Value {
@@ -64,7 +72,8 @@ fn stream(answer: Answer, model: String, usage: bool) -> Reply {
             return "data: [DONE]\n\n".to_owned();
         }
         let mut chunk = if index < tokens {
-            object(&answer, &model, &answer.piece(index), None)
+            let piece = answer.blocks.first().map(|text| text.pieces().piece(index));
+            object(&answer, &model, &piece.unwrap_or_default(), None)
         } else {
             object(&answer, &model, "", Some(reason(&answer)))
         };
@@ -79,6 +88,7 @@ fn stream(answer: Answer, model: String, usage: bool) -> Reply {
     };
     Reply::events(Events {
         count,
+        kind: SSE,
         first_token: 0,
         tokens,
         event: Box::new(event),

@@ -3,10 +3,11 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::super::ask::count;
+use super::super::dialect::{Call, Prepared};
 use super::super::luck::Luck;
 use super::super::reply::Reply;
-use super::content::count;
-use super::{Call, Prepared, missing, wrong_type};
+use super::{missing, wrong_type};
 
 /// Length of a vector when the request asks for none.
 const DIMENSIONS: u64 = 64;
@@ -14,8 +15,7 @@ const DIMENSIONS: u64 = 64;
 const LONGEST: u64 = 4_096;
 
 pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
-    let body = call.json()?;
-    let model = call.model(&body)?;
+    let (body, model) = super::body(call)?;
     let inputs = match body.get("input") {
         None => return Err(missing("input")),
         Some(text @ Value::String(_)) => vec![text.clone()],

@@ -1,31 +1,31 @@
 //! `POST …/responses`
 
+mod item;
+
 use serde_json::{Value, json};
 
-use super::super::reply::{Events, Reply};
-use super::content::{Answer, count};
-use super::{CREATED, Call, Prepared, broken, missing, tools};
+use super::super::ask::flag;
+use super::super::content::{Answer, Block, Ended};
+use super::super::dialect::{Call, Prepared};
+use super::super::plan::Plan;
+use super::super::reply::{Events, Reply, SSE};
+use super::{CREATED, broken, missing, read, strict};
 
 pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
-    let body = call.json()?;
-    let model = call.model(&body)?;
+    let (body, model) = super::body(call)?;
     let input = body.get("input").ok_or_else(|| missing("input"))?;
-    let prompt = count(input) + body.get("instructions").map_or(0, count);
-    let last = input.as_array().and_then(|items| items.last());
-    let kind = last.and_then(|item| item.get("type")?.as_str());
-    let said = input.as_str().or_else(|| last?.get("content")?.as_str());
-    let call_of = tools::call(
-        &body,
-        said.unwrap_or_default(),
-        kind == Some("function_call_output"),
-    );
-    let limit = body.get("max_output_tokens").and_then(Value::as_u64);
-    let answer = Answer::new(call.script, call.body, limit, 3 + prompt, call_of);
-    let streams = body.get("stream").and_then(Value::as_bool) == Some(true);
+    if call.script.strict {
+        strict::responses(&body, input)?;
+    }
+    let ask = read::responses(&body, input);
+    let answer = Answer::new(call.script, &call.request.body, &ask);
+    let reasoning = body.get("reasoning");
     let made = Made {
         model: model.clone(),
+        tells: reasoning.is_some_and(|reasoning| !reasoning["summary"].is_null()),
         answer,
     };
+    let streams = flag(body.get("stream"));
     Ok(Prepared {
         tokens: made.answer.total() as u64,
         model,
@@ -48,30 +48,32 @@ enum Stage {
     Failed,
 }
 
-/// What the events of a stream tell, in their order.
+/// What an event tells; most are about the item of a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Created,
     InProgress,
-    ItemAdded,
-    PartAdded,
+    ItemAdded(usize),
+    PartAdded(usize),
     Delta(usize),
-    TextDone,
-    PartDone,
-    ItemDone,
+    TextDone(usize),
+    PartDone(usize),
+    ItemDone(usize),
     Completed,
 }
 
 #[derive(Clone)]
 struct Made {
     model: String,
+    /// Whether thoughts are summed up for the client.
+    tells: bool,
     answer: Answer,
 }
 
 impl Made {
     fn response(&self, stage: Stage, usage: bool) -> Value {
         let answer = &self.answer;
-        let incomplete = stage == Stage::Done && answer.cut;
+        let incomplete = stage == Stage::Done && answer.ended == Ended::Limit;
         let status = match stage {
             Stage::Begun => "in_progress",
             Stage::Done if incomplete => "incomplete",
@@ -84,16 +86,18 @@ impl Made {
             }
             Stage::Begun | Stage::Done => Value::Null,
         };
-        let output = match stage {
-            Stage::Done => json!([self.item(true)]),
-            Stage::Begun | Stage::Failed => json!([]),
+        let output: Vec<Value> = match stage {
+            Stage::Done => (0..answer.blocks.len())
+                .map(|at| self.item(at, true))
+                .collect(),
+            Stage::Begun | Stage::Failed => Vec::new(),
         };
         let usage = match stage {
             Stage::Done if usage => json!({
                 "input_tokens": answer.prompt_tokens,
-                "input_tokens_details": {"cached_tokens": 0},
+                "input_tokens_details": {"cached_tokens": answer.cached_tokens},
                 "output_tokens": answer.tokens(),
-                "output_tokens_details": {"reasoning_tokens": 0},
+                "output_tokens_details": {"reasoning_tokens": answer.thought_tokens()},
                 "total_tokens": answer.total(),
             }),
             _ => Value::Null,
@@ -126,104 +130,46 @@ impl Made {
         })
     }
 
-    fn item_id(&self) -> String {
-        let kind = if self.answer.call().is_some() {
-            "fc"
-        } else {
-            "msg"
-        };
-        format!("{kind}_{}", self.answer.id)
-    }
-
-    fn item(&self, done: bool) -> Value {
-        let status = match (done, self.answer.cut) {
-            (false, _) => "in_progress",
-            (true, true) => "incomplete",
-            (true, false) => "completed",
-        };
-        let id = self.item_id();
-        match self.answer.call() {
-            Some(call) => json!({
-                "id": id, "type": "function_call", "status": status, "name": call.name,
-                "call_id": format!("call_{}", self.answer.id),
-                "arguments": if done { self.answer.whole() } else { String::new() },
-            }),
-            None => {
-                let content = if done { vec![self.part(true)] } else { vec![] };
-                json!({"id": id, "type": "message", "status": status, "role": "assistant", "content": content})
-            }
-        }
-    }
-
-    fn part(&self, done: bool) -> Value {
-        let text = if done {
-            self.answer.whole()
-        } else {
-            String::new()
-        };
-        json!({"type": "output_text", "annotations": [], "logprobs": [], "text": text})
-    }
-
-    fn step(&self, index: usize) -> Step {
-        let calls = self.answer.call().is_some();
-        let tokens = self.answer.tokens();
-        // A call has no parts.
-        let before = if calls { 3 } else { 4 };
-        match index {
-            0 => Step::Created,
-            1 => Step::InProgress,
-            2 => Step::ItemAdded,
-            3 if !calls => Step::PartAdded,
-            index if index < before + tokens => Step::Delta(index - before),
-            index => match (index - before - tokens, calls) {
-                (0, _) => Step::TextDone,
-                (1, false) => Step::PartDone,
-                (1, true) | (2, false) => Step::ItemDone,
-                _ => Step::Completed,
-            },
-        }
-    }
-
-    fn event(&self, index: usize, usage: bool) -> String {
-        let calls = self.answer.call().is_some();
-        let id = self.item_id();
-        let text = |name: &str, key: &str, value: String| {
-            let mut data = json!({"item_id": id, "output_index": 0});
-            data[key] = Value::String(value);
-            if !calls {
-                data["content_index"] = json!(0);
-                data["logprobs"] = json!([]);
-            }
-            let kind = if calls {
-                "function_call_arguments"
-            } else {
-                "output_text"
+    fn plan(&self) -> Plan<Step> {
+        let mut plan = Plan::new();
+        plan.push(Step::Created, 1);
+        plan.push(Step::InProgress, 1);
+        for (at, block) in self.answer.blocks.iter().enumerate() {
+            let silent = matches!(block, Block::Thought(_)) && !self.tells;
+            let said = usize::from(!silent);
+            // A call has no parts.
+            let parts = match block {
+                Block::Call(_) => 0,
+                Block::Thought(_) | Block::Text(_) => said,
             };
-            (format!("response.{kind}.{name}"), data)
-        };
+            plan.push(Step::ItemAdded(at), 1);
+            plan.push(Step::PartAdded(at), parts);
+            plan.push(Step::Delta(at), block.pieces().count() * said);
+            plan.push(Step::TextDone(at), said);
+            plan.push(Step::PartDone(at), parts);
+            plan.push(Step::ItemDone(at), 1);
+        }
+        plan.push(Step::Completed, 1);
+        plan
+    }
+
+    fn event(&self, (step, place): (Step, usize), index: usize, usage: bool) -> String {
         let response = |name: &str, stage| {
             let data = json!({"response": self.response(stage, usage)});
             (format!("response.{name}"), data)
         };
-        let item = |name: &str, done| {
-            let data = json!({"output_index": 0, "item": self.item(done)});
-            (format!("response.output_item.{name}"), data)
-        };
-        let part = |name: &str, done| {
-            let data = json!({"item_id": id, "output_index": 0, "content_index": 0, "part": self.part(done)});
-            (format!("response.content_part.{name}"), data)
-        };
-        let (name, data) = match self.step(index) {
+        let (name, data) = match step {
             Step::Created => response("created", Stage::Begun),
             Step::InProgress => response("in_progress", Stage::Begun),
-            Step::ItemAdded => item("added", false),
-            Step::PartAdded => part("added", false),
-            Step::Delta(piece) => text("delta", "delta", self.answer.piece(piece)),
-            Step::TextDone if calls => text("done", "arguments", self.answer.whole()),
-            Step::TextDone => text("done", "text", self.answer.whole()),
-            Step::PartDone => part("done", true),
-            Step::ItemDone => item("done", true),
-            Step::Completed if self.answer.cut => response("incomplete", Stage::Done),
+            Step::ItemAdded(at) => self.item_event("added", at, false),
+            Step::PartAdded(at) => self.part_event("added", at, false),
+            Step::Delta(at) => self.delta(at, place),
+            Step::TextDone(at) => self.text_done(at),
+            Step::PartDone(at) => self.part_event("done", at, true),
+            Step::ItemDone(at) => self.item_event("done", at, true),
+            Step::Completed if self.answer.ended == Ended::Limit => {
+                response("incomplete", Stage::Done)
+            }
             Step::Completed => response("completed", Stage::Done),
         };
         framed(&name, data, index)
@@ -237,15 +183,18 @@ fn framed(name: &str, mut data: Value, index: usize) -> String {
 }
 
 fn stream(made: Made, usage: bool) -> Reply {
-    let calls = made.answer.call().is_some();
-    let tokens = made.answer.tokens();
+    let plan = made.plan();
+    let (first_token, tokens) = plan.span(|step| matches!(step, Step::Delta(_)));
     let failing = made.clone();
     Reply::events(Events {
-        // Before the tokens: created, in progress, item (and part); after them: text, (part,) item, response.
-        count: tokens + if calls { 6 } else { 8 },
-        first_token: if calls { 3 } else { 4 },
+        count: plan.count(),
+        kind: SSE,
+        first_token,
         tokens,
-        event: Box::new(move |index| made.event(index, usage)),
+        event: Box::new(move |index| {
+            let step = plan.at(index).unwrap_or((Step::Completed, 0));
+            made.event(step, index, usage)
+        }),
         error: Box::new(move |index| {
             let data = json!({"response": failing.response(Stage::Failed, false)});
             framed("response.failed", data, index)

@@ -10,6 +10,15 @@ export function parsed() {
   return { baseUrl: values["base-url"], providerUrl: values["provider-url"], key: values.key };
 }
 
+/** The arguments of a script that talks to providers without a gateway between; URLs without `/v1`. */
+export function parsedDirect() {
+  const names = ["base", "limited", "overloaded", "broken"].map((name) => `${name}-url`);
+  const options = Object.fromEntries([...names, "key"].map((name) => [name, { type: "string" }]));
+  const { values } = parseArgs({ options });
+  const [base, limited, overloaded, broken] = names.map((name) => values[name]);
+  return { base, limited, overloaded, broken, key: values.key };
+}
+
 /** Returns the error of exactly this class that `call` throws. */
 export async function throws(kind, call) {
   let value;

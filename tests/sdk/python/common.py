@@ -15,6 +15,17 @@ def arguments():
     return parser.parse_args()
 
 
+def direct_arguments():
+    """The arguments of a script that talks to providers without a gateway between; URLs without `/v1`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--base-url", required=True, help="a provider that answers")
+    parser.add_argument("--limited-url", required=True, help="one that answers 429")
+    parser.add_argument("--overloaded-url", required=True, help="one that answers 529")
+    parser.add_argument("--broken-url", required=True, help="one whose streams end with an error")
+    parser.add_argument("--key", required=True, help="a key that they know")
+    return parser.parse_args()
+
+
 def check(function):
     """Marks a function as a check."""
     CHECKS.append(function)

@@ -38,7 +38,7 @@ pub struct Transition {
 
 impl Transition {
     /// Every change that can occur.
-    pub const ALL: [Self; 14] = {
+    pub const ALL: [Self; 16] = {
         use Phase::{Closed, HalfOpen, Open};
         use TransitionReason as Why;
         [
@@ -56,6 +56,8 @@ impl Transition {
             Self::new(HalfOpen, Open, Why::Pings),
             Self::new(HalfOpen, Open, Why::KeyRejected),
             Self::new(HalfOpen, Closed, Why::TrialsSucceeded),
+            Self::new(Open, Closed, Why::Reset),
+            Self::new(HalfOpen, Closed, Why::Reset),
         ]
     };
 
@@ -89,11 +91,13 @@ pub enum TransitionReason {
     TrialsSucceeded,
     /// New settings came, perhaps with a new key.
     Patched,
+    /// An operator says that the endpoint is mended.
+    Reset,
 }
 
 impl TransitionReason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::FailuresInARow,
         Self::FailureRate,
         Self::Pings,
@@ -105,6 +109,7 @@ impl TransitionReason {
         Self::LastResort,
         Self::TrialsSucceeded,
         Self::Patched,
+        Self::Reset,
     ];
 
     /// Returns the fixed word for metric labels and people.
@@ -121,6 +126,7 @@ impl TransitionReason {
             Self::LastResort => "last_resort",
             Self::TrialsSucceeded => "trials_succeeded",
             Self::Patched => "patched",
+            Self::Reset => "reset",
         }
     }
 }

@@ -2,15 +2,19 @@ use std::time::Duration;
 
 use super::super::{ErrorShare, Latency, Limits, Tokens};
 use super::*;
-use crate::simulator::{Api, End, Fault, Timed, Window};
+use crate::simulator::{Api, Dialect, End, Fault, Timed, Window};
 
 const EVERYTHING: &str = r#"
+dialect: anthropic
+strict: true
 seed: 7
 models: [gpt-4.1, org/other]
 api_keys: [secret]
 latency: { log_normal: { median: 300ms, sigma: 0.5 } }
 tokens_per_second: 40
 tokens: { min: 5, max: 9 }
+calls: 2
+cached: 0.25
 limits: { rpm: 60, tpm: 10000, window: 30s }
 errors:
   - { share: 0.1, status: 503, retry_after: 2s }
@@ -29,7 +33,7 @@ faults:
   - { fault: { wrong_length: { by: -5 } } }
   - { fault: missing_usage }
   - { fault: { error_event: { after: 0 } } }
-  - { fault: html, only: [models, health, completions, embeddings, other] }
+  - { fault: html, only: [models, health, completions, embeddings, messages, generate_content, count_tokens, other] }
 cycle: 2m
 idle_close: 15s
 "#;
@@ -79,6 +83,9 @@ fn every_key_is_read() {
                 Api::Health,
                 Api::Completions,
                 Api::Embeddings,
+                Api::Messages,
+                Api::GenerateContent,
+                Api::CountTokens,
                 Api::Other,
             ],
             ..plain(Fault::Html)
@@ -90,6 +97,8 @@ fn every_key_is_read() {
         retry_after,
     };
     let expected = Script {
+        dialect: Dialect::Anthropic,
+        strict: true,
         seed: 7,
         models: vec!["gpt-4.1".to_owned(), "org/other".to_owned()],
         api_keys: vec!["secret".to_owned()],
@@ -99,6 +108,8 @@ fn every_key_is_read() {
         },
         tokens_per_second: Some(40.0),
         tokens: Tokens { min: 5, max: 9 },
+        calls: 2,
+        cached: 0.25,
         limits: Limits {
             rpm: Some(60),
             tpm: Some(10_000),

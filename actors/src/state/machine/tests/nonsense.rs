@@ -70,6 +70,7 @@ fn any_event() -> impl proptest::strategy::Strategy<Value = (Event, u64)> {
         Just(Event::Pong(Pong::Unasked)),
         any::<bool>().prop_map(Event::Drain),
         Just(Event::Patch(policy())),
+        Just(Event::Reset),
         Just(Event::Restarted),
         Just(Event::Tick),
     ];

@@ -1,0 +1,165 @@
+//! The dashboard's socket.
+
+use breakerbox_actors::clock;
+use serde_json::json;
+
+use super::done;
+use crate::support::chat::{CHAT, ask, good, response};
+use crate::support::client::post;
+use crate::support::evil::{Act, Evil};
+use crate::support::gateway::{House, endpoint};
+use crate::support::socket::{Frame, Socket};
+
+fn house(name: &str, evil: &Evil, more: &str) -> House {
+    let keys = ", breaker: { failure_threshold: 1, recovery_timeout: 60s }";
+    House::start(&format!(
+        "endpoints:\n{}{more}",
+        endpoint(name, &evil.base_url(), keys)
+    ))
+}
+
+#[tokio::test]
+async fn it_begins_with_everything_and_goes_on_with_what_changes() {
+    let evil = Evil::start(|_, _| vec![Act::Send(response(500, &[("connection", "close")], "{}"))]);
+    let house = house("told", &evil, "routing: { max_attempts: 1 }\n");
+    let mut socket = Socket::open(house.admin()).await;
+    let Some(Frame::Text(init)) = socket.next().await else {
+        panic!("no frame");
+    };
+    assert_eq!(init["type"], "init");
+    assert!(init["timestamp"].is_string());
+    assert_eq!(init["state"]["endpoints"][0]["endpoint"], "told");
+    post(house.addr(), CHAT, &ask("m", "hello")).await;
+    let mut seen = std::collections::BTreeMap::new();
+    while ["status_change", "alert", "request", "health_update"]
+        .iter()
+        .any(|it| !seen.contains_key(*it))
+    {
+        if let Some(Frame::Text(frame)) = socket.next().await {
+            seen.insert(frame["type"].as_str().expect("a type").to_owned(), frame);
+        }
+    }
+    let change = &seen["status_change"];
+    assert_eq!(
+        (&change["to"], &change["state"]),
+        (&json!("unhealthy"), &json!("open"))
+    );
+    assert!(change.get("kind").is_none(), "the type says it");
+    assert_eq!(seen["alert"]["kind"], "endpoint_down");
+    let request = &seen["request"];
+    // 503 if the circuit is seen to be open already, else 502.
+    assert!(request["status"].as_u64() >= Some(502), "{request}");
+    assert_eq!(request["api"], "chat_completions");
+    assert_eq!(request["attempts"][0]["outcome"], "status");
+    assert!(request["error"]["code"].is_string());
+    assert_eq!(seen["health_update"]["traffic"]["error_ratio"], 1.0);
+    done(&house, "/api/endpoints/told/reset", "").await;
+    assert_eq!(socket.hears("status_change").await["from"], "unhealthy");
+}
+
+#[tokio::test]
+async fn a_forced_check_says_when_it_is_complete() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("pong")), Act::KeepAlive]);
+    let yaml = format!(
+        "endpoints: [{{ name: forced, provider: openai-compatible, base_url: \"{}\", models: [m, n] }}]\n",
+        evil.base_url()
+    );
+    let house = House::start(&yaml);
+    let mut socket = Socket::open(house.admin()).await;
+    socket.send(&json!({ "action": "force_check" })).await;
+    assert_eq!(socket.hears("force_check_complete").await["checked"], 1);
+}
+
+#[tokio::test]
+async fn a_reload_is_told_to_every_socket() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let house = house("reloaded", &evil, "");
+    let mut sockets = [
+        Socket::open(house.admin()).await,
+        Socket::open(house.admin()).await,
+    ];
+    let yaml = format!(
+        "endpoints:\n{}",
+        endpoint("reloaded", &evil.base_url(), ", weight: 2")
+    );
+    house.reload(&yaml).await.expect("reloaded");
+    for socket in &mut sockets {
+        let told = socket.hears("config_reload").await;
+        assert_eq!(
+            (&told["ok"], &told["generation"]),
+            (&json!(true), &json!(2))
+        );
+        assert!(
+            told["changes"].to_string().contains("weight: 1 → 2"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_comes_in_the_head_as_a_subprotocol_or_as_the_first_frame() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let admin = "admin: { listen: \"127.0.0.1:0\", token: t0ken-canary }\n";
+    let house = house("token", &evil, admin);
+    for line in [
+        "authorization: Bearer t0ken-canary",
+        "sec-websocket-protocol: breakerbox, bearer.t0ken-canary",
+    ] {
+        let (status, mut socket) = Socket::ask(house.admin(), &[line]).await;
+        assert_eq!(status, 101);
+        assert!(!socket.head.contains("t0ken-canary"), "{}", socket.head);
+        socket.hears("init").await;
+    }
+    let (status, mut alone) = Socket::ask(
+        house.admin(),
+        &["sec-websocket-protocol: bearer.t0ken-canary"],
+    )
+    .await;
+    assert_eq!(status, 101);
+    assert!(
+        alone.head.contains("sec-websocket-protocol: bearer."),
+        "a browser wants one back"
+    );
+    alone.hears("init").await;
+    let (_, mut late) = Socket::ask(house.admin(), &[]).await;
+    late.send(&json!({ "action": "auth", "token": "t0ken-canary" }))
+        .await;
+    late.hears("init").await;
+    let (_, mut wrong) = Socket::ask(house.admin(), &[]).await;
+    wrong
+        .send(&json!({ "action": "auth", "token": "other" }))
+        .await;
+    assert!(matches!(wrong.next().await, Some(Frame::Close(1008, _))));
+    for line in [
+        "authorization: Bearer other",
+        "sec-websocket-protocol: bearer.other",
+    ] {
+        assert_eq!(Socket::ask(house.admin(), &[line]).await.0, 401);
+    }
+    let foreign = [
+        "authorization: Bearer t0ken-canary",
+        "origin: http://evil.example",
+    ];
+    assert_eq!(Socket::ask(house.admin(), &foreign).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_is_closed_within_ten_seconds() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let house = house("deaf", &evil, "");
+    let mut deaf = Socket::open(house.admin()).await;
+    let mut heard = Socket::open(house.admin()).await;
+    let start = clock::now();
+    // Reading is what shows that the other one is alive.
+    let heard = async {
+        loop {
+            heard.next().await.expect("it stays open");
+        }
+    };
+    tokio::select! {
+        given_up = deaf.is_given_up() => assert!(given_up, "still open"),
+        () = heard => unreachable!("it never ends"),
+    }
+    let took = clock::now() - start;
+    assert!(took.as_secs() <= 12, "{took:?}");
+}
