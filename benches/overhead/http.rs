@@ -35,6 +35,11 @@ impl Connection {
         }
     }
 
+    /// How long the last answer was, head included.
+    pub(crate) fn answered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Sends a request for a stream and calls `seen` with each piece read, until the stream ends or `seen`
     /// returns false.
     pub(crate) async fn stream(
@@ -77,6 +82,11 @@ pub(crate) fn post(path: &str, key: &str, body: &str) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// A GET.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: bench\r\n\r\n").into_bytes()
 }
 
 fn check_status(answer: &[u8]) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What the gateway costs, against nginx in the same run: CPU, latency, streams, memory.
+//! What the gateway costs, against nginx in the same run: CPU, latency, streams, memory, and what a scrape costs.
 //!
 //! `make bench` runs it; `-- --quick` (`QUICK=1 make bench`) takes fewer and shorter rounds, `-- --gateway PATH` measures another
 //! binary. Needs nginx and taskset.
@@ -14,6 +14,7 @@ mod machine;
 mod memory;
 mod pacer;
 mod report;
+mod scrape;
 mod servers;
 
 use std::path::PathBuf;
@@ -145,9 +146,9 @@ async fn measure(cores: Cores, program: PathBuf, plan: &Plan) -> Fallible<()> {
     let (_upstream, chat_to) = servers::upstream(cores, folder).await?;
     let (_pacer, streams_to) = servers::pacer(cores, folder).await?;
     let nginx = servers::nginx_proxy(cores, folder, chat_to, streams_to).await?;
-    let (gateway, gateway_at) =
-        servers::gateway(cores, folder, &program, chat_to, streams_to).await?;
-    let (nginx_pid, gateway_pid) = (nginx.server.pid(), gateway.pid());
+    let upstreams = (chat_to, streams_to);
+    let gateway = servers::gateway(cores, folder, &program, upstreams, 0).await?;
+    let (nginx_pid, gateway_pid) = (nginx.server.pid(), gateway.server.pid());
     tokio::time::sleep(Duration::from_millis(500)).await;
     let idle = (machine::resident(nginx_pid), machine::resident(gateway_pid));
 
@@ -160,7 +161,7 @@ async fn measure(cores: Cores, program: PathBuf, plan: &Plan) -> Fallible<()> {
         Ways {
             direct: aim(direct),
             nginx: aim(through),
-            gateway: aim(gateway_at),
+            gateway: aim(gateway.at),
             nginx_pid,
             gateway_pid,
         }
@@ -189,6 +190,13 @@ async fn measure(cores: Cores, program: PathBuf, plan: &Plan) -> Fallible<()> {
     rows.push(memory::growth(&chat, plan.looks, !plan.quick).await?);
     let (row, note) = memory::open_streams(&hold, plan.streams, plan.quick).await?;
     rows.push(row);
+    rows.extend(scrape::rows(&chat.gateway, &gateway, plan).await?);
+    let crowd = servers::gateway(cores, folder, &program, upstreams, scrape::CROWD).await?;
+    let crowded = Aim {
+        to: crowd.at,
+        ..chat.gateway
+    };
+    rows.extend(scrape::rows(&crowded, &crowd, plan).await?);
 
     print!("{}", report::head(cores, plan));
     print!("{note}");

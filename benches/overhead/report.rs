@@ -214,6 +214,7 @@ pub(crate) fn head(cores: Cores, plan: &Plan) -> String {
          \x20 rounds     {} of {:?} for each line and way, the ways in turn, order reversed each round; any answer but a 200 ends the run\n\
          \x20 figures    medians of the rounds; ratio = median of each round's breakerbox ÷ nginx; CPU = time on core of all threads\n\
          \x20            (schedstat) ÷ requests; added = through the proxy − direct;\n\
+         \x20            a scrape's share = its CPU ÷ that of 10,000 requests, one scrape a second at 10,000 requests/s;\n\
          \x20            p99 is that of the machine where it has other work{}\n",
         machine::describe(),
         servers::ANSWER.len(),

@@ -164,14 +164,24 @@ pub(crate) async fn pacer(cores: Cores, folder: &Path) -> Fallible<(Server, Sock
     Ok((server.ready(at, b"GET / HTTP/1.1\r\n\r\n").await?, at))
 }
 
-/// The gateway with everything on: client key, limits, breaker, pings, metrics; one worker.
+/// The gateway under test.
+pub(crate) struct Gateway {
+    pub(crate) server: Server,
+    pub(crate) at: SocketAddr,
+    /// Where its metrics are.
+    pub(crate) admin: SocketAddr,
+    pub(crate) endpoints: usize,
+}
+
+/// The gateway with everything on: client key, limits, breaker, pings, metrics; one worker. Besides the two endpoints it has
+/// `idle` more, of a model that nobody asks for.
 pub(crate) async fn gateway(
     cores: Cores,
     folder: &Path,
     program: &Path,
-    chat_to: SocketAddr,
-    streams_to: SocketAddr,
-) -> Fallible<(Server, SocketAddr)> {
+    (chat_to, streams_to): (SocketAddr, SocketAddr),
+    idle: usize,
+) -> Fallible<Gateway> {
     let (at, admin) = (free()?, free()?);
     let mut config = format!(
         "server: {{ listen: \"{at}\", workers: 1 }}\n\
@@ -179,21 +189,32 @@ pub(crate) async fn gateway(
          clients:\n  - {{ name: bench, key: {CLIENT_KEY}, models: [\"bench-*\"] }}\n\
          endpoints:\n"
     );
-    for (model, to) in [("bench-chat", chat_to), ("bench-stream", streams_to)] {
+    let mut endpoint = |name: &str, model: &str, to: SocketAddr, probe: &str| {
         config += &format!(
-            "  - name: {model}\n    provider: openai-compatible\n    base_url: http://{to}/v1\n    api_key: bench-upstream-key\n    \
-             models: [{model}]\n    limits: {{ rpm: 100000000, tpm: 4000000000, rpd: 1000000000, max_in_flight: 100000 }}\n"
+            "  - name: {name}\n    provider: openai-compatible\n    base_url: http://{to}/v1\n    api_key: bench-upstream-key\n    \
+             models: [{model}]\n    limits: {{ rpm: 100000000, tpm: 4000000000, rpd: 1000000000, max_in_flight: 100000 }}\n{probe}"
         );
+    };
+    endpoint("bench-chat", "bench-chat", chat_to, "");
+    endpoint("bench-stream", "bench-stream", streams_to, "");
+    for number in 0..idle {
+        let probe = "    probe: { kind: none }\n";
+        endpoint(&format!("idle-{number}"), "idle", chat_to, probe);
     }
-    let file = folder.join("breakerbox.yaml");
+    let file = folder.join(format!("breakerbox-{idle}.yaml"));
     fs::write(&file, config)?;
     let mut command = machine::pinned(cores.proxy, &program.to_string_lossy());
     command.arg("serve").arg("--config").arg(&file);
-    let server = Server::start(command, folder.join("gateway"))?;
+    let server = Server::start(command, folder.join(format!("gateway-{idle}")))?;
     let probe = http::post(
         "/v1/chat/completions",
         CLIENT_KEY,
         &crate::body("bench-chat", ""),
     );
-    Ok((server.ready(at, &probe).await?, at))
+    Ok(Gateway {
+        server: server.ready(at, &probe).await?,
+        at,
+        admin,
+        endpoints: 2 + idle,
+    })
 }

@@ -9,7 +9,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::dialect::{neutral::Json, request::BadRequest};
+use crate::dialect::{
+    neutral::{Json, Part},
+    request::BadRequest,
+};
 
 /// Says what is wrong, of a place that the callers add with [`Within`].
 pub(super) fn wrong(what: impl Into<String>) -> BadRequest {
@@ -145,6 +148,26 @@ pub(super) fn object(json: &str) -> Result<Json, BadRequest> {
 /// Takes a field that has to be there.
 pub(super) fn needed<T>(field: Option<T>, name: &str) -> Result<T, BadRequest> {
     field.ok_or_else(|| wrong("is missing")).within(name)
+}
+
+/// Reads a text or a list of parts, each as `read` does; empty texts, which
+/// other dialects refuse, are left out.
+pub(super) fn parts(
+    raw: &str,
+    mut read: impl FnMut(&str) -> Result<Option<Part>, BadRequest>,
+) -> Result<Vec<Part>, BadRequest> {
+    let mut parts = Vec::new();
+    if raw.starts_with('"') {
+        parts.push(Part::Text(text(raw)?));
+    } else if raw.starts_with('[') {
+        for (at, raw) in list(raw)?.into_iter().enumerate() {
+            parts.extend(read(raw).at(at)?);
+        }
+    } else {
+        return Err(wrong("must be a string or a list of parts"));
+    }
+    parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+    Ok(parts)
 }
 
 /// Tells whether a value says no more than its absence: off, zero or empty.

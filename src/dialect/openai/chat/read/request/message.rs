@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::{
     neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall, seal},
     openai::{
-        body::{Within, fields, list, needed, says_nothing, text, wrong},
+        body::{Within, fields, list, needed, parts, says_nothing, text, wrong},
         turns::{Turns, source},
     },
     request::BadRequest,
@@ -33,15 +33,15 @@ fn spoken(
     turns: &mut Turns,
     lost: &mut Lost,
 ) -> Result<(), BadRequest> {
-    let mut parts = None;
+    let mut said = None;
     for (name, raw) in fields {
         match &**name {
             "role" => {}
-            "content" => parts = Some(content(raw, lost).within("content")?),
+            "content" => said = Some(parts(raw, |raw| part(raw, lost)).within("content")?),
             other => unknown(other, raw, lost),
         }
     }
-    turns.add(role, needed(parts, "content")?);
+    turns.add(role, needed(said, "content")?);
     Ok(())
 }
 
@@ -51,7 +51,7 @@ fn assistant(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<
     for (name, raw) in fields {
         match &**name {
             "role" => {}
-            "content" => said = content(raw, lost).within("content")?,
+            "content" => said = parts(raw, |raw| part(raw, lost)).within("content")?,
             "refusal" => refusal = Some(text(raw).within("refusal")?),
             "reasoning_content" | "reasoning" => thought = Some(text(raw).within(name)?),
             "tool_calls" => {
@@ -83,7 +83,7 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
             // Some clients name the tool again; its call has.
             "role" | "name" => {}
             "tool_call_id" => id = Some(text(raw).within("tool_call_id")?),
-            "content" => said = Some(content(raw, lost).within("content")?),
+            "content" => said = Some(parts(raw, |raw| part(raw, lost)).within("content")?),
             other => unknown(other, raw, lost),
         }
     }
@@ -96,23 +96,6 @@ fn unknown(name: &str, raw: &str, lost: &mut Lost) {
     if !says_nothing(raw) && name != "annotations" {
         lost.field(&format!("messages.{name}"));
     }
-}
-
-/// Reads a text or a list of parts; empty texts, which other dialects refuse,
-/// are left out.
-fn content(raw: &str, lost: &mut Lost) -> Result<Vec<Part>, BadRequest> {
-    let mut parts = Vec::new();
-    if raw.starts_with('"') {
-        parts.push(Part::Text(text(raw)?));
-    } else if raw.starts_with('[') {
-        for (at, raw) in list(raw)?.into_iter().enumerate() {
-            parts.extend(part(raw, lost).at(at)?);
-        }
-    } else {
-        return Err(wrong("must be a string or a list of parts"));
-    }
-    parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
-    Ok(parts)
 }
 
 /// Reads one part; `None` for a kind that the neutral form does not know.

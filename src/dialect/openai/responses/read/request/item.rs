@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::{
     neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall},
     openai::{
-        body::{Within, fields, list, needed, says_nothing, text, wrong},
+        body::{Within, fields, list, needed, parts, says_nothing, text, wrong},
         responses::REDACTED,
         turns::{Turns, source},
     },
@@ -51,7 +51,7 @@ fn message(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<()
     for (name, raw) in fields {
         match &**name {
             "role" => role = Some(text(raw).within("role")?),
-            "content" => said = Some(content(raw, lost).within("content")?),
+            "content" => said = Some(parts(raw, |raw| part(raw, lost)).within("content")?),
             other => unknown(other, raw, lost),
         }
     }
@@ -90,7 +90,7 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
     for (name, raw) in fields {
         match &**name {
             "call_id" => id = Some(text(raw).within("call_id")?),
-            "output" => output = Some(content(raw, lost).within("output")?),
+            "output" => output = Some(parts(raw, |raw| part(raw, lost)).within("output")?),
             other => unknown(other, raw, lost),
         }
     }
@@ -132,23 +132,6 @@ fn text_of(raw: &str) -> Result<String, BadRequest> {
     let fields = fields(raw)?;
     let said = fields.iter().find(|(name, _)| name == "text");
     needed(said, "text").and_then(|(_, raw)| text(raw).within("text"))
-}
-
-/// Reads a text or a list of parts; empty texts, which other dialects refuse,
-/// are left out.
-fn content(raw: &str, lost: &mut Lost) -> Result<Vec<Part>, BadRequest> {
-    let mut parts = Vec::new();
-    if raw.starts_with('"') {
-        parts.push(Part::Text(text(raw)?));
-    } else if raw.starts_with('[') {
-        for (at, raw) in list(raw)?.into_iter().enumerate() {
-            parts.extend(part(raw, lost).at(at)?);
-        }
-    } else {
-        return Err(wrong("must be a string or a list of parts"));
-    }
-    parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
-    Ok(parts)
 }
 
 /// Reads one part; `None` for a kind that the neutral form does not know.
