@@ -8,6 +8,7 @@ mod endpoints;
 mod explain;
 mod news;
 mod openapi;
+mod page;
 mod reason;
 mod requests;
 mod status;
@@ -101,6 +102,8 @@ pub(crate) const PATHS: &[Path] = &[
     get("/api/explain", || routes::read().to(explain::explain)),
     get("/openapi.json", || routes::read().to(openapi::document)),
     get("/ws", || web::get().to(ws::connect)),
+    get("/", || routes::read().to(page::index)),
+    get("/assets/{name}", || routes::read().to(page::asset)),
 ];
 
 /// Adds every path of the admin address to an app whose data holds an [`Admin`].

@@ -21,6 +21,14 @@ use actix::Actor;
 
 const TOKEN: &str = "t0ken-canary";
 
+/// The page's own files: open to everybody who may connect, as they hold nothing.
+const PAGE: [&str; 2] = ["/", "/assets/{name}"];
+
+/// Every path that tells something or does something.
+fn paths() -> impl Iterator<Item = &'static Path> {
+    PATHS.iter().filter(|it| !PAGE.contains(&it.path))
+}
+
 /// A gateway without sockets, with this for the section `admin`.
 async fn admin(section: &str) -> Arc<Admin> {
     let yaml = format!(
@@ -82,7 +90,7 @@ fn every_path_by_every_role_in_every_way_to_write_it() {
         let admin = admin(&format!(", token: {TOKEN}")).await;
         let (right, client) = (format!("Bearer {TOKEN}"), "Bearer sk-of-a-client");
         let host = (header::HOST.as_str(), "breakerbox.example");
-        for path in PATHS {
+        for path in paths() {
             let open = ["/livez", "/readyz", "/ws"].contains(&path.path);
             let concrete = path.path.replace("{name}", "a").replace("{id}", "x");
             let encoded = concrete.replacen('i', "%69", 1);
@@ -115,6 +123,13 @@ fn every_path_by_every_role_in_every_way_to_write_it() {
             let status = status(&admin, method(path), &concrete, &lines).await;
             assert!(![401, 403, 405].contains(&status), "{concrete}: {status}");
         }
+        for open in ["/", "/assets/app.js"] {
+            assert_eq!(
+                status(&admin, Method::GET, open, &[host]).await,
+                200,
+                "{open}"
+            );
+        }
         let lines = [host, ("authorization", &*right)];
         assert_eq!(
             status(&admin, Method::GET, "/api/nothing", &lines).await,
@@ -136,7 +151,7 @@ fn without_a_token_this_machine_may_ask_and_no_web_page() {
     System::new().block_on(async {
         let admin = admin("").await;
         let local = ("host", "localhost:8081");
-        for path in PATHS {
+        for path in paths() {
             let concrete = path.path.replace("{name}", "a").replace("{id}", "x");
             let by =
                 async |lines: &[(&str, &str)]| status(&admin, method(path), &concrete, lines).await;
@@ -176,8 +191,7 @@ fn the_document_has_every_path_and_no_other() {
         })
         .collect();
     let own = ["/livez", "/readyz", "/metrics", "/openapi.json", "/ws"];
-    let mut there: Vec<_> = PATHS
-        .iter()
+    let mut there: Vec<_> = paths()
         .filter(|it| it.path.starts_with("/api/") || !own.contains(&it.path))
         .map(|it| format!("{} {}", method(it).as_str().to_lowercase(), it.path))
         .collect();
