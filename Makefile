@@ -37,4 +37,4 @@ bench:
 
 clean:
 	$(CARGO) clean
-	rm -rf .venv tests/sdk/node/node_modules
+	rm -rf .venv tests/sdk/node/node_modules tests/dashboard/node_modules
