@@ -1,6 +1,6 @@
 # make test   everything a change must pass; installs what it needs where it can
 # make check  the quick half: format, lints, unit tests
-# make bench  the gateway against nginx, one table (QUICK=1: under a minute); micro-benches of the engine
+# make bench  the gateway against nginx, one table (QUICK=1: under a minute); micro-benches of engine and translation
 # make setup  what `make test` needs beyond Rust, Python and Node; does nothing the second time
 
 CARGO ?= cargo
@@ -33,7 +33,8 @@ bench:
 	@bash .ci/setup bench
 	$(CARGO) bench $(LOCKED) --profile dist --bench overhead -- $(if $(QUICK),--quick)
 	$(CARGO) bench $(LOCKED) --profile dist --bench engine -- $(if $(QUICK),--quick)
+	$(CARGO) bench $(LOCKED) --profile dist --bench translate -- $(if $(QUICK),--quick)
 
 clean:
 	$(CARGO) clean
-	rm -rf .venv tests/sdk/node/node_modules
+	rm -rf .venv tests/sdk/node/node_modules tests/dashboard/node_modules

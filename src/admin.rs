@@ -3,10 +3,17 @@
 mod actors;
 mod alerts;
 mod auth;
+mod config;
 mod endpoints;
+mod explain;
 mod news;
+mod openapi;
+mod page;
 mod reason;
+mod requests;
 mod status;
+#[cfg(test)]
+mod tests;
 mod ws;
 
 use std::{sync::Arc, time::SystemTime};
@@ -84,7 +91,19 @@ pub(crate) const PATHS: &[Path] = &[
     }),
     get("/api/actors", || routes::read().to(actors::list)),
     get("/api/alerts", || routes::read().to(alerts::list)),
+    get("/api/config", || routes::read().to(config::effective)),
+    get("/api/config/diff", || routes::read().to(config::diff)),
+    get("/api/config/history", || routes::read().to(config::history)),
+    post("/api/config/rollback", || web::post().to(config::roll_back)),
+    post("/api/reload", || web::post().to(config::reload)),
+    post("/api/check", || web::post().to(config::check)),
+    get("/api/requests", || routes::read().to(requests::list)),
+    get("/api/requests/{id}", || routes::read().to(requests::one)),
+    get("/api/explain", || routes::read().to(explain::explain)),
+    get("/openapi.json", || routes::read().to(openapi::document)),
     get("/ws", || web::get().to(ws::connect)),
+    get("/", || routes::read().to(page::index)),
+    get("/assets/{name}", || routes::read().to(page::asset)),
 ];
 
 /// Adds every path of the admin address to an app whose data holds an [`Admin`].

@@ -5,9 +5,13 @@ mod demo;
 pub mod explain;
 mod log;
 mod open_files;
+mod reload;
+mod remote;
 pub mod schema;
 mod serve;
 mod signals;
+mod status;
+mod top;
 pub mod upstream;
 
 use std::{
@@ -46,6 +50,9 @@ enum Command {
     Check(check::Check),
     Explain(explain::Explain),
     Schema(schema::Schema),
+    Reload(reload::Reload),
+    Status(status::Status),
+    Top(top::Top),
     Upstream(upstream::UpstreamArgs),
 }
 
@@ -70,6 +77,12 @@ impl Cli {
             Command::Check(command) => command.run(&env::var, &mut out),
             Command::Explain(command) => command.run(&env::var, &mut out),
             Command::Schema(command) => command.run(&mut out),
+            Command::Reload(command) => command.run(&mut out),
+            Command::Status(command) => command.run(&mut out),
+            Command::Top(command) => {
+                drop(out);
+                return ExitCode::from(command.run());
+            }
             Command::Upstream(args) => {
                 drop(out);
                 return ExitCode::from(run_upstream(&args));

@@ -18,6 +18,8 @@ pub mod neutral;
 pub mod openai;
 pub mod request;
 pub mod sse;
+#[cfg(test)]
+mod tests;
 pub mod translate;
 
 pub(crate) use api::percent_encoded;

@@ -43,6 +43,9 @@ pub struct Generation {
     models: HashMap<Arc<str>, Arc<ModelMetrics>>,
     /// Of all clients there ever were; shared with other generations.
     accounts: Accounts,
+    /// The system's trust store, read at the start: it takes longer than all
+    /// else of a reload.
+    system: Result<Trust, InvalidOrigin>,
     /// Of those that are limited now, by name.
     limited: HashMap<Arc<str>, Arc<Account>>,
 }
@@ -111,7 +114,7 @@ impl Generation {
     ///
     /// [`NotReady`] names the endpoint and what about it is unusable.
     pub fn new(number: u64, config: Arc<Config>) -> Result<Self, NotReady> {
-        Self::with(number, config, Accounts::default())
+        Self::with(number, config, Accounts::default(), Trust::system())
     }
 
     /// Makes `config` ready as the generation after this one: what clients
@@ -121,11 +124,16 @@ impl Generation {
     ///
     /// As [`Generation::new`].
     pub fn next(&self, config: Arc<Config>) -> Result<Self, NotReady> {
-        Self::with(self.number + 1, config, self.accounts.clone())
+        let (accounts, system) = (self.accounts.clone(), self.system.clone());
+        Self::with(self.number + 1, config, accounts, system)
     }
 
-    fn with(number: u64, config: Arc<Config>, accounts: Accounts) -> Result<Self, NotReady> {
-        let system = Trust::system();
+    fn with(
+        number: u64,
+        config: Arc<Config>,
+        accounts: Accounts,
+        system: Result<Trust, InvalidOrigin>,
+    ) -> Result<Self, NotReady> {
         let mut sites = HashMap::new();
         for endpoint in &config.endpoints {
             let origin = origin(endpoint, &system)?;
@@ -159,6 +167,7 @@ impl Generation {
             config,
             sites,
             accounts,
+            system,
         })
     }
 

@@ -13,6 +13,8 @@ mod keys;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod states;

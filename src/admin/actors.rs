@@ -43,6 +43,8 @@ impl Actor {
     }
 }
 
+/// Lists every actor.
+#[utoipa::path(get, path = "/api/actors", responses((status = 200, body = [Actor])))]
 pub(super) async fn list(admin: Data<Admin>) -> HttpResponse {
     answer(&json!({ "actors": Actor::all(&admin) }))
 }

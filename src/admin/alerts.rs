@@ -301,6 +301,8 @@ fn evidence(bad: &Bad<'_>) -> Value {
     })
 }
 
+/// Lists the alerts, newest first.
+#[utoipa::path(get, path = "/api/alerts", responses((status = 200, body = [Alert])))]
 pub(super) async fn list(admin: Data<Admin>) -> HttpResponse {
     answer(&json!({ "alerts": admin.news.alerts() }))
 }

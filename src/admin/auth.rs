@@ -65,16 +65,20 @@ fn refuse(request: &ServiceRequest, token: Option<&Secret>) -> Option<HttpRespon
     if open || token.is_none_or(|token| carries(headers, token)) {
         return None;
     }
+    Some(denied())
+}
+
+/// Asks for the token.
+pub(super) fn denied() -> HttpResponse {
     let mut response = error(
         StatusCode::UNAUTHORIZED,
         "invalid_token",
         "the admin token is missing or wrong: send `Authorization: Bearer TOKEN`",
     );
     let challenge = HeaderValue::from_static("Bearer realm=\"breakerbox\"");
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
     response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, challenge);
-    Some(response)
 }
 
 /// Returns whether `headers` carry the token as `Authorization`.

@@ -214,10 +214,16 @@ fn breaker(seen: &EndpointSeen, config: &config::Endpoint, now: Instant) -> Brea
     }
 }
 
+/// Lists every target: an endpoint for one model.
+#[utoipa::path(get, path = "/api/endpoints", responses((status = 200, body = [Endpoint])))]
 pub(super) async fn list(admin: Data<Admin>) -> HttpResponse {
     answer(&json!({ "endpoints": all(&admin) }))
 }
 
+/// Lists the targets of one endpoint.
+#[utoipa::path(get, path = "/api/endpoints/{name}", params(("name" = String, Path)), responses(
+    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+))]
 pub(super) async fn one(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     shown(&admin, &name)
 }
@@ -234,10 +240,18 @@ fn nobody(name: &str) -> HttpResponse {
     unknown(&format!("there is no endpoint {name:?}"))
 }
 
+/// Takes an endpoint out of service; requests under way finish.
+#[utoipa::path(post, path = "/api/endpoints/{name}/drain", params(("name" = String, Path)), responses(
+    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+))]
 pub(super) async fn drain(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     set_drained(&admin, &name, true).await
 }
 
+/// Lets a drained endpoint serve again.
+#[utoipa::path(post, path = "/api/endpoints/{name}/enable", params(("name" = String, Path)), responses(
+    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+))]
 pub(super) async fn enable(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     set_drained(&admin, &name, false).await
 }
@@ -266,6 +280,10 @@ async fn set_drained(admin: &Admin, name: &str, drained: bool) -> HttpResponse {
     shown(admin, name)
 }
 
+/// Closes the circuits of an endpoint and ends its cooldowns.
+#[utoipa::path(post, path = "/api/endpoints/{name}/reset", params(("name" = String, Path)), responses(
+    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+))]
 pub(super) async fn reset(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     if !admin.shared.engine.reset(&name).await {
         return nobody(&name);
@@ -274,6 +292,10 @@ pub(super) async fn reset(admin: Data<Admin>, name: web::Path<String>) -> HttpRe
     shown(&admin, &name)
 }
 
+/// Pings an endpoint now; answers when the ping is over.
+#[utoipa::path(post, path = "/api/endpoints/{name}/probe", params(("name" = String, Path)), responses(
+    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+))]
 pub(super) async fn probe(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     let table = admin.shared.engine.table();
     if !table.targets().any(|it| **it.id().endpoint() == **name) {

@@ -139,6 +139,8 @@ impl Snapshot {
     }
 }
 
+/// Returns all there is to see at once.
+#[utoipa::path(get, path = "/api/status", responses((status = 200, body = Snapshot)))]
 pub(super) async fn status(admin: Data<Admin>) -> HttpResponse {
     answer(&Snapshot::now(&admin))
 }

@@ -88,8 +88,7 @@ pub(super) async fn connect(
     let generation = admin.shared.generation.load_full();
     let claim = auth::claim(request.headers(), generation.config.admin.token.as_ref());
     if claim == Claim::Wrong {
-        let words = "the admin token is wrong";
-        return Ok(error(StatusCode::UNAUTHORIZED, "invalid_token", words));
+        return Ok(auth::denied());
     }
     let offered: Vec<_> = auth::protocols(request.headers()).collect();
     let chosen: Vec<_> = [PROTOCOL]

@@ -48,7 +48,7 @@ pub(super) struct Demo {
     /// Port of the gateway, on 127.0.0.1; 0 finds a free one
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
-    /// Port of metrics and readiness, on 127.0.0.1; 0 finds a free one
+    /// Port of the dashboard, metrics and readiness, on 127.0.0.1; 0 finds a free one
     #[arg(long, value_name = "PORT", default_value_t = 8081)]
     admin_port: u16,
     /// Leave the demo's own traffic out

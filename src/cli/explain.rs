@@ -11,6 +11,7 @@ use std::{
 
 use breakerbox_actors::state::{choice, estimate::Estimate};
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check::{BAD_CONFIGURATION, Format};
@@ -46,7 +47,8 @@ pub struct Explain {
 }
 
 /// A priority, as the command line has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Urgency {
     /// An answer soon is worth more than a good one.
     Fast,
@@ -102,6 +104,14 @@ impl Explain {
             Format::Json => writeln!(out, "{:#}", json(&config, &self.model, &tiers, &idle))?,
         }
         Ok(0)
+    }
+
+    /// Explains `config`, whatever file is named; for the admin API.
+    pub(crate) fn answer(&self, config: &Config) -> Result<Value, String> {
+        self.admit(config)?;
+        let tiers = tiers(config, &self.models(config)?);
+        let idle = idle(config, &tiers);
+        Ok(json(config, &self.model, &tiers, &idle))
     }
 
     fn admit(&self, config: &Config) -> Result<(), String> {

@@ -171,6 +171,7 @@ impl Serve {
                     by(self.listen, "--listen")
                 ),
             ),
+            ("dashboard", format!("http://{}/", gateway.admin_addr())),
             (
                 "metrics",
                 format!(

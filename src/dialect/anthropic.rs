@@ -8,6 +8,7 @@
 pub mod count;
 pub mod error;
 pub mod judge;
+mod model;
 pub mod read;
 mod usage;
 pub mod write;

@@ -6,9 +6,11 @@
 //! to the client, never dropped in silence.
 
 mod conversation;
+pub(in crate::dialect) mod ids;
 mod json;
 mod lost;
 mod reply;
+pub(in crate::dialect) mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -72,11 +72,14 @@ pub fn answer(sent: Api, asked: Api, body: &[u8], now: u64) -> Result<Vec<u8>, N
         };
         return Ok(counted(asked, tokens));
     }
-    let reply = match sent.dialect() {
+    let mut reply = match sent.dialect() {
         Dialect::OpenAi => chat::read::reply(body)?,
         Dialect::Anthropic => anthropic::read::reply(body)?,
         Dialect::Gemini => gemini::read::reply(body)?,
     };
+    if asked.dialect() != Dialect::Gemini {
+        reply.put_media_in_words();
+    }
     Ok(match asked {
         Api::Responses => responses::write::reply(&reply, now),
         asked => match asked.dialect() {

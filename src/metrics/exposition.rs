@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fmt::Write as _,
     time::Duration,
 };
 
@@ -13,7 +14,7 @@ use breakerbox_actors::{
 use metrics::Key;
 use metrics_exporter_prometheus::{
     LabelSet,
-    formatting::{write_help_line, write_metric_line, write_type_line},
+    formatting::{write_help_line, write_type_line},
 };
 
 use super::{
@@ -134,32 +135,34 @@ impl Exposition {
     }
 }
 
-/// Writes one series.
+/// Writes one series. Its labels are made once: a histogram has them on every line.
 fn lines(key: &Key, value: &Value) -> String {
     let labels = LabelSet::from_key_and_global(key, &Default::default());
+    let labels = labels.to_strings().collect::<Vec<_>>().join(",");
     let mut text = String::new();
-    let mut write = |suffix, bound: Option<f64>, value: f64| {
-        let bound = bound.map(|it| ("le", Shown(it)));
-        write_metric_line(
-            &mut text,
-            key.name(),
-            suffix,
-            &labels,
-            bound,
-            Shown(value),
-            None,
-        );
+    let mut write = |suffix: &str, bound: Option<f64>, value: f64| {
+        text += key.name();
+        text += suffix;
+        let comma = if labels.is_empty() { "" } else { "," };
+        // Writing to a string cannot fail.
+        match bound {
+            Some(bound) => write!(text, "{{{labels}{comma}le=\"{}\"}}", Shown(bound)),
+            None if labels.is_empty() => Ok(()),
+            None => write!(text, "{{{labels}}}"),
+        }
+        .and_then(|()| writeln!(text, " {}", Shown(value)))
+        .ok();
     };
     match value {
-        Value::Whole(value) => write(None, None, *value as f64),
-        Value::Real(value) => write(None, None, *value),
+        Value::Whole(value) => write("", None, *value as f64),
+        Value::Real(value) => write("", None, *value),
         Value::Distribution(all) => {
             for (bound, count) in &all.buckets {
-                write(Some("bucket"), Some(*bound), *count as f64);
+                write("_bucket", Some(*bound), *count as f64);
             }
-            write(Some("bucket"), Some(f64::INFINITY), all.count as f64);
-            write(Some("sum"), None, all.sum);
-            write(Some("count"), None, all.count as f64);
+            write("_bucket", Some(f64::INFINITY), all.count as f64);
+            write("_sum", None, all.sum);
+            write("_count", None, all.count as f64);
         }
     }
     text

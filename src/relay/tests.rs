@@ -5,6 +5,7 @@ mod breaks;
 mod cuts;
 mod first;
 mod silence;
+mod translated;
 
 use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
 

@@ -38,7 +38,8 @@ pub async fn watch(reloads: Reloads) {
     let mut folders = Folders::new();
     loop {
         folders.follow(&reloads.files());
-        if timeout(LOOK, folders.event()).await.is_ok() {
+        // What happened before they were watched has sent no event.
+        if !reloads.is_stale() && timeout(LOOK, folders.event()).await.is_ok() {
             let latest = clock::now() + PATIENCE;
             while clock::now() < latest && timeout(QUIET, folders.event()).await.is_ok() {}
         }

@@ -80,6 +80,7 @@ async fn it_says_what_runs_in_json_line_by_line() {
     let expected = [
         "configuration",
         "gateway",
+        "dashboard",
         "metrics",
         "endpoints",
         "routing",

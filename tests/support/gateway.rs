@@ -10,6 +10,7 @@ use breakerbox::metrics::Exposition;
 use breakerbox_actors::engine::Engine;
 use breakerbox_actors::id::TargetId;
 use breakerbox_actors::messages::EndpointSeen;
+use breakerbox_actors::state::health::Status;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -95,6 +96,14 @@ impl House {
     pub(crate) async fn seen(&self, endpoint: &str) -> EndpointSeen {
         let seen = self.engine.observe(&target(endpoint)).await;
         seen.unwrap_or_else(|| panic!("no actor of {endpoint}"))
+    }
+
+    /// The published status of `endpoint` for the model `m`.
+    pub(crate) fn status(&self, endpoint: &str) -> Status {
+        let table = self.engine.table();
+        let mut targets = table.targets();
+        let found = targets.find(|it| *it.id() == target(endpoint));
+        found.expect("a target").status()
     }
 
     /// How many requests are under way at `endpoint`.

@@ -91,6 +91,7 @@ impl Screen {
         let mut text = format!(
             "\n{title}: simulated providers, and the gateway in front of them\n\n\
              \x20 gateway  http://{gateway}   any key will do, for OpenAI's SDKs with /v1\n\
+             \x20 watch    http://{admin}/\n\
              \x20 metrics  http://{admin}/metrics\n\n"
         );
         for (role, provider) in cast.roles.iter().zip(providers) {

@@ -11,5 +11,5 @@ mod tools;
 pub(super) use request::counted;
 
 pub use reply::reply;
-pub use request::{CANNOT, DEFAULT_MAX_TOKENS, IN_PART, request};
+pub use request::{CANNOT, IN_PART, request};
 pub use stream::Events;

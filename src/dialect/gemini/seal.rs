@@ -1,17 +1,14 @@
 //! Whose seal a thought or a call bears.
 //!
-//! A provider refuses a request with the seal of another one. A conversation
-//! moves between providers of several dialects, so that a seal of Gemini bears
-//! Gemini's name in the neutral form, and only such a seal goes to Gemini. A
-//! foreign one is shown to clients of this dialect in base64 (google-genai
-//! decodes seals) behind a mark, by which it is known when it comes back.
+//! Only a seal of Gemini goes to Gemini. A foreign one is shown to clients of
+//! this dialect in base64 (google-genai decodes seals) behind a mark, by which
+//! it is known when it comes back.
 
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// Precedes Gemini's seals in the neutral form.
-const GEMINI: &str = "gemini:";
+use crate::dialect::neutral::seal;
 
 /// Precedes foreign seals in this dialect: valid base64, a multiple of four long.
 const FOREIGN: &str = "BreakerboxSealed";
@@ -37,17 +34,12 @@ pub(super) fn read(wire: &str) -> Option<String> {
         let bytes = STANDARD.decode(rest).ok()?;
         String::from_utf8(bytes).ok()
     });
-    foreign.or_else(|| Some(format!("{GEMINI}{wire}")))
-}
-
-/// Returns the `thoughtSignature` for a provider; none for a foreign seal.
-pub(super) fn for_provider(seal: &str) -> Option<&str> {
-    seal.strip_prefix(GEMINI)
+    foreign.or_else(|| Some(seal::of_gemini(wire)))
 }
 
 /// Returns the `thoughtSignature` for a client.
 pub(super) fn for_client(seal: &str) -> Cow<'_, str> {
-    match seal.strip_prefix(GEMINI) {
+    match seal::gemini(seal) {
         Some(own) => Cow::Borrowed(own),
         None => Cow::Owned(format!("{FOREIGN}{}", STANDARD.encode(seal))),
     }
@@ -56,17 +48,17 @@ pub(super) fn for_client(seal: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::neutral::seal::gemini;
 
     #[test]
     fn each_provider_gets_its_own_seals_back() {
         let own = read("CiQBjz1r").unwrap();
-        assert_eq!(for_provider(&own), Some("CiQBjz1r"));
+        assert_eq!(gemini(&own), Some("CiQBjz1r"));
         assert_eq!(for_client(&own), "CiQBjz1r");
 
         let shown = for_client("ErUBanthropic==").into_owned();
         assert!(STANDARD.decode(&shown).is_ok());
         assert_eq!(read(&shown).unwrap(), "ErUBanthropic==");
-        assert_eq!(for_provider("ErUBanthropic=="), None);
 
         let shown = for_client("~~~???");
         assert!(shown.ends_with("fn5+Pz8/"), "{shown}");

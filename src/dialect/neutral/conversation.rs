@@ -75,6 +75,18 @@ pub struct Media {
     pub name: Option<String>,
 }
 
+impl Media {
+    /// Says in words that it was here: the answers of most dialects have no
+    /// place for what a model drew, and nothing is dropped in silence.
+    pub fn in_words(&self) -> String {
+        match &self.source {
+            Source::Url { url, .. } => format!("[{url}]"),
+            Source::Inline { mime, .. } => format!("[{mime}: not carried over]"),
+            Source::Uploaded(_) => "[a file: not carried over]".to_owned(),
+        }
+    }
+}
+
 /// Where an image or a file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

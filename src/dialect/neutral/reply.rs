@@ -18,6 +18,17 @@ pub struct Reply {
     pub usage: Option<Usage>,
 }
 
+impl Reply {
+    /// Puts [`Media::in_words`](super::Media::in_words) where an image or a file is.
+    pub fn put_media_in_words(&mut self) {
+        for part in self.choices.iter_mut().flat_map(|it| &mut it.parts) {
+            if let Part::Image(media) | Part::File(media) = part {
+                *part = Part::Text(media.in_words());
+            }
+        }
+    }
+}
+
 /// One answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {

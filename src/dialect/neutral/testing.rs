@@ -7,6 +7,7 @@
 mod answered;
 mod asked;
 mod pieces;
+mod samples;
 
 use proptest::prelude::*;
 
@@ -15,6 +16,7 @@ use super::{Delta, Part};
 pub(crate) use answered::reply;
 pub(crate) use asked::conversation;
 pub(crate) use pieces::{deltas, gathered};
+pub(crate) use samples::samples;
 
 proptest! {
     #[test]

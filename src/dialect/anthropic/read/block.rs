@@ -22,9 +22,9 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Returns the part it is, the `number`th of the answer. Blocks of the
+    /// Returns the part it is, the `number`th of the answer of this name. Blocks of the
     /// provider's own tools are none: no translated request asks for these tools.
-    pub(super) fn part(self, number: usize) -> Option<Part> {
+    pub(super) fn part(self, answer: &str, number: usize) -> Option<Part> {
         Some(match &*self.kind {
             "text" => Part::Text(self.text.filter(|text| !text.is_empty())?),
             "thinking" => Part::Thought(Thought {
@@ -38,7 +38,7 @@ impl Block<'_> {
                 redacted: true,
             }),
             "tool_use" => Part::ToolCall(ToolCall {
-                id: call_id(self.id, number),
+                id: call_id(self.id, answer, number),
                 name: self.name.unwrap_or_default(),
                 arguments: self
                     .input
@@ -50,10 +50,11 @@ impl Block<'_> {
     }
 }
 
-/// Returns the id of a call, which some compatible providers leave out.
-pub(super) fn call_id(id: Option<String>, number: usize) -> String {
+/// Returns the id of a call, which some compatible providers leave out, in the
+/// answer of this name.
+pub(super) fn call_id(id: Option<String>, answer: &str, number: usize) -> String {
     id.filter(|id| !id.is_empty())
-        .unwrap_or_else(|| format!("toolu_{number}"))
+        .unwrap_or_else(|| format!("toolu_{answer}_{number}"))
 }
 
 /// Why the answer ended, beside the word for it.

@@ -8,6 +8,9 @@ use crate::dialect::{
     request::BadRequest,
 };
 
+/// The most blocks that have content of their own, one in another.
+const MAX_DEPTH: u8 = 2;
+
 /// Reads `content` and appends its parts; `place` is what lost fields are named after.
 pub(super) fn parts(
     content: &Node<'_, '_>,
@@ -15,6 +18,21 @@ pub(super) fn parts(
     out: &mut Vec<Part>,
     lost: &mut Lost,
 ) -> Result<(), BadRequest> {
+    within(content, place, 0, out, lost)
+}
+
+/// Reads the content of `depth` blocks that have content of their own. Each
+/// level is read over again, so that they are few: a result with a document in it.
+fn within(
+    content: &Node<'_, '_>,
+    place: &str,
+    depth: u8,
+    out: &mut Vec<Part>,
+    lost: &mut Lost,
+) -> Result<(), BadRequest> {
+    if depth > MAX_DEPTH {
+        return Err(content.wrong("content without so many blocks in blocks"));
+    }
     if content.is_string() {
         push_text(content.string()?, out);
         return Ok(());
@@ -22,7 +40,7 @@ pub(super) fn parts(
     if !content.json().starts_with('[') {
         return Err(content.wrong("a string or an array of content blocks"));
     }
-    content.each(|block| part(&block, place, out, lost))
+    content.each(|block| part(&block, place, depth, out, lost))
 }
 
 fn push_text(text: String, out: &mut Vec<Part>) {
@@ -34,6 +52,7 @@ fn push_text(text: String, out: &mut Vec<Part>) {
 fn part(
     block: &Node<'_, '_>,
     place: &str,
+    depth: u8,
     out: &mut Vec<Part>,
     lost: &mut Lost,
 ) -> Result<(), BadRequest> {
@@ -45,12 +64,12 @@ fn part(
             &["type", "text"]
         }
         "image" => {
-            media(&fields, None, place, out, lost)?;
+            media(&fields, None, place, depth, out, lost)?;
             &["type", "source"]
         }
         "document" => {
             let title = fields.get("title").map(|it| it.string()).transpose()?;
-            media(&fields, Some(title), place, out, lost)?;
+            media(&fields, Some(title), place, depth, out, lost)?;
             &["type", "source", "title"]
         }
         "tool_use" => {
@@ -68,7 +87,7 @@ fn part(
         "tool_result" => {
             let mut content = Vec::new();
             if let Some(node) = fields.get("content") {
-                parts(&node, place, &mut content, lost)?;
+                within(&node, place, depth + 1, &mut content, lost)?;
             }
             let is_error = fields.get("is_error").map(|it| it.flag()).transpose()?;
             out.push(Part::ToolResult(ToolResult {
@@ -121,6 +140,7 @@ fn media(
     block: &Fields<'_, '_>,
     document: Option<Option<String>>,
     place: &str,
+    depth: u8,
     out: &mut Vec<Part>,
     lost: &mut Lost,
 ) -> Result<(), BadRequest> {
@@ -148,7 +168,8 @@ fn media(
             if document.flatten().is_some() {
                 lost.field(&format!("{place}.title"));
             }
-            return parts(&fields.need("content")?, place, out, lost);
+            let content = fields.need("content")?;
+            return within(&content, place, depth + 1, out, lost);
         }
         _ => {
             return Err(node.wrong("a source of type base64, url or file, or of a document's"));

@@ -12,7 +12,7 @@ use super::block::{Block, StopDetails, stop};
 use crate::dialect::{
     NotAnAnswer,
     anthropic::usage::Counts,
-    neutral::{Choice, Part, Reply},
+    neutral::{Choice, Part, Reply, ids::name_of_answer},
 };
 
 #[derive(Deserialize)]
@@ -42,11 +42,14 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     let message: Message<'_> = serde_json::from_slice(body).map_err(|_| NotAnAnswer::Malformed)?;
     let stop = stop(&message.stop_reason, message.stop_sequence).ok_or(NotAnAnswer::Malformed)?;
     let blocks = message.content.into_iter().enumerate();
-    let mut parts: Vec<_> = blocks.filter_map(|(at, block)| block.part(at)).collect();
+    let id = message.id.unwrap_or_default();
+    let name = name_of_answer(&id, body);
+    let parts = blocks.filter_map(|(at, block)| block.part(&name, at));
+    let mut parts: Vec<_> = parts.collect();
     let refusal = message.stop_details.and_then(StopDetails::refusal);
     parts.extend(refusal.map(Part::Refusal));
     Ok(Reply {
-        id: message.id.unwrap_or_default(),
+        id,
         model: message.model.unwrap_or_default(),
         created: None,
         choices: vec![Choice { parts, stop }],

@@ -12,7 +12,7 @@ use super::{
 use crate::dialect::{
     neutral::{
         Conversation, Effort, Json, Lost, OutputFormat, Part, Reasoning, Role, Sampling, Tool,
-        ToolChoice, Turn,
+        ToolChoice, Turn, seal,
     },
     request::BadRequest,
 };
@@ -128,6 +128,7 @@ fn turns(messages: &Node<'_, '_>, lost: &mut Lost) -> Result<Vec<Turn>, BadReque
         };
         let mut parts = Vec::new();
         content::parts(&fields.need("content")?, "messages", &mut parts, lost)?;
+        seal::rejoin(&mut parts);
         fields.others(&["role", "content"], "messages", lost);
         if !parts.is_empty() {
             turns.push(Turn { role, parts });

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::block::{Block, StopDetails, call_id, stop};
 use crate::dialect::{
     anthropic::usage::Counts,
-    neutral::{Delta, Unreadable},
+    neutral::{Delta, Unreadable, ids::name_of_answer},
     sse,
 };
 
@@ -62,6 +62,8 @@ struct Piece<'a> {
 /// provider says that there may be some.
 #[derive(Debug, Default)]
 pub struct Events {
+    /// The answer's name in the ids of its calls.
+    name: String,
     counts: Counts,
     open: Vec<Open>,
     calls: u32,
@@ -92,7 +94,7 @@ impl Events {
         }
         let event: Event<'_> = serde_json::from_slice(data).map_err(|_| Unreadable)?;
         match &*event.kind {
-            "message_start" => self.start(event.message.ok_or(Unreadable)?, out),
+            "message_start" => self.start(event.message.ok_or(Unreadable)?, data, out),
             "content_block_start" => {
                 self.block(event.index, event.content_block.ok_or(Unreadable)?, out)?;
             }
@@ -118,10 +120,12 @@ impl Events {
     /// nothing, since `message_stop` says it all.
     pub fn finish(&mut self, _: &mut Vec<Delta>) {}
 
-    fn start(&mut self, message: Start<'_>, out: &mut Vec<Delta>) {
+    fn start(&mut self, message: Start<'_>, data: &[u8], out: &mut Vec<Delta>) {
         self.count(message.usage);
+        let id = message.id.unwrap_or_default();
+        self.name = name_of_answer(&id, data);
         out.push(Delta::Start {
-            id: message.id.unwrap_or_default(),
+            id,
             model: message.model.unwrap_or_default(),
             created: None,
             usage: self.counts.usage(),
@@ -161,7 +165,11 @@ impl Events {
                 out.push(Delta::CallStart {
                     choice: 0,
                     call,
-                    id: call_id(block.id, usize::try_from(index).unwrap_or(usize::MAX)),
+                    id: call_id(
+                        block.id,
+                        &self.name,
+                        usize::try_from(index).unwrap_or(usize::MAX),
+                    ),
                     name: block.name.unwrap_or_default(),
                     signature: None,
                 });

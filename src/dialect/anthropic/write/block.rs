@@ -39,7 +39,7 @@ pub(super) enum Block<'a> {
         signature: &'a str,
     },
     RedactedThinking {
-        data: &'a str,
+        data: Cow<'a, str>,
     },
 }
 
@@ -103,7 +103,9 @@ impl<'a> Block<'a> {
     pub(super) fn thought(thought: &'a Thought) -> Self {
         let signature = thought.signature.as_deref().unwrap_or_default();
         match thought.redacted {
-            true => Self::RedactedThinking { data: signature },
+            true => Self::RedactedThinking {
+                data: Cow::Borrowed(signature),
+            },
             false => Self::Thinking {
                 thinking: &thought.text,
                 signature,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::block::{Block, Input};
-use crate::dialect::neutral::{Conversation, Feature, Lost, Part, Role};
+use crate::dialect::neutral::{Conversation, Feature, Lost, Part, Role, seal::is_anthropics};
 
 /// What is said where the user must speak first and has not: no text is empty.
 const NOTHING: &str = ".";
@@ -127,6 +127,10 @@ fn block<'a>(part: &'a Part, role: &str, lost: &mut Lost) -> Option<Block<'a>> {
             if let Input::Odd(_) = input {
                 lost.field("tool_calls.arguments");
             }
+            // Anthropic seals no calls.
+            if call.signature.is_some() {
+                lost.feature(Feature::Thought);
+            }
             Some(Block::ToolUse {
                 id: id(&call.id),
                 name: &call.name,
@@ -148,12 +152,14 @@ fn block<'a>(part: &'a Part, role: &str, lost: &mut Lost) -> Option<Block<'a>> {
                 .collect(),
             is_error: result.is_error,
         }),
-        // Anthropic wants its seal back, and none of these has one.
-        Part::Thought(thought) if thought.signature.is_none() => {
-            lost.feature(Feature::Thought);
-            None
+        Part::Thought(thought) => {
+            // Anthropic wants its own seal back.
+            let is_own = thought.signature.as_deref().is_some_and(is_anthropics);
+            if !is_own {
+                lost.feature(Feature::Thought);
+            }
+            is_own.then(|| Block::thought(thought))
         }
-        Part::Thought(thought) => Some(Block::thought(thought)),
     }
 }
 

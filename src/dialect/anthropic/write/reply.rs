@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::block::{Block, Input, stop};
 use crate::dialect::{
     anthropic::usage::Bill,
-    neutral::{Part, Reply},
+    neutral::{Part, Reply, seal::ahead_of_call},
 };
 
 #[derive(Debug, Serialize)]
@@ -28,8 +28,8 @@ pub(super) struct Message<'a> {
 
 /// Writes the body that answers `POST /v1/messages`.
 ///
-/// It has place for the first of several answers, and none for images, nor for
-/// another provider's seal on a call. A refusal in words is a text.
+/// It has place for the first of several answers, and none for images. A
+/// refusal in words is a text; the seal on a call is a hidden thought before it.
 pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
     let choice = reply.choices.first();
     let (stop_reason, stop_sequence) = match choice {
@@ -45,7 +45,7 @@ pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
         kind: "message",
         role: "assistant",
         model: &reply.model,
-        content: parts.unwrap_or_default().iter().filter_map(block).collect(),
+        content: parts.unwrap_or_default().iter().flat_map(blocks).collect(),
         stop_reason,
         stop_sequence,
         usage: reply.usage.into(),
@@ -60,6 +60,15 @@ pub(super) fn id(id: &str, created: u64) -> Cow<'_, str> {
         "" => Cow::Owned(format!("msg_{created}")),
         id => Cow::Borrowed(id),
     }
+}
+
+fn blocks(part: &Part) -> impl Iterator<Item = Block<'_>> {
+    let seal = match part {
+        Part::ToolCall(call) => ahead_of_call(call.signature.as_deref()),
+        _ => None,
+    };
+    let seal = seal.map(|seal| Block::RedactedThinking { data: seal.into() });
+    seal.into_iter().chain(block(part))
 }
 
 fn block(part: &Part) -> Option<Block<'_>> {

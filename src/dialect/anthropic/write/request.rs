@@ -14,7 +14,7 @@ use super::{
     tools::{self, Choice, Tool},
 };
 use crate::dialect::{
-    anthropic::read::MIN_BUDGET,
+    anthropic::{model::Model, read::MIN_BUDGET},
     neutral::{Conversation, Effort, Feature, Lost, OutputFormat, Reasoning},
 };
 
@@ -31,9 +31,10 @@ pub const CANNOT: &[Feature] = &[
 ];
 
 /// What this dialect can say in part: addresses with `http` and `https`, PDFs
-/// and text, schemas whose objects are closed, a choice where there are tools, stop texts that are not just space,
-/// thinking that goes with the rest of the request and leaves it room, without
-/// `top_k`, and thoughts that are sealed.
+/// and text, schemas whose objects are closed, a choice where there are tools,
+/// stop texts that are not just space, thinking that goes with the rest of the
+/// request and leaves it room, without
+/// `top_k`, and thoughts that bear its own seal.
 pub const IN_PART: &[Feature] = &[
     Feature::ImageUrl,
     Feature::File,
@@ -44,10 +45,6 @@ pub const IN_PART: &[Feature] = &[
     Feature::Reasoning,
     Feature::Thought,
 ];
-
-/// The most tokens an answer may have where the client set no limit, those it
-/// thinks not counted: Anthropic must be told one, and every model takes this.
-pub const DEFAULT_MAX_TOKENS: u64 = 4_096;
 
 /// The least `top_p` beside thinking.
 ///
@@ -122,12 +119,15 @@ struct Format<'a> {
 
 /// Writes the body of `POST /v1/messages` for the upstream's `model`.
 ///
-/// An effort is said as adaptive thinking with that effort, as today's models
-/// have it, a budget as a budget. A schema's name is not said, since it means
+/// An effort is said as adaptive thinking with that effort, a budget as a
+/// budget, and each as the other where the model knows that one only; what a
+/// model refuses to be told by its name is left out. A schema's name is not said, since it means
 /// nothing here, nor whether it must fit: it always must.
 pub fn request(conversation: &Conversation, model: &str, lost: &mut Lost) -> Vec<u8> {
-    let mut body = body(conversation, model, lost);
-    body.drawn = Some(drawn(conversation, body.thinking, lost));
+    let known = Model::of(model);
+    let wish = wish(conversation, known, lost);
+    let mut body = body(conversation, wish, model, lost);
+    body.drawn = Some(drawn(conversation, known, wish, body.thinking, lost));
     written(&body)
 }
 
@@ -137,7 +137,8 @@ pub(in crate::dialect::anthropic) fn counted(
     model: &str,
     lost: &mut Lost,
 ) -> Vec<u8> {
-    written(&body(conversation, model, lost))
+    let wish = wish(conversation, Model::of(model), lost);
+    written(&body(conversation, wish, model, lost))
 }
 
 fn written(body: &Body<'_>) -> Vec<u8> {
@@ -145,10 +146,40 @@ fn written(body: &Body<'_>) -> Vec<u8> {
     serde_json::to_vec(body).unwrap_or_default()
 }
 
-fn body<'a>(of: &'a Conversation, model: &'a str, lost: &mut Lost) -> Body<'a> {
+/// Returns how much to think, in words that the model knows.
+fn wish(of: &Conversation, model: Model, lost: &mut Lost) -> Option<Reasoning> {
+    // The budget of an effort leaves at least half of the room to the answer.
+    let room = of.sampling.max_tokens.map_or(u64::MAX, |most| most / 2);
+    let budget = |effort: Effort| match room < MIN_BUDGET {
+        true => Reasoning::Budget(effort.budget()),
+        false => Reasoning::Budget(effort.budget().min(room)),
+    };
+    match of.reasoning? {
+        reasoning if !model.thinks() => {
+            if reasoning != Reasoning::Off {
+                lost.feature(Feature::Reasoning);
+            }
+            None
+        }
+        Reasoning::Budget(tokens) if !model.takes_budgets() => {
+            lost.feature(Feature::Reasoning);
+            Some(Reasoning::Effort(Effort::of_budget(tokens)))
+        }
+        Reasoning::Effort(effort) if !model.adapts() => Some(budget(effort)),
+        Reasoning::Adaptive if !model.adapts() => Some(budget(Effort::Medium)),
+        reasoning => Some(reasoning),
+    }
+}
+
+fn body<'a>(
+    of: &'a Conversation,
+    wish: Option<Reasoning>,
+    model: &'a str,
+    lost: &mut Lost,
+) -> Body<'a> {
     let messages = messages::messages(of, lost);
-    let thinking = thinking(of, &messages, lost);
-    let effort = match (thinking, of.reasoning) {
+    let thinking = thinking(of, wish, &messages, lost);
+    let effort = match (thinking, wish) {
         (Some(Thinking::Adaptive), Some(Reasoning::Effort(effort))) => Some(match effort {
             Effort::Minimal => {
                 lost.feature(Feature::Reasoning);
@@ -188,8 +219,13 @@ fn body<'a>(of: &'a Conversation, model: &'a str, lost: &mut Lost) -> Body<'a> {
 /// Anthropic, "Extended thinking": no forced calls of tools beside it; a budget
 /// is at least 1,024 tokens and less than `max_tokens`, and needs the thought
 /// that led to the calls whose results come now.
-fn thinking(of: &Conversation, messages: &[Message<'_>], lost: &mut Lost) -> Option<Thinking> {
-    let reasoning = of.reasoning?;
+fn thinking(
+    of: &Conversation,
+    wish: Option<Reasoning>,
+    messages: &[Message<'_>],
+    lost: &mut Lost,
+) -> Option<Thinking> {
+    let reasoning = wish?;
     if reasoning == Reasoning::Off {
         return Some(Thinking::Disabled);
     }
@@ -215,9 +251,15 @@ fn thinking(of: &Conversation, messages: &[Message<'_>], lost: &mut Lost) -> Opt
     Some(Thinking::Enabled { budget_tokens })
 }
 
-fn drawn<'a>(of: &'a Conversation, thinking: Option<Thinking>, lost: &mut Lost) -> Drawn<'a> {
+fn drawn<'a>(
+    of: &'a Conversation,
+    model: Model,
+    wish: Option<Reasoning>,
+    thinking: Option<Thinking>,
+    lost: &mut Lost,
+) -> Drawn<'a> {
     let sampling = &of.sampling;
-    let thought = match (thinking, of.reasoning) {
+    let thought = match (thinking, wish) {
         (Some(Thinking::Enabled { budget_tokens }), _) => budget_tokens,
         (Some(Thinking::Adaptive), Some(Reasoning::Effort(effort))) => effort.budget(),
         (Some(Thinking::Adaptive), _) => Effort::Medium.budget(),
@@ -229,8 +271,9 @@ fn drawn<'a>(of: &'a Conversation, thinking: Option<Thinking>, lost: &mut Lost) 
             lost.feature(feature);
         }
     };
-    let temperature = sampling.temperature.filter(|it| !thinks || *it == 1.0);
-    let top_k = sampling.top_k.filter(|_| !thinks);
+    let free = !thinks && model.takes_sampling();
+    let temperature = sampling.temperature.filter(|it| free || *it == 1.0);
+    let top_k = sampling.top_k.filter(|_| free);
     let stop = sampling.stop.iter().map(String::as_str);
     let stop_sequences: Vec<_> = stop.filter(|it| !it.trim_ascii().is_empty()).collect();
     let is_too_hot = temperature.is_some_and(|it| it > 1.0);
@@ -257,9 +300,12 @@ fn drawn<'a>(of: &'a Conversation, thinking: Option<Thinking>, lost: &mut Lost) 
     Drawn {
         max_tokens: sampling
             .max_tokens
-            .unwrap_or(DEFAULT_MAX_TOKENS.saturating_add(thought)),
-        temperature: temperature.map(|it| it.clamp(0.0, 1.0)),
-        top_p: top_p(of, thinks, lost),
+            .unwrap_or(model.max_tokens().saturating_add(thought)),
+        // The default need not be said, and newer models refuse even that.
+        temperature: temperature
+            .filter(|_| model.takes_sampling())
+            .map(|it| it.clamp(0.0, 1.0)),
+        top_p: top_p(of, model, thinks, lost),
         top_k,
         stop_sequences,
         metadata: of.user.as_deref().map(|user_id| Metadata { user_id }),
@@ -269,9 +315,12 @@ fn drawn<'a>(of: &'a Conversation, thinking: Option<Thinking>, lost: &mut Lost) 
 
 /// Returns `top_p`, which most models do not take beside `temperature`; the
 /// whole of 1 says nothing and is left out.
-fn top_p(of: &Conversation, thinks: bool, lost: &mut Lost) -> Option<f64> {
+fn top_p(of: &Conversation, model: Model, thinks: bool, lost: &mut Lost) -> Option<f64> {
     let top_p = of.sampling.top_p.filter(|it| *it < 1.0)?;
-    if of.sampling.temperature.is_some() || (thinks && top_p < MIN_TOP_P_THINKING) {
+    if !model.takes_sampling()
+        || of.sampling.temperature.is_some()
+        || (thinks && top_p < MIN_TOP_P_THINKING)
+    {
         lost.field("top_p");
         return None;
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::dialect::{
     Usage,
     anthropic::error,
-    neutral::{Delta, Stop},
+    neutral::{Delta, Stop, seal::ahead_of_call},
 };
 
 /// The block that is open.
@@ -37,8 +37,8 @@ enum Open {
 /// ends. An answer that has more to wait for, or none of whose deltas says why
 /// it ended, ends with an `error` event.
 ///
-/// There is place for the first of several answers, and none for another
-/// provider's seal on a call.
+/// There is place for the first of several answers. The seal on a call is a
+/// hidden thought before it.
 #[derive(Debug)]
 pub struct Events {
     now: u64,
@@ -109,8 +109,18 @@ impl Events {
                 call,
                 id,
                 name,
-                ..
+                signature,
             } => {
+                if let Some(seal) = ahead_of_call(signature.as_deref()) {
+                    let (signature, redacted) = (seal.into(), true);
+                    self.say(
+                        Said::Seal {
+                            signature,
+                            redacted,
+                        },
+                        out,
+                    );
+                }
                 let (call, id, name) = (*call, id.into(), name.into());
                 let arguments = String::new();
                 self.say(
@@ -224,7 +234,7 @@ impl Events {
                 self.open = Some(Open::Thought { sealed: true });
             }
             Said::Seal { signature, .. } => {
-                let block = Block::RedactedThinking { data: &signature };
+                let block = Block::RedactedThinking { data: signature };
                 self.open(Open::Thought { sealed: true }, block, out);
                 self.close(out);
             }

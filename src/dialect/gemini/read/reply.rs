@@ -4,7 +4,7 @@ use super::part;
 use crate::dialect::{
     NotAnAnswer,
     gemini::wire::{self, Answer},
-    neutral::{Choice, Part, Reply, Stop},
+    neutral::{Choice, Part, Reply, Stop, ids::name_of_answer},
 };
 
 /// Reads a whole answer. A prompt that was refused is one choice that says
@@ -33,6 +33,7 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     reply.model = answer
         .model_version
         .map_or_else(String::new, |id| id.0.into_owned());
+    let name = name_of_answer(&reply.id, body);
     for candidate in answer.candidates.into_iter().flatten() {
         let choice = reply.choices.len();
         let mut parts = Vec::new();
@@ -44,7 +45,7 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
             .into_iter()
             .flatten()
         {
-            part::read(part, || call_id(&reply.id, choice, calls), &mut found);
+            part::read(part, || call_id(&name, choice, calls), &mut found);
             for part in found.drain(..) {
                 calls += u32::from(matches!(part, Part::ToolCall(_)));
                 part::join(&mut parts, part);
@@ -74,21 +75,10 @@ pub(super) fn stop(reason: &str, calls: bool) -> Stop {
     }
 }
 
-/// Returns the id of a call that Gemini gave none: the same for the same
-/// answer, and another one in every answer of a conversation, since the id of
-/// the answer is in it. What other dialects do not take in ids is left out.
+/// Returns the id of a call that Gemini gave none, in the answer of this name.
 pub(super) fn call_id(answer: &str, choice: usize, call: u32) -> String {
-    let fair = |c: &char| c.is_ascii_alphanumeric() || "_-".contains(*c);
-    let answer: String = answer.chars().filter(fair).take(40).collect();
-    let mut id = String::from("call_");
-    if !answer.is_empty() {
-        id.push_str(&answer);
-        id.push('_');
+    match choice {
+        0 => format!("call_{answer}_{call}"),
+        choice => format!("call_{answer}_{choice}_{call}"),
     }
-    if choice > 0 {
-        id.push_str(&choice.to_string());
-        id.push('_');
-    }
-    id.push_str(&call.to_string());
-    id
 }

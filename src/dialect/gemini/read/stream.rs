@@ -9,7 +9,7 @@ use super::{
 use crate::dialect::{
     Usage,
     gemini::wire::{self, Answer, Candidate},
-    neutral::{Delta, Part, Unreadable},
+    neutral::{Delta, Part, Unreadable, ids::name_of_answer},
     sse::Event,
 };
 
@@ -19,8 +19,8 @@ use crate::dialect::{
 /// answer ended, and some models say `STOP` in every chunk.
 #[derive(Debug, Default)]
 pub struct Events {
-    /// The answer's id, once it has begun.
-    id: Option<String>,
+    /// The answer's name in the ids of its calls, once it has begun.
+    name: Option<String>,
     choices: BTreeMap<u32, Progress>,
     usage: Option<Usage>,
 }
@@ -53,14 +53,14 @@ impl Events {
         }
         let blocked = chunk.is_blocked();
         let usage = chunk.usage_metadata.and_then(wire::usage);
-        if self.id.is_none() {
+        if self.name.is_none() {
             let id = chunk
                 .response_id
                 .map_or_else(String::new, |id| id.0.into_owned());
             let model = chunk
                 .model_version
                 .map_or_else(String::new, |id| id.0.into_owned());
-            self.id = Some(id.clone());
+            self.name = Some(name_of_answer(&id, data));
             out.push(Delta::Start {
                 id,
                 model,
@@ -91,7 +91,7 @@ impl Events {
             return Err(Unreadable);
         }
         let progress = self.choices.entry(choice).or_default();
-        let answer = self.id.as_deref().unwrap_or_default();
+        let answer = self.name.as_deref().unwrap_or_default();
         let mut found = Vec::with_capacity(2);
         for part in candidate
             .content
@@ -167,9 +167,13 @@ impl Progress {
                     piece: made.arguments,
                 });
             }
-            // A stream of deltas has no place for drawn pictures; the rest no
-            // part of an answer becomes.
-            Part::Image(_) | Part::File(_) | Part::ToolResult(_) | Part::Refusal(_) => {}
+            // No other dialect has a place for what a model drew.
+            Part::Image(media) | Part::File(media) => out.push(Delta::Text {
+                choice,
+                text: media.in_words(),
+            }),
+            // None is part of an answer.
+            Part::ToolResult(_) | Part::Refusal(_) => {}
         }
     }
 }

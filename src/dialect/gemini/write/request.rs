@@ -207,7 +207,7 @@ impl<'a> Writer<'a> {
 /// Returns a seal that Gemini will know; a foreign one is lost.
 fn own<'a>(seal: Option<&'a str>, lost: &mut Lost) -> Option<Cow<'a, str>> {
     let seal = seal?;
-    let own = seal::for_provider(seal).map(Cow::Borrowed);
+    let own = neutral::seal::gemini(seal).map(Cow::Borrowed);
     if own.is_none() {
         lost.feature(Feature::Thought);
     }

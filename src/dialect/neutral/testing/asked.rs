@@ -86,14 +86,17 @@ fn thought() -> impl Strategy<Value = Part> {
 
 /// A call whose id is not set yet.
 fn call() -> impl Strategy<Value = ToolCall> {
-    (name(), object(), weighted(0.2, Just("c2ln".to_owned()))).prop_map(
-        |(name, arguments, signature)| ToolCall {
+    (
+        name(),
+        object(),
+        weighted(0.2, Just("gemini:c2ln".to_owned())),
+    )
+        .prop_map(|(name, arguments, signature)| ToolCall {
             id: String::new(),
             name,
             arguments: arguments.get().to_owned(),
             signature,
-        },
-    )
+        })
 }
 
 /// Thought, text, calls: at least one of them, no two texts side by side.

@@ -7,7 +7,7 @@ mod stream;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
-use crate::dialect::neutral::Stop;
+use crate::dialect::neutral::{Stop, seal};
 
 pub use reply::reply;
 pub use request::request;
@@ -86,8 +86,8 @@ struct Function {
 impl Call {
     /// Returns Gemini's seal, as its own compatible API has it.
     fn signature(&self) -> Option<String> {
-        let seal = &self.extra_content.as_ref()?["google"]["thought_signature"];
-        seal.as_str().map(str::to_owned)
+        let signed = &self.extra_content.as_ref()?["google"]["thought_signature"];
+        signed.as_str().map(seal::of_gemini)
     }
 }
 
@@ -96,10 +96,8 @@ fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// Returns the id of a call that came without one: the same for the same answer.
+/// Returns the id of a call that came without one, in the answer of this name.
 fn call_id(answer: &str, choice: u32, call: u32) -> String {
-    let fair = |c: &char| c.is_ascii_alphanumeric() || "_-".contains(*c);
-    let answer: String = answer.chars().filter(fair).take(40).collect();
     format!("call_{answer}_{choice}_{call}")
 }
 

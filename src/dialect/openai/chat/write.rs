@@ -1,15 +1,19 @@
 //! Neutral → chat completions.
 
+mod model;
 mod reply;
 mod request;
 mod stream;
 
 use serde::Serialize;
 
-use crate::dialect::{Usage, neutral::Stop};
+use crate::dialect::{
+    Usage,
+    neutral::{Stop, seal},
+};
 
 pub use reply::reply;
-pub use request::{CANNOT, Variant, request};
+pub use request::{CANNOT, IN_PART, Variant, request};
 pub use stream::Events;
 
 /// A call of a tool, or a piece of one.
@@ -47,7 +51,7 @@ struct Seal<'a> {
 
 impl<'a> Extra<'a> {
     fn of(signature: Option<&'a str>) -> Option<Self> {
-        signature.map(|thought_signature| Self {
+        seal::gemini(signature?).map(|thought_signature| Self {
             google: Seal { thought_signature },
         })
     }

@@ -287,7 +287,7 @@ fn an_input_that_comes_at_once_is_taken() {
             Delta::CallStart {
                 choice: 0,
                 call: 0,
-                id: "toolu_0".to_owned(),
+                id: "toolu__0".to_owned(),
                 name: "f".to_owned(),
                 signature: None
             },

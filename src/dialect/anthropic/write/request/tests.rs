@@ -1,4 +1,5 @@
 mod back;
+mod schemas;
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::dialect::neutral::{
 
 fn written(of: &Conversation) -> (Value, String) {
     let mut lost = Lost::default();
-    let body = request(of, "claude-sonnet-5", &mut lost);
+    let body = request(of, "claude-sonnet-4-6", &mut lost);
     let value = serde_json::from_slice(&body).unwrap_or_default();
     (value, lost.to_string())
 }
@@ -116,7 +117,7 @@ fn turns_come_as_anthropic_wants_them() {
     assert_eq!(
         body,
         json!({
-            "model": "claude-sonnet-5", "max_tokens": 4096,
+            "model": "claude-sonnet-4-6", "max_tokens": 16384,
             "system": [t("Be brief."), t("Hurry.")],
             "messages": [
                 {"role": "user", "content": [t(".")]},
@@ -145,65 +146,6 @@ fn nothing_said_is_still_a_request() {
     assert_eq!((&body["messages"], lost.as_str()), (&nothing, ""));
 }
 
-#[test]
-fn schemas_are_those_of_objects() {
-    for (given, expected) in [
-        (None, r#"{"type":"object","properties":{}}"#),
-        (Some("{ }"), r#"{"type":"object","properties":{}}"#),
-        (
-            Some(r#"{"properties":{"b":1,"a":1.0}}"#),
-            r#"{"type":"object","properties":{"b":1,"a":1.0}}"#,
-        ),
-        (
-            Some(r#"{"required":[],"type":"object"}"#),
-            r#"{"required":[],"type":"object"}"#,
-        ),
-    ] {
-        let conversation = Conversation {
-            tools: vec![tool(given)],
-            ..asked(vec![text("a")])
-        };
-        let body = request(&conversation, "m", &mut Lost::default());
-        let body = String::from_utf8_lossy(&body);
-        let expected = format!(r#""input_schema":{expected}}}"#);
-        assert!(body.contains(&expected), "{body}");
-    }
-}
-
-#[test]
-fn answers_and_exact_calls_fit_schemas_that_are_closed() {
-    let open = r#"{"type":"object","properties":{"b":{"type":"string"}}}"#;
-    let closed =
-        r#"{"type":"object","properties":{"b":{"type":"string"}},"additionalProperties":false}"#;
-    let mut conversation = Conversation {
-        tools: vec![tool(Some(open))],
-        format: OutputFormat::JsonSchema {
-            name: None,
-            schema: Json::parse(open).unwrap(),
-            strict: None,
-        },
-        ..asked(vec![text("a")])
-    };
-    let said = |conversation: &Conversation| {
-        let mut lost = Lost::default();
-        let body = request(conversation, "m", &mut lost);
-        assert!(lost.is_empty(), "{lost}");
-        String::from_utf8(body).unwrap()
-    };
-    let body = said(&conversation);
-    assert!(
-        body.contains(&format!(r#""input_schema":{open}"#)),
-        "{body}"
-    );
-    assert!(body.contains(&format!(r#""schema":{closed}"#)), "{body}");
-    conversation.tools[0].strict = Some(true);
-    let body = said(&conversation);
-    assert!(
-        body.contains(&format!(r#""input_schema":{closed}"#)),
-        "{body}"
-    );
-}
-
 /// Returns `max_tokens`, `thinking` and `output_config` for a wish and a limit.
 fn thinking(reasoning: Reasoning, max_tokens: Option<u64>) -> (Value, String) {
     let conversation = Conversation {
@@ -229,19 +171,19 @@ fn wishes_to_think() {
         (
             Reasoning::Off,
             None,
-            json!([4096, {"type": "disabled"}, none]),
+            json!([16384, {"type": "disabled"}, none]),
             "",
         ),
         (
             Reasoning::Adaptive,
             None,
-            json!([12_288, adaptive, none]),
+            json!([24_576, adaptive, none]),
             "",
         ),
         (
             Reasoning::Effort(Effort::High),
             None,
-            json!([28_672, adaptive, {"effort": "high"}]),
+            json!([40_960, adaptive, {"effort": "high"}]),
             "",
         ),
         (
@@ -253,7 +195,7 @@ fn wishes_to_think() {
         (
             Reasoning::Budget(2_000),
             None,
-            json!([6_096, enabled(2_000), none]),
+            json!([18_384, enabled(2_000), none]),
             "",
         ),
         (
@@ -271,7 +213,7 @@ fn wishes_to_think() {
         (
             Reasoning::Budget(512),
             None,
-            json!([5_120, enabled(1_024), none]),
+            json!([17_408, enabled(1_024), none]),
             REDUCED,
         ),
         (
@@ -414,6 +356,114 @@ fn what_is_lost_is_named_and_listed() {
     let listed: BTreeSet<_> = CANNOT.iter().chain(IN_PART).copied().collect();
     assert_eq!(seen, listed);
     assert_eq!(listed.len(), CANNOT.len() + IN_PART.len());
+}
+
+#[test]
+fn each_model_is_told_what_it_takes() {
+    let of = |model: &str, reasoning, max_tokens| {
+        let conversation = Conversation {
+            sampling: Sampling {
+                temperature: Some(0.5),
+                top_k: Some(5),
+                max_tokens,
+                ..Sampling::default()
+            },
+            reasoning,
+            ..asked(vec![text("a")])
+        };
+        let mut lost = Lost::default();
+        let body = request(&conversation, model, &mut lost);
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let said =
+            ["max_tokens", "temperature", "top_k", "thinking"].map(|name| body[name].clone());
+        (json!(said).to_string(), lost.to_string())
+    };
+    let high = Some(Reasoning::Effort(Effort::High));
+    let budget = Some(Reasoning::Budget(2_000));
+    for (model, reasoning, max, said, lost) in [
+        (
+            "claude-opus-4-7",
+            None,
+            None,
+            "[16384,null,null,null]",
+            "temperature, top_k",
+        ),
+        (
+            "claude-opus-4-7",
+            budget,
+            None,
+            r#"[17408,null,null,{"type":"adaptive"}]"#,
+            "reasoning, temperature, top_k",
+        ),
+        ("claude-opus-4-6", None, None, "[16384,0.5,5,null]", ""),
+        (
+            "claude-sonnet-4-5",
+            high,
+            None,
+            r#"[40960,null,null,{"budget_tokens":24576,"type":"enabled"}]"#,
+            "temperature, top_k",
+        ),
+        (
+            "claude-sonnet-4-5",
+            high,
+            Some(4_000),
+            r#"[4000,null,null,{"budget_tokens":2000,"type":"enabled"}]"#,
+            "temperature, top_k",
+        ),
+        (
+            "claude-sonnet-4-5",
+            high,
+            Some(100),
+            "[100,0.5,5,null]",
+            "reasoning",
+        ),
+        (
+            "claude-3-5-haiku-latest",
+            high,
+            None,
+            "[8192,0.5,5,null]",
+            "reasoning",
+        ),
+        (
+            "claude-3-haiku-20240307",
+            Some(Reasoning::Off),
+            None,
+            "[4096,0.5,5,null]",
+            "",
+        ),
+    ] {
+        let words = match lost {
+            "" => String::new(),
+            lost => format!("not carried over: {lost}"),
+        };
+        assert_eq!(
+            of(model, reasoning, max),
+            (said.to_owned(), words),
+            "{model} {reasoning:?}"
+        );
+    }
+}
+
+#[test]
+fn anothers_seal_is_never_sent() {
+    let conversation = Conversation {
+        turns: vec![
+            turn(Role::User, vec![text("a")]),
+            turn(
+                Role::Assistant,
+                vec![
+                    thought(Some("gemini:c2ln")),
+                    thought(Some("ErUB")),
+                    text("b"),
+                ],
+            ),
+            turn(Role::User, vec![text("c")]),
+        ],
+        ..Conversation::default()
+    };
+    let (body, lost) = written(&conversation);
+    assert_eq!(body["messages"][1]["content"][0]["signature"], "ErUB");
+    assert_eq!(lost, "not carried over: thought");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{Message, call_id, filled, stop};
 use crate::dialect::{
     NotAnAnswer,
-    neutral::{Choice, Part, Reply, Thought, ToolCall},
+    neutral::{Choice, Part, Reply, Thought, ToolCall, ids::name_of_answer},
     openai::shape,
 };
 
@@ -38,9 +38,10 @@ struct Answered {
 pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_| NotAnAnswer::Malformed)?;
     let id = answer.id.unwrap_or_default();
+    let name = name_of_answer(&id, body);
     let choices = (0..)
         .zip(answer.choices)
-        .map(|(at, answered)| choice(&id, at, answered));
+        .map(|(at, answered)| choice(&name, at, answered));
     let choices: Vec<_> = choices
         .collect::<Option<_>>()
         .ok_or(NotAnAnswer::Malformed)?;

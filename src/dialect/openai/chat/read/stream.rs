@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{Call, Message, call_id, filled, stop};
 use crate::dialect::{
-    neutral::{Delta, Unreadable},
+    neutral::{Delta, Unreadable, ids::name_of_answer},
     openai::shape,
     sse::Event,
 };
@@ -79,7 +79,7 @@ impl Events {
         let mut chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_| Unreadable)?;
         let pieces = chunk.choices.take().unwrap_or_default();
         if self.answer.is_none() && !pieces.is_empty() {
-            self.start(&mut chunk, out);
+            self.start(&mut chunk, data, out);
         }
         for piece in pieces {
             self.piece(piece, out)?;
@@ -93,9 +93,9 @@ impl Events {
 
     /// Azure's first chunk is about the prompt, without choices and without a
     /// name: the answer begins with the first chunk that has choices.
-    fn start(&mut self, chunk: &mut Chunk<'_>, out: &mut Vec<Delta>) {
+    fn start(&mut self, chunk: &mut Chunk<'_>, data: &[u8], out: &mut Vec<Delta>) {
         let id = chunk.id.take().unwrap_or_default();
-        self.answer = Some(id.clone());
+        self.answer = Some(name_of_answer(&id, data));
         out.push(Delta::Start {
             id,
             model: chunk.model.take().unwrap_or_default(),

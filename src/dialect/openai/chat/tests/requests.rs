@@ -1,3 +1,5 @@
+mod refused;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -107,7 +109,7 @@ fn everything_has_its_place() {
         id: "c2".to_owned(),
         name: "weather".to_owned(),
         arguments: r#"{"city":"Rom"}"#.to_owned(),
-        signature: Some("seal".to_owned()),
+        signature: Some("gemini:seal".to_owned()),
     };
     assert_eq!(got.turns[1].parts[2], Part::ToolCall(call));
     let results = [result("c1", "rain"), result("c2", "sun"), text("And now?")];
@@ -133,48 +135,6 @@ fn what_is_written_is_what_was_read() {
     expected.system = vec![text("Be brief.\n\nNo jokes.")];
     assert_eq!(again, expected);
     assert_eq!(body["stream_options"]["include_usage"], true);
-}
-
-#[test]
-fn json_is_asked_for_in_words_as_well() {
-    let hello = |said: &str| {
-        let turn = Turn {
-            role: Role::User,
-            parts: vec![text(said)],
-        };
-        let asked = Conversation {
-            turns: vec![turn],
-            format: OutputFormat::JsonObject,
-            ..Conversation::default()
-        };
-        written(&asked, Variant::OpenAi).0["messages"][0]["content"].clone()
-    };
-    assert_eq!(hello("hello"), "Answer in JSON.");
-    assert_eq!(hello("Hello in Json"), "Hello in Json");
-}
-
-#[test]
-fn a_tool_that_openai_would_refuse_as_strict_is_not() {
-    let tool = |parameters: &str| Tool {
-        name: "t".to_owned(),
-        description: None,
-        parameters: Json::parse(parameters),
-        strict: Some(true),
-    };
-    let open = r#"{"type":"object","properties":{"a":{}}}"#;
-    let closed = r#"{"type":"object","additionalProperties":false}"#;
-    for (schema, strict, told) in [
-        (closed, json!(true), ""),
-        (open, Value::Null, "not carried over: strict_tools"),
-    ] {
-        let asked = Conversation {
-            tools: vec![tool(schema)],
-            ..Conversation::default()
-        };
-        let (body, lost) = written(&asked, Variant::OpenAi);
-        assert_eq!(body["tools"][0]["function"]["strict"], strict);
-        assert_eq!(lost.to_string(), told);
-    }
 }
 
 #[test]
@@ -346,11 +306,64 @@ fn each_feature_is_said_or_named() {
         for feature in Feature::ALL {
             let (body, lost) = written(&with(feature), variant);
             let mut expected = Lost::default();
-            if write::CANNOT.contains(&feature) {
+            // As these are said here, chat has no place for them.
+            let odd = [
+                Feature::File,
+                Feature::UploadedFile,
+                Feature::Stop,
+                Feature::Thought,
+            ];
+            if write::CANNOT.contains(&feature) || odd.contains(&feature) {
                 expected.feature(feature);
             }
             assert_eq!(lost, expected, "{feature:?}: {body}");
         }
+    }
+}
+
+#[test]
+fn models_that_reason_and_those_that_do_not() {
+    let lost = |feature, model: &str| {
+        let mut lost = Lost::default();
+        let body = write::request(&with(feature), model, Variant::OpenAi, &mut lost);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let name = match feature {
+            Feature::Reasoning => "reasoning_effort",
+            feature => feature.label(),
+        };
+        assert_eq!(body[name].is_null(), !lost.is_empty(), "{model}: {body}");
+        !lost.is_empty()
+    };
+    for feature in write::IN_PART {
+        let says = match feature {
+            Feature::Reasoning => ["o3", "gpt-4o"],
+            Feature::Temperature | Feature::PresencePenalty | Feature::FrequencyPenalty => {
+                ["gpt-4o", "o3"]
+            }
+            _ => continue,
+        };
+        assert_eq!(says.map(|model| lost(*feature, model)), [false, true]);
+    }
+    assert!(lost(Feature::Temperature, "gpt-5") && !lost(Feature::Temperature, "gpt-5.2"));
+}
+
+#[test]
+fn not_to_reason_is_told_to_who_knows_the_word() {
+    let off = Conversation {
+        reasoning: Some(Reasoning::Off),
+        ..with(Feature::User)
+    };
+    for (model, word, named) in [
+        ("gpt-4o", Value::Null, false),
+        ("gpt-5.1", json!("none"), false),
+        ("o3", json!("low"), true),
+        ("llama-3", Value::Null, true),
+    ] {
+        let mut lost = Lost::default();
+        let body = write::request(&off, model, Variant::OpenAi, &mut lost);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["reasoning_effort"], word, "{model}");
+        assert_eq!(!lost.is_empty(), named, "{model}");
     }
 }
 
@@ -383,7 +396,8 @@ fn sayable(mut asked: Conversation) -> Conversation {
     asked.sampling.top_k = None;
     joined(&mut asked.system, "\n\n");
     asked.reasoning = asked.reasoning.and_then(|reasoning| match reasoning {
-        Reasoning::Adaptive => None,
+        // Most models do not know the word.
+        Reasoning::Adaptive | Reasoning::Off => None,
         Reasoning::Budget(tokens) => Some(Reasoning::Effort(Effort::of_budget(tokens))),
         other => Some(other),
     });

@@ -5,9 +5,9 @@ mod message;
 
 use serde::Serialize;
 
+use super::model::Model;
 use crate::dialect::neutral::{
-    Conversation, Effort, Feature, Json, Lost, OutputFormat, Part, Reasoning, Role, Tool,
-    ToolChoice,
+    Conversation, Feature, Json, Lost, OutputFormat, Part, Role, Sampling, Tool, ToolChoice,
 };
 use message::Message;
 
@@ -23,14 +23,25 @@ pub enum Variant {
     Compatible,
 }
 
-/// What this dialect cannot say.
+/// What this dialect cannot say at all.
 pub const CANNOT: &[Feature] = &[
-    Feature::UploadedFile,
-    Feature::File,
     Feature::ToolResultImage,
     Feature::ToolResultError,
     Feature::TopK,
+];
+
+/// What this dialect can say in part: files that are right here, or uploaded
+/// documents, up to four stop texts, thoughts that are in words and led to
+/// calls, to servers that are not OpenAI's own; and to models that do not
+/// reason, or always do, what these take.
+pub const IN_PART: &[Feature] = &[
+    Feature::File,
+    Feature::UploadedFile,
+    Feature::Temperature,
     Feature::Stop,
+    Feature::PresencePenalty,
+    Feature::FrequencyPenalty,
+    Feature::Reasoning,
     Feature::Thought,
 ];
 
@@ -60,18 +71,10 @@ struct Body<'a> {
     max_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f64>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    stop: &'a [String],
+    #[serde(flatten)]
+    drawn: Drawn<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +85,21 @@ struct Body<'a> {
     stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
+}
+
+/// What models that reason refuse.
+#[derive(Default, Serialize)]
+struct Drawn<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -153,9 +171,15 @@ pub fn request(
     if sampling.top_k.is_some() {
         lost.feature(Feature::TopK);
     }
-    if sampling.stop.len() > MAX_STOPS {
-        lost.feature(Feature::Stop);
+    let known = Model::of(model);
+    let (reasoning_effort, is_as_asked) = match asked.reasoning {
+        Some(reasoning) => known.effort(reasoning),
+        None => (None, true),
+    };
+    if !is_as_asked {
+        lost.feature(Feature::Reasoning);
     }
+    let drawn = drawn(sampling, known.takes_sampling(reasoning_effort), lost);
     let (max_tokens, max_completion_tokens) = match variant {
         Variant::OpenAi => (None, sampling.max_tokens),
         Variant::Compatible => (sampling.max_tokens, None),
@@ -169,14 +193,10 @@ pub fn request(
         response_format: format(&asked.format),
         max_tokens,
         max_completion_tokens,
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        stop: &sampling.stop[..sampling.stop.len().min(MAX_STOPS)],
+        drawn,
         seed: sampling.seed,
-        presence_penalty: sampling.presence_penalty,
-        frequency_penalty: sampling.frequency_penalty,
         n: sampling.candidates,
-        reasoning_effort: asked.reasoning.and_then(effort),
+        reasoning_effort,
         user: asked.user.as_deref(),
         stream: asked.stream.then_some(true),
         stream_options: asked.stream.then_some(StreamOptions {
@@ -185,6 +205,37 @@ pub fn request(
     };
     // Nothing in it can fail to be written to memory.
     serde_json::to_vec(&body).unwrap_or_default()
+}
+
+fn drawn<'a>(of: &'a Sampling, takes: bool, lost: &mut Lost) -> Drawn<'a> {
+    let stops = if takes { MAX_STOPS } else { 0 };
+    if of.stop.len() > stops {
+        lost.feature(Feature::Stop);
+    }
+    if takes {
+        return Drawn {
+            temperature: of.temperature,
+            top_p: of.top_p,
+            stop: &of.stop[..of.stop.len().min(stops)],
+            presence_penalty: of.presence_penalty,
+            frequency_penalty: of.frequency_penalty,
+        };
+    }
+    // The defaults say nothing, and nothing is lost with them.
+    let says = |value: Option<f64>, default: f64| value.is_some_and(|it| it != default);
+    if says(of.top_p, 1.0) {
+        lost.field("top_p");
+    }
+    for (value, default, feature) in [
+        (of.temperature, 1.0, Feature::Temperature),
+        (of.presence_penalty, 0.0, Feature::PresencePenalty),
+        (of.frequency_penalty, 0.0, Feature::FrequencyPenalty),
+    ] {
+        if says(value, default) {
+            lost.feature(feature);
+        }
+    }
+    Drawn::default()
 }
 
 fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> Vec<Message<'a>> {
@@ -252,21 +303,4 @@ fn format(format: &OutputFormat) -> Option<Format<'_>> {
             },
         }),
     }
-}
-
-/// Returns the word for how hard to think; as much as the model likes is the
-/// default of models that think at all.
-fn effort(reasoning: Reasoning) -> Option<&'static str> {
-    let effort = match reasoning {
-        Reasoning::Off => return Some("none"),
-        Reasoning::Adaptive => return None,
-        Reasoning::Effort(effort) => effort,
-        Reasoning::Budget(tokens) => Effort::of_budget(tokens),
-    };
-    Some(match effort {
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-    })
 }

@@ -3,7 +3,7 @@
 mod item;
 
 use crate::dialect::{
-    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice},
+    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, seal},
     openai::{
         body::{
             Within, count, fields, flag, list, needed, number, object, says_nothing, text, told,
@@ -39,6 +39,9 @@ fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
     asked.system.extend(instructions.map(Part::Text));
     asked.system.extend(turns.system);
     asked.turns = turns.turns;
+    for turn in &mut asked.turns {
+        seal::rejoin(&mut turn.parts);
+    }
     Ok(asked)
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::dialect::{
-    neutral::{Part, Stop},
+    neutral::{Part, Stop, seal::ahead_of_call},
     openai::responses::REDACTED,
 };
 
@@ -160,6 +160,12 @@ pub(super) fn items(response: &str, parts: &[Part], status: &'static str) -> Vec
                 items.push(item);
             }
             Part::ToolCall(call) => {
+                if let Some(seal) = ahead_of_call(call.signature.as_deref()) {
+                    let mut hidden = Item::thought(response, at);
+                    hidden.seal(&seal, true);
+                    items.push(hidden);
+                }
+                let at = items.len();
                 let mut item = Item::call(response, at, call.id.clone(), call.name.clone());
                 if let Item::FunctionCall { arguments, .. } = &mut item {
                     arguments.clone_from(&call.arguments);

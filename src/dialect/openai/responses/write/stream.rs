@@ -8,7 +8,7 @@ use super::{
 };
 use crate::dialect::{
     ResponseHead, Usage,
-    neutral::{Delta, Stop},
+    neutral::{Delta, Stop, seal::ahead_of_call},
 };
 use event::{At, Out};
 
@@ -121,9 +121,14 @@ impl Events {
                 call,
                 id,
                 name,
-                ..
+                signature,
             } => {
                 self.hush("completed", out);
+                if let Some(seal) = ahead_of_call(signature.as_deref()) {
+                    let at = self.thought(out);
+                    self.items[at].seal(&seal, true);
+                    self.hush("completed", out);
+                }
                 let stem = stem(&self.head.id);
                 let item = Item::call(stem, self.items.len(), id.clone(), name.clone());
                 let at = self.begin(item, out);

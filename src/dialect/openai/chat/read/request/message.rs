@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::dialect::{
-    neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall},
+    neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall, seal},
     openai::{
         body::{Within, fields, list, needed, parts, says_nothing, text, wrong},
         turns::{Turns, source},
@@ -200,8 +200,8 @@ fn call(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
             "function" => function = Some(raw),
             "extra_content" => {
                 let extra: serde_json::Value = serde_json::from_str(raw).unwrap_or_default();
-                let seal = extra["google"]["thought_signature"].as_str();
-                signature = seal.map(str::to_owned);
+                let signed = extra["google"]["thought_signature"].as_str();
+                signature = signed.map(seal::of_gemini);
             }
             // Streams number their calls, and clients give that back.
             "index" | "custom" => {}

@@ -176,19 +176,23 @@ pub(super) fn assistant<'a>(
             Part::Refusal(text) => refusals.push(text.as_str()),
             Part::Thought(Thought { text, .. }) if text.is_empty() => hidden = true,
             Part::Thought(thought) => thoughts.push(thought.text.as_str()),
-            Part::ToolCall(call) => calls.push(Call {
-                index: None,
-                id: Some(&call.id),
-                r#type: Some("function"),
-                function: Function {
-                    name: Some(&call.name),
-                    arguments: &call.arguments,
-                },
-                extra_content: match variant {
+            Part::ToolCall(call) => {
+                let extra_content = match variant {
                     Variant::OpenAi => None,
                     Variant::Compatible => Extra::of(call.signature.as_deref()),
-                },
-            }),
+                };
+                hidden |= call.signature.is_some() && extra_content.is_none();
+                calls.push(Call {
+                    index: None,
+                    id: Some(&call.id),
+                    r#type: Some("function"),
+                    function: Function {
+                        name: Some(&call.name),
+                        arguments: &call.arguments,
+                    },
+                    extra_content,
+                });
+            }
             Part::Image(_) | Part::File(_) | Part::ToolResult(_) => {
                 lost.field("assistant.content");
             }

@@ -1,0 +1,198 @@
+//! `/api/config`, `/api/reload`, `/api/check`: what is in force, what was, and
+//! how to change it.
+
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{self, Bytes, Data, Payload},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{Admin, answer, error, status::Reload, unknown};
+use crate::{
+    config::{self, Config, Problems, Shown, env},
+    reload::{By, Try},
+    wall,
+};
+
+/// The longest body that is taken, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// What a configuration would change.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Compared {
+    /// Whether it could be put in force.
+    ok: bool,
+    /// What differs from what is in force, one line each.
+    changes: Vec<String>,
+    /// Keys among them that only a restart can change.
+    refused: Vec<&'static str>,
+    /// What is wrong with it.
+    problems: Vec<Shown>,
+}
+
+impl Compared {
+    fn of(diff: config::Diff) -> Self {
+        Self {
+            ok: diff.refused.is_empty(),
+            changes: diff.changes,
+            refused: diff.refused,
+            problems: Vec::new(),
+        }
+    }
+
+    fn wrong(problems: &Problems) -> Self {
+        Self {
+            problems: problems.shown(),
+            ..Self::default()
+        }
+    }
+}
+
+/// One configuration that was in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Past {
+    generation: u64,
+    /// When it was put in force, RFC 3339.
+    at: String,
+    /// Who asked: `file`, `signal`, `api` or `start`.
+    source: &'static str,
+    /// The SHA-256 of its text.
+    config_sha: String,
+    /// What changed by it, one line each.
+    changes: Vec<String>,
+    /// All of it, secrets hidden.
+    #[schema(value_type = Object)]
+    config: Value,
+}
+
+/// Which configuration to go back to.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct RollBack {
+    generation: u64,
+}
+
+/// Returns the configuration in force, every default filled in, secrets hidden.
+#[utoipa::path(get, path = "/api/config", responses((status = 200, body = Object)))]
+pub(super) async fn effective(admin: Data<Admin>) -> HttpResponse {
+    let generation = admin.shared.generation.load_full();
+    answer(&json!({
+        "generation": generation.number,
+        "config_sha": generation.config.sha256.to_string(),
+        "config": config::effective(&generation.config),
+    }))
+}
+
+/// Compares the file, as it is now, with what is in force.
+#[utoipa::path(get, path = "/api/config/diff", responses(
+    (status = 200, body = Compared), (status = 409, description = "there is no file")
+))]
+pub(super) async fn diff(admin: Data<Admin>) -> HttpResponse {
+    match admin.reloads.compare().await {
+        Ok(diff) => answer(&Compared::of(diff)),
+        Err(Some(problems)) => answer(&Compared::wrong(&problems)),
+        Err(None) => no_source(),
+    }
+}
+
+/// Lists the last good configurations, newest first.
+#[utoipa::path(get, path = "/api/config/history", responses((status = 200, body = [Past])))]
+pub(super) async fn history(admin: Data<Admin>) -> HttpResponse {
+    let kept = admin.reloads.history().into_iter();
+    let history = kept.map(|it| Past {
+        generation: it.generation,
+        at: wall::text(it.at),
+        source: it.by.label(),
+        config_sha: it.config.sha256.to_string(),
+        changes: it.changes,
+        config: config::effective(&it.config),
+    });
+    answer(&json!({ "history": history.collect::<Vec<_>>() }))
+}
+
+/// Puts an earlier configuration in force again, until the file changes.
+#[utoipa::path(post, path = "/api/config/rollback", request_body = RollBack, responses(
+    (status = 200, body = Reload), (status = 404, description = "it is not kept any more"),
+    (status = 422, body = Reload, description = "refused: nothing has changed")
+))]
+pub(super) async fn roll_back(admin: Data<Admin>, body: Payload) -> HttpResponse {
+    let asked = match take(body).await {
+        Ok(body) => serde_json::from_slice::<RollBack>(&body),
+        Err(refused) => return refused,
+    };
+    let Ok(RollBack { generation }) = asked else {
+        let words = "expected {\"generation\": N}";
+        return error(StatusCode::BAD_REQUEST, "invalid_body", words);
+    };
+    match admin.reloads.roll_back(generation).await {
+        Some(tried) => told(&tried),
+        None => unknown(&format!(
+            "generation {generation} is not kept: see /api/config/history"
+        )),
+    }
+}
+
+/// Reads the configuration again and puts it in force.
+#[utoipa::path(post, path = "/api/reload", responses(
+    (status = 200, body = Reload), (status = 409, description = "there is nothing to read"),
+    (status = 422, body = Reload, description = "refused: nothing has changed")
+))]
+pub(super) async fn reload(admin: Data<Admin>) -> HttpResponse {
+    match admin.reloads.again(By::Api).await {
+        Some(tried) => told(&tried),
+        None => no_source(),
+    }
+}
+
+/// Says of a configuration what is wrong with it, or what it would change.
+#[utoipa::path(post, path = "/api/check", request_body(content = String, content_type = "application/yaml"),
+    responses((status = 200, body = Compared)))]
+pub(super) async fn check(admin: Data<Admin>, body: Payload) -> HttpResponse {
+    let body = match take(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let in_force = admin.shared.generation.load_full();
+    let read = web::block(move || -> Result<Config, Problems> {
+        config::parse(&String::from_utf8_lossy(&body), "request", &env::var)
+    });
+    match read.await {
+        Ok(Ok(config)) => answer(&Compared::of(config::diff(&in_force.config, &config))),
+        Ok(Err(problems)) => answer(&Compared::wrong(&problems)),
+        Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again"),
+    }
+}
+
+async fn take(body: Payload) -> Result<Bytes, HttpResponse> {
+    match body.to_bytes_limited(LONGEST).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(error(
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+            "the body broke off",
+        )),
+        Err(_) => {
+            let words = "the body is larger than 1 MiB";
+            Err(error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                words,
+            ))
+        }
+    }
+}
+
+fn told(tried: &Try) -> HttpResponse {
+    let reload = Reload::of(tried);
+    match reload.ok {
+        true => answer(&reload),
+        false => HttpResponse::UnprocessableEntity().json(&reload),
+    }
+}
+
+fn no_source() -> HttpResponse {
+    let words = "this gateway was started without a file that can be read again";
+    error(StatusCode::CONFLICT, "no_source", words)
+}

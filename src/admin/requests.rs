@@ -1,0 +1,83 @@
+//! `/api/requests`: the last requests, with the path each took.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{self, Data, Query},
+};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+
+use super::{Admin, answer, error, unknown};
+use crate::tap::{KEPT, Record};
+
+/// Requests that are shown unless more are asked for.
+const SHOWN: usize = 100;
+
+/// Which requests to show.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// The model asked for, or the one that answered.
+    model: Option<String>,
+    /// An endpoint that was asked.
+    endpoint: Option<String>,
+    /// Whose key it came with.
+    client: Option<String>,
+    /// A status such as `503`, or a class such as `5xx`.
+    status: Option<String>,
+    /// At most so many: 100 unless given, 1000 at the most.
+    limit: Option<usize>,
+}
+
+impl Filter {
+    fn takes(&self, record: &Record) -> bool {
+        let is =
+            |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+        let asked = |name: &String| record.attempts.iter().any(|it| it.endpoint == *name);
+        let status = |wanted: &String| {
+            let status = record.status.to_string();
+            wanted
+                .strip_suffix("xx")
+                .map_or(*wanted == status, |class| status.starts_with(class))
+        };
+        (is(&self.model, &record.model) || is(&self.model, &record.served_model))
+            && is(&self.client, &record.client)
+            && self.endpoint.as_ref().is_none_or(asked)
+            && self.status.as_ref().is_none_or(status)
+    }
+}
+
+/// Lists the last requests, newest first: every one that did not go smoothly,
+/// of the others a sample.
+#[utoipa::path(get, path = "/api/requests", params(Filter), responses((status = 200, body = [Record])))]
+pub(super) async fn list(admin: Data<Admin>, request: HttpRequest) -> HttpResponse {
+    let filter = match Query::<Filter>::from_query(request.query_string()) {
+        Ok(Query(filter)) => filter,
+        Err(wrong) => {
+            return error(
+                StatusCode::BAD_REQUEST,
+                "invalid_filter",
+                &wrong.to_string(),
+            );
+        }
+    };
+    let records = admin.shared.tap.records();
+    let wanted = records.iter().filter(|it| filter.takes(it));
+    let limit = filter.limit.unwrap_or(SHOWN).min(KEPT);
+    let shown: Vec<_> = wanted.take(limit).map(|it| &**it).collect();
+    answer(&json!({ "requests": shown }))
+}
+
+/// Returns one request by its `x-request-id`.
+#[utoipa::path(get, path = "/api/requests/{id}", params(("id" = String, Path)), responses(
+    (status = 200, body = Record), (status = 404, description = "it is not kept")
+))]
+pub(super) async fn one(admin: Data<Admin>, id: web::Path<String>) -> HttpResponse {
+    let records = admin.shared.tap.records();
+    match records.iter().find(|it| it.id == *id) {
+        Some(record) => answer(&**record),
+        None => unknown("this request is not kept: it was not recorded, or others came after it"),
+    }
+}

@@ -1,0 +1,108 @@
+//! What a model can do, as far as its name tells.
+
+/// A model of Anthropic's. Of one whose name has no version nothing is known,
+/// and it is asked for whatever the client asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Model {
+    version: Option<(u8, u8)>,
+}
+
+impl Model {
+    /// Reads `claude-opus-4-7`, `claude-3-5-haiku-20241022`, `claude-sonnet-4@20250514`,
+    /// `eu.anthropic.claude-opus-4-1-20250805-v1:0` and the like.
+    pub(super) fn of(name: &str) -> Self {
+        let rest = name.split_once("claude-").map(|(_, rest)| rest);
+        let mut words = rest
+            .unwrap_or_default()
+            .split(['-', '.', '@', ':', '_'])
+            .map(|word| word.parse().ok())
+            .skip_while(Option::is_none);
+        let major = words.next().flatten();
+        let minor = words.next().flatten().unwrap_or_default();
+        Self {
+            version: major.map(|major| (major, minor)),
+        }
+    }
+
+    fn is_before(self, version: (u8, u8)) -> bool {
+        self.version.is_some_and(|own| own < version)
+    }
+
+    fn is_since(self, version: (u8, u8)) -> bool {
+        self.version.is_some_and(|own| own >= version)
+    }
+
+    /// Tells whether it can think first.
+    ///
+    /// # Source
+    ///
+    /// Anthropic, "Extended thinking", "Supported models"; for what follows also
+    /// "Adaptive thinking" and "Migrating to Claude Opus 4.7".
+    pub(super) fn thinks(self) -> bool {
+        !self.is_before((3, 7))
+    }
+
+    /// Tells whether it can decide for itself how much to think.
+    pub(super) fn adapts(self) -> bool {
+        !self.is_before((4, 6))
+    }
+
+    /// Tells whether it takes a budget for thinking.
+    pub(super) fn takes_budgets(self) -> bool {
+        !self.is_since((4, 7))
+    }
+
+    /// Tells whether it takes `temperature`, `top_p` and `top_k`: newer ones
+    /// answer 400.
+    pub(super) fn takes_sampling(self) -> bool {
+        !self.is_since((4, 7))
+    }
+
+    /// Returns the most tokens an answer may have where the client set no limit:
+    /// Anthropic must be told one, above the model's own it answers 400, and one
+    /// that is too low cuts answers off.
+    ///
+    /// # Source
+    ///
+    /// Anthropic, "Models overview", "Max output": 4,096 up to Claude 3, 8,192
+    /// with 3.5, 32,000 and more since 4.
+    pub(super) fn max_tokens(self) -> u64 {
+        match self.version {
+            Some(version) if version >= (4, 0) => 16_384,
+            Some(version) if version >= (3, 5) => 8_192,
+            _ => 4_096,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_versions() {
+        for (name, version) in [
+            ("claude-opus-4-7", Some((4, 7))),
+            ("claude-sonnet-4-5-20250929", Some((4, 5))),
+            ("claude-opus-4-20250514", Some((4, 0))),
+            ("claude-sonnet-4@20250514", Some((4, 0))),
+            ("claude-3-5-haiku-20241022", Some((3, 5))),
+            ("anthropic/claude-3.7-sonnet", Some((3, 7))),
+            ("eu.anthropic.claude-opus-4-1-20250805-v1:0", Some((4, 1))),
+            ("claude-fable-5", Some((5, 0))),
+            ("claude-2.1", Some((2, 1))),
+            ("claude-latest", None),
+            ("kimi-k2", None),
+        ] {
+            assert_eq!(Model::of(name).version, version, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_a_model_unknown_nothing_is_kept_back() {
+        let model = Model::of("m");
+        assert!(model.thinks() && model.adapts() && model.takes_budgets());
+        assert!(model.takes_sampling());
+        assert_eq!(model.max_tokens(), 4_096);
+    }
+}

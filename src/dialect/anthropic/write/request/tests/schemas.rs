@@ -1,0 +1,62 @@
+//! Schemas of tools and answers.
+
+use super::*;
+
+#[test]
+fn schemas_are_those_of_objects() {
+    for (given, expected) in [
+        (None, r#"{"type":"object","properties":{}}"#),
+        (Some("{ }"), r#"{"type":"object","properties":{}}"#),
+        (
+            Some(r#"{"properties":{"b":1,"a":1.0}}"#),
+            r#"{"type":"object","properties":{"b":1,"a":1.0}}"#,
+        ),
+        (
+            Some(r#"{"required":[],"type":"object"}"#),
+            r#"{"required":[],"type":"object"}"#,
+        ),
+    ] {
+        let conversation = Conversation {
+            tools: vec![tool(given)],
+            ..asked(vec![text("a")])
+        };
+        let body = request(&conversation, "m", &mut Lost::default());
+        let body = String::from_utf8_lossy(&body);
+        let expected = format!(r#""input_schema":{expected}}}"#);
+        assert!(body.contains(&expected), "{body}");
+    }
+}
+
+#[test]
+fn answers_and_exact_calls_fit_schemas_that_are_closed() {
+    let open = r#"{"type":"object","properties":{"b":{"type":"string"}}}"#;
+    let closed =
+        r#"{"type":"object","properties":{"b":{"type":"string"}},"additionalProperties":false}"#;
+    let mut conversation = Conversation {
+        tools: vec![tool(Some(open))],
+        format: OutputFormat::JsonSchema {
+            name: None,
+            schema: Json::parse(open).unwrap(),
+            strict: None,
+        },
+        ..asked(vec![text("a")])
+    };
+    let said = |conversation: &Conversation| {
+        let mut lost = Lost::default();
+        let body = request(conversation, "m", &mut lost);
+        assert!(lost.is_empty(), "{lost}");
+        String::from_utf8(body).unwrap()
+    };
+    let body = said(&conversation);
+    assert!(
+        body.contains(&format!(r#""input_schema":{open}"#)),
+        "{body}"
+    );
+    assert!(body.contains(&format!(r#""schema":{closed}"#)), "{body}");
+    conversation.tools[0].strict = Some(true);
+    let body = said(&conversation);
+    assert!(
+        body.contains(&format!(r#""input_schema":{closed}"#)),
+        "{body}"
+    );
+}

@@ -1,0 +1,346 @@
+//! Conversations that say one thing each, by feature and in words.
+
+use crate::dialect::neutral::{
+    Conversation, Effort, Feature, Json, Media, OutputFormat, Part, Reasoning, Role, Source,
+    Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+};
+
+/// A conversation that uses `feature` as `what` says, and says nothing else
+/// that any dialect has trouble with.
+pub(crate) struct Sample {
+    /// What a loss of it is named.
+    pub(crate) feature: Feature,
+    /// What is asked for, in words.
+    pub(crate) what: &'static str,
+    /// The conversation.
+    pub(crate) asked: Conversation,
+}
+
+fn text(text: &str) -> Part {
+    Part::Text(text.to_owned())
+}
+
+fn turn(role: Role, parts: Vec<Part>) -> Turn {
+    Turn { role, parts }
+}
+
+fn plain() -> Conversation {
+    Conversation {
+        turns: vec![turn(Role::User, vec![text("hi")])],
+        ..Conversation::default()
+    }
+}
+
+fn media(source: Source) -> Media {
+    Media { source, name: None }
+}
+
+fn inline(mime: &str, data: &str) -> Media {
+    media(Source::Inline {
+        mime: mime.to_owned(),
+        data: data.to_owned(),
+    })
+}
+
+fn at(url: &str, mime: Option<&str>) -> Media {
+    media(Source::Url {
+        url: url.to_owned(),
+        mime: mime.map(str::to_owned),
+    })
+}
+
+fn says(part: Part) -> Conversation {
+    let mut asked = plain();
+    asked.turns[0].parts.push(part);
+    asked
+}
+
+fn thinks(text: &str, signature: Option<&str>, redacted: bool) -> Part {
+    Part::Thought(Thought {
+        text: text.to_owned(),
+        signature: signature.map(str::to_owned),
+        redacted,
+    })
+}
+
+/// A call of a tool and what it returned, with `thought` ahead of them.
+fn called(
+    thought: Option<Part>,
+    signature: Option<&str>,
+    content: Part,
+    is_error: bool,
+) -> Conversation {
+    let mut asked = plain();
+    asked.tools = vec![tool(None)];
+    let call = Part::ToolCall(ToolCall {
+        id: "call_1".to_owned(),
+        name: "f".to_owned(),
+        arguments: "{}".to_owned(),
+        signature: signature.map(str::to_owned),
+    });
+    let said = thought.into_iter().chain([call]).collect();
+    asked.turns.push(turn(Role::Assistant, said));
+    let result = Part::ToolResult(ToolResult {
+        id: "call_1".to_owned(),
+        name: Some("f".to_owned()),
+        content: vec![content],
+        is_error,
+    });
+    asked.turns.push(turn(Role::User, vec![result]));
+    asked
+}
+
+fn answered(part: Part) -> Conversation {
+    let mut asked = plain();
+    let said = vec![part, text("hello")];
+    asked.turns.push(turn(Role::Assistant, said));
+    asked.turns.push(turn(Role::User, vec![text("so?")]));
+    asked
+}
+
+fn tool(strict: Option<bool>) -> Tool {
+    Tool {
+        name: "f".to_owned(),
+        description: Some("d".to_owned()),
+        parameters: Json::parse(
+            r#"{"type":"object","properties":{},"additionalProperties":false}"#,
+        ),
+        strict,
+    }
+}
+
+fn with(change: impl FnOnce(&mut Conversation)) -> Conversation {
+    let mut asked = plain();
+    change(&mut asked);
+    asked
+}
+
+fn with_tool(change: impl FnOnce(&mut Conversation)) -> Conversation {
+    with(|asked| {
+        asked.tools = vec![tool(None)];
+        change(asked);
+    })
+}
+
+fn reasons(reasoning: Reasoning) -> Conversation {
+    with(|asked| asked.reasoning = Some(reasoning))
+}
+
+/// Everything the mapping's table has a line for, in its order.
+pub(crate) fn samples() -> Vec<Sample> {
+    let png = || inline("image/png", "aGk=");
+    let image = |media| says(Part::Image(media));
+    let file = |media| says(Part::File(media));
+    let hm = |signature| answered(thinks("hm", signature, false));
+    let schema = OutputFormat::JsonSchema {
+        name: Some("n".to_owned()),
+        schema: Json::empty_object(),
+        strict: Some(true),
+    };
+    let system = turn(Role::System, vec![text("be kind")]);
+    let lines = [
+        (
+            Feature::SystemInConversation,
+            "instructions in the middle",
+            with(|it| it.turns.push(system)),
+        ),
+        (
+            Feature::ImageUrl,
+            "an image at `https://…`",
+            image(at("https://a.example/b.png", None)),
+        ),
+        (
+            Feature::ImageUrl,
+            "an image at `gs://…`",
+            image(at("gs://b/i.png", None)),
+        ),
+        (
+            Feature::File,
+            "a PDF, right here",
+            file(inline("application/pdf", "aGk=")),
+        ),
+        (
+            Feature::File,
+            "a PDF at `https://…`",
+            file(at("https://a.example/b.pdf", Some("application/pdf"))),
+        ),
+        (
+            Feature::File,
+            "a text, right here",
+            file(inline("text/plain", "aGk=")),
+        ),
+        (
+            Feature::File,
+            "sound (`audio/mpeg`), right here",
+            file(inline("audio/mpeg", "aGk=")),
+        ),
+        (
+            Feature::File,
+            "a film (`video/mp4`), right here",
+            file(inline("video/mp4", "aGk=")),
+        ),
+        (
+            Feature::UploadedFile,
+            "an image uploaded before",
+            image(media(Source::Uploaded("file-1".to_owned()))),
+        ),
+        (
+            Feature::UploadedFile,
+            "a file uploaded before",
+            file(media(Source::Uploaded("file-1".to_owned()))),
+        ),
+        (
+            Feature::ToolResultImage,
+            "an image that a tool returned",
+            called(None, None, Part::Image(png()), false),
+        ),
+        (
+            Feature::ToolResultError,
+            "that a tool failed",
+            called(None, None, text("no"), true),
+        ),
+        (
+            Feature::ToolChoice,
+            "that tools must be called",
+            with_tool(|it| it.tool_choice = Some(ToolChoice::Any)),
+        ),
+        (
+            Feature::ToolChoice,
+            "that one tool must be called",
+            with_tool(|it| it.tool_choice = Some(ToolChoice::Named("f".to_owned()))),
+        ),
+        (
+            Feature::ToolChoice,
+            "that none may be called",
+            with_tool(|it| it.tool_choice = Some(ToolChoice::None)),
+        ),
+        (
+            Feature::ParallelTools,
+            "one call at a time",
+            with_tool(|it| it.parallel_tools = Some(false)),
+        ),
+        (
+            Feature::StrictTools,
+            "calls that fit their schema exactly",
+            with(|it| it.tools = vec![tool(Some(true))]),
+        ),
+        (
+            Feature::JsonObject,
+            "an answer in JSON",
+            with(|it| it.format = OutputFormat::JsonObject),
+        ),
+        (
+            Feature::JsonSchema,
+            "an answer that fits a schema",
+            with(|it| it.format = schema),
+        ),
+        (
+            Feature::Temperature,
+            "a temperature of 0.5",
+            with(|it| it.sampling.temperature = Some(0.5)),
+        ),
+        (
+            Feature::Temperature,
+            "a temperature of 1.5",
+            with(|it| it.sampling.temperature = Some(1.5)),
+        ),
+        (
+            Feature::TopK,
+            "`top_k`",
+            with(|it| it.sampling.top_k = Some(5)),
+        ),
+        (
+            Feature::Stop,
+            "four stop texts",
+            with(|it| it.sampling.stop = vec!["x".to_owned(); 4]),
+        ),
+        (
+            Feature::Stop,
+            "five stop texts",
+            with(|it| it.sampling.stop = vec!["x".to_owned(); 5]),
+        ),
+        (
+            Feature::Stop,
+            "six stop texts",
+            with(|it| it.sampling.stop = vec!["x".to_owned(); 6]),
+        ),
+        (
+            Feature::Seed,
+            "a seed",
+            with(|it| it.sampling.seed = Some(7)),
+        ),
+        (
+            Feature::PresencePenalty,
+            "a presence penalty",
+            with(|it| it.sampling.presence_penalty = Some(0.5)),
+        ),
+        (
+            Feature::FrequencyPenalty,
+            "a frequency penalty",
+            with(|it| it.sampling.frequency_penalty = Some(0.5)),
+        ),
+        (
+            Feature::Candidates,
+            "two answers",
+            with(|it| it.sampling.candidates = Some(2)),
+        ),
+        (Feature::Reasoning, "not to think", reasons(Reasoning::Off)),
+        (
+            Feature::Reasoning,
+            "to think as much as it likes",
+            reasons(Reasoning::Adaptive),
+        ),
+        (
+            Feature::Reasoning,
+            "to think hardly",
+            reasons(Reasoning::Effort(Effort::Minimal)),
+        ),
+        (
+            Feature::Reasoning,
+            "to think hard",
+            reasons(Reasoning::Effort(Effort::High)),
+        ),
+        (
+            Feature::Reasoning,
+            "to think for 5,000 tokens",
+            reasons(Reasoning::Budget(5_000)),
+        ),
+        (Feature::Thought, "a thought in words", hm(None)),
+        (
+            Feature::Thought,
+            "a thought in words that led to a call",
+            called(Some(thinks("hm", None, false)), None, text("yes"), false),
+        ),
+        (
+            Feature::Thought,
+            "a thought with Anthropic's seal",
+            hm(Some("ErUB")),
+        ),
+        (
+            Feature::Thought,
+            "a hidden thought with Anthropic's seal",
+            answered(thinks("", Some("ErUB"), true)),
+        ),
+        (
+            Feature::Thought,
+            "a thought with Gemini's seal",
+            hm(Some("gemini:c2ln")),
+        ),
+        (
+            Feature::Thought,
+            "Gemini's seal on a call",
+            called(None, Some("gemini:c2ln"), text("yes"), false),
+        ),
+        (
+            Feature::User,
+            "who the end user is",
+            with(|it| it.user = Some("u".to_owned())),
+        ),
+    ];
+    let lines = lines.into_iter().map(|(feature, what, asked)| Sample {
+        feature,
+        what,
+        asked,
+    });
+    lines.collect()
+}

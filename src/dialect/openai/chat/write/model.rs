@@ -1,0 +1,129 @@
+//! What a model of OpenAI's can be told, as far as its name tells.
+
+use crate::dialect::neutral::{Effort, Reasoning};
+
+/// A model of OpenAI's own.
+///
+/// # Source
+///
+/// OpenAI, "Reasoning models" and "Using GPT-5.1" and their successors, API
+/// reference, "Chat completions", `reasoning_effort` and `stop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Model {
+    /// It does not reason, and refuses to be asked to.
+    Plain,
+    /// It always reasons: o1, o3, o4-mini.
+    O,
+    /// It always reasons, `minimal` at least: GPT-5.
+    Five,
+    /// It reasons if it is asked to: GPT-5.1 and later.
+    Later,
+    /// Somebody else's, or a deployment whose name says nothing: it is told
+    /// what the client said, but not `none`, which most do not know.
+    Unknown,
+}
+
+impl Model {
+    /// Reads `gpt-5.1-mini`, `openai/o3`, `ft:gpt-4o:acme` and the like.
+    pub(super) fn of(name: &str) -> Self {
+        let name = name.rsplit_once('/').map_or(name, |(_, name)| name);
+        let name = name.strip_prefix("ft:").unwrap_or(name);
+        let begins = |heads: &[&str]| heads.iter().any(|head| name.starts_with(head));
+        if begins(&["gpt-3", "gpt-4", "chatgpt-"]) || name.starts_with("gpt-5-chat") {
+            Self::Plain
+        } else if begins(&["o1", "o3", "o4"]) {
+            Self::O
+        } else if name == "gpt-5" || name.starts_with("gpt-5-") {
+            Self::Five
+        } else if begins(&["gpt-5.", "gpt-6"]) {
+            Self::Later
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// Returns the `reasoning_effort` to write, and whether it is what was asked
+    /// for: a model that does not reason need not be told not to.
+    pub(super) fn effort(self, reasoning: Reasoning) -> (Option<&'static str>, bool) {
+        let effort = match reasoning {
+            Reasoning::Off => {
+                return match self {
+                    Self::Plain => (None, true),
+                    Self::Later => (Some("none"), true),
+                    Self::O => (Some("low"), false),
+                    Self::Five => (Some("minimal"), false),
+                    Self::Unknown => (None, false),
+                };
+            }
+            _ if self == Self::Plain => return (None, false),
+            // The default of models that think at all.
+            Reasoning::Adaptive => return (None, true),
+            Reasoning::Effort(effort) => effort,
+            Reasoning::Budget(tokens) => Effort::of_budget(tokens),
+        };
+        match effort {
+            Effort::Minimal if matches!(self, Self::O | Self::Later) => (Some("low"), false),
+            Effort::Minimal => (Some("minimal"), true),
+            Effort::Low => (Some("low"), true),
+            Effort::Medium => (Some("medium"), true),
+            Effort::High => (Some("high"), true),
+        }
+    }
+
+    /// Tells whether it takes `temperature`, `top_p`, the penalties and `stop`
+    /// beside this `reasoning_effort`: what reasons refuses them.
+    pub(super) fn takes_sampling(self, effort: Option<&str>) -> bool {
+        match self {
+            Self::Plain | Self::Unknown => true,
+            Self::O | Self::Five => false,
+            Self::Later => matches!(effort, None | Some("none")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_families() {
+        for (name, model) in [
+            ("gpt-4o-mini", Model::Plain),
+            ("ft:gpt-4.1:acme", Model::Plain),
+            ("gpt-5-chat-latest", Model::Plain),
+            ("openai/o3", Model::O),
+            ("o4-mini", Model::O),
+            ("gpt-5", Model::Five),
+            ("gpt-5-nano-2025-08-07", Model::Five),
+            ("gpt-5.1", Model::Later),
+            ("gpt-5.2-pro", Model::Later),
+            ("deepseek-chat", Model::Unknown),
+            ("m", Model::Unknown),
+        ] {
+            assert_eq!(Model::of(name), model, "{name}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_what_it_refuses() {
+        let minimal = Reasoning::Effort(Effort::Minimal);
+        for (model, off, least) in [
+            (Model::Plain, (None, true), (None, false)),
+            (Model::O, (Some("low"), false), (Some("low"), false)),
+            (
+                Model::Five,
+                (Some("minimal"), false),
+                (Some("minimal"), true),
+            ),
+            (Model::Later, (Some("none"), true), (Some("low"), false)),
+            (Model::Unknown, (None, false), (Some("minimal"), true)),
+        ] {
+            assert_eq!(model.effort(Reasoning::Off), off, "{model:?}");
+            assert_eq!(model.effort(minimal), least, "{model:?}");
+        }
+        assert!(
+            Model::Later.takes_sampling(Some("none")) && !Model::Later.takes_sampling(Some("low"))
+        );
+        assert!(Model::Plain.takes_sampling(None) && !Model::Five.takes_sampling(None));
+    }
+}

@@ -1,0 +1,320 @@
+//! The mapping as one page, written by what the codecs do.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::dialect::{neutral::testing::samples, translate};
+
+const PAGE: &str = include_str!("../MAPPING.md");
+
+/// The models whose columns the table of requests has; of a name that says
+/// nothing, nothing is kept back.
+const MODELS: [(Api, Variant, &str); 9] = [
+    (Api::ChatCompletions, Variant::OpenAi, "gpt-4o"),
+    (Api::ChatCompletions, Variant::OpenAi, "o3"),
+    (Api::ChatCompletions, Variant::OpenAi, "gpt-5.2"),
+    (Api::ChatCompletions, Variant::Compatible, "compatible"),
+    (Api::Messages, Variant::OpenAi, "claude-sonnet-4-5"),
+    (Api::Messages, Variant::OpenAi, "claude-opus-4-6"),
+    (Api::Messages, Variant::OpenAi, "claude-opus-4-7"),
+    (Api::GenerateContent, Variant::OpenAi, "gemini-2.5-pro"),
+    (Api::GenerateContent, Variant::OpenAi, "gemini-3-pro"),
+];
+
+const HEAD: &str = "\
+# What becomes of a request in another dialect
+
+Written by the tests of `src/dialect` from what the codecs do; after a change to them:
+`cargo test --lib dialect::tests::mapping::write_the_page -- --ignored`.
+
+A request to an endpoint of the client's own dialect is passed on byte for byte, and nothing here is about it.
+Thoughts that a provider of another dialect had earlier in the conversation are passed on so as well, and the
+endpoint may refuse their seals.
+";
+
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    requests(&mut page);
+    fields(&mut page);
+    stops(&mut page);
+    usage(&mut page);
+    page
+}
+
+fn row(page: &mut String, cells: impl IntoIterator<Item = String>) {
+    for cell in cells {
+        write!(page, "| {cell} ").unwrap();
+    }
+    page.push_str("|\n");
+}
+
+fn title(page: &mut String, cells: &[String]) {
+    row(page, cells.iter().cloned());
+    row(page, cells.iter().map(|_| "---".to_owned()));
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+fn requests(page: &mut String) {
+    page.push_str(
+        "\n## Requests\n\n\
+        What is carried over (+), and what `x-breakerbox-warnings: not carried over: …` names instead, by the model\n\
+        that is asked. `compatible` is any model of an openai-compatible endpoint.\n\n",
+    );
+    let models = MODELS.iter().map(|(_, _, model)| code(model));
+    let head: Vec<_> = ["the client asks for".to_owned()]
+        .into_iter()
+        .chain(models)
+        .collect();
+    title(page, &head);
+    for sample in samples() {
+        let cells = MODELS.iter().map(|&(api, variant, model)| {
+            let mut lost = Lost::default();
+            match api.dialect() {
+                Dialect::OpenAi => chat::write::request(&sample.asked, model, variant, &mut lost),
+                _ => write_request(api, &sample.asked, model, &mut lost),
+            };
+            let named: Vec<_> = names(&lost).iter().map(|name| code(name)).collect();
+            match named.is_empty() {
+                true => "+".to_owned(),
+                false => named.join(", "),
+            }
+        });
+        row(page, [sample.what.to_owned()].into_iter().chain(cells));
+    }
+}
+
+/// Fields that only one dialect has, by its clients' bodies.
+fn fields(page: &mut String) {
+    let user = json!([{"role": "user", "content": "hi"}]);
+    let contents = json!([{"parts": [{"text": "hi"}]}]);
+    let bodies = [
+        (
+            Api::ChatCompletions,
+            json!({"messages": user, "logit_bias": {"1": 2}, "logprobs": true, "top_logprobs": 2,
+            "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "store": true,
+            "service_tier": "flex", "verbosity": "low", "metadata": {"a": "b"}, "web_search_options": {"a": 1},
+            "functions": [{"name": "f"}]}),
+        ),
+        (
+            Api::Responses,
+            json!({"input": "hi", "tools": [{"type": "web_search"}], "store": true, "truncation": "auto",
+            "text": {"verbosity": "low"}, "service_tier": "flex", "max_tool_calls": 3, "top_logprobs": 2}),
+        ),
+        (
+            Api::Messages,
+            json!({"max_tokens": 9, "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}], "container": "c",
+            "mcp_servers": [{"type": "url"}], "context_management": {"edits": []}, "service_tier": "auto",
+            "tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
+        ),
+        (
+            Api::GenerateContent,
+            json!({"contents": contents, "safetySettings": [{"category": "c"}],
+            "cachedContent": "c", "tools": [{"googleSearch": {}}],
+            "generationConfig": {"responseModalities": ["IMAGE"], "speechConfig": {}, "mediaResolution": "LOW"}}),
+        ),
+    ];
+    page.push_str(
+        "\n## Fields that no other dialect has\n\n\
+        Each is named by its place, whoever is asked; so is any other field that nobody knows.\n\n",
+    );
+    title(page, &["client".to_owned(), "named".to_owned()]);
+    for (api, body) in bodies {
+        let mut lost = Lost::default();
+        read_request(api, body.to_string().as_bytes(), false, &mut lost);
+        let named: Vec<_> = names(&lost).iter().map(|name| code(name)).collect();
+        row(page, [client(api).to_owned(), named.join(", ")]);
+    }
+}
+
+fn client(api: Api) -> &'static str {
+    match api {
+        Api::ChatCompletions => "chat completions",
+        Api::Responses => "responses",
+        Api::Messages => "Messages",
+        _ => "Gemini",
+    }
+}
+
+/// A whole answer of `sent` that ended by this word.
+fn answer(sent: Api, word: &str) -> Value {
+    let calls = word.contains("tool");
+    match sent {
+        Api::ChatCompletions => {
+            let mut message = json!({"role": "assistant", "content": "hi"});
+            if calls {
+                message["tool_calls"] =
+                    json!([{"id": "c", "function": {"name": "f", "arguments": "{}"}}]);
+            }
+            json!({"id": "c", "created": 9, "model": "m", "choices": [{"index": 0, "message": message,
+                "finish_reason": word}], "usage": {"prompt_tokens": 100, "completion_tokens": 30, "total_tokens": 130,
+                "prompt_tokens_details": {"cached_tokens": 40}, "completion_tokens_details": {"reasoning_tokens": 10}}})
+        }
+        Api::Messages => {
+            let mut content = vec![json!({"type": "text", "text": "hi"})];
+            if calls {
+                content.push(json!({"type": "tool_use", "id": "c", "name": "f", "input": {}}));
+            }
+            json!({"id": "c", "model": "m", "content": content, "stop_reason": word,
+                "stop_sequence": (word == "stop_sequence").then_some("END")})
+        }
+        _ => {
+            let (word, _) = word.split_once(' ').unwrap_or((word, ""));
+            let mut parts = vec![json!({"text": "hi"})];
+            if calls {
+                parts.push(json!({"functionCall": {"name": "f", "args": {}}}));
+            }
+            json!({"responseId": "c", "modelVersion": "m",
+                "candidates": [{"content": {"parts": parts}, "finishReason": word}]})
+        }
+    }
+}
+
+fn told(asked: Api, sent: Api, body: &Value) -> Value {
+    let body = body.to_string();
+    let answer = translate::answer(sent, asked, body.as_bytes(), 9).unwrap();
+    serde_json::from_slice(&answer).unwrap()
+}
+
+fn stops(page: &mut String) {
+    page.push_str("\n## Why an answer ended\n\n");
+    let clients = CLIENTS.map(|api| format!("to {}", client(api)));
+    let head: Vec<_> = ["a provider says".to_owned()]
+        .into_iter()
+        .chain(clients)
+        .collect();
+    title(page, &head);
+    let words: [(Api, &[&str]); 3] = [
+        (
+            Api::ChatCompletions,
+            &["stop", "length", "tool_calls", "content_filter"],
+        ),
+        (
+            Api::Messages,
+            &[
+                "end_turn",
+                "max_tokens",
+                "model_context_window_exceeded",
+                "pause_turn",
+                "stop_sequence",
+                "tool_use",
+                "refusal",
+            ],
+        ),
+        (
+            Api::GenerateContent,
+            &[
+                "STOP",
+                "STOP with a call of a tool",
+                "MAX_TOKENS",
+                "SAFETY",
+                "RECITATION",
+                "MALFORMED_FUNCTION_CALL",
+            ],
+        ),
+    ];
+    for (sent, words) in words {
+        for word in words {
+            let cells = CLIENTS.map(|asked| {
+                let body = told(asked, sent, &answer(sent, word));
+                let text = |value: &Value| value.as_str().map(code).unwrap_or_default();
+                match asked {
+                    Api::ChatCompletions => text(&body["choices"][0]["finish_reason"]),
+                    Api::Responses => {
+                        let why = text(&body["incomplete_details"]["reason"]);
+                        format!("{} {why}", text(&body["status"])).trim().to_owned()
+                    }
+                    Api::Messages => text(&body["stop_reason"]),
+                    _ => text(&body["candidates"][0]["finishReason"]),
+                }
+            });
+            let word = match word.split_once(" with") {
+                Some((word, _)) => format!("{} with a call", code(word)),
+                None => code(word),
+            };
+            row(
+                page,
+                [format!("{}: {word}", client(sent))]
+                    .into_iter()
+                    .chain(cells),
+            );
+        }
+    }
+}
+
+fn usage(page: &mut String) {
+    page.push_str(
+        "\n## Usage\n\n\
+        The same bill in each dialect: 100 tokens in, 40 of them cached; 30 out, 10 of them thought.\n\n",
+    );
+    title(page, &["client".to_owned(), "usage".to_owned()]);
+    let body = answer(Api::ChatCompletions, "stop");
+    for asked in CLIENTS {
+        let body = told(asked, Api::ChatCompletions, &body);
+        let usage = match asked {
+            Api::GenerateContent => &body["usageMetadata"],
+            _ => &body["usage"],
+        };
+        row(page, [client(asked).to_owned(), code(&usage.to_string())]);
+    }
+}
+
+#[test]
+fn the_page_is_what_the_code_does() {
+    let page = page();
+    for (written, now) in PAGE.lines().zip(page.lines()) {
+        assert_eq!(
+            written, now,
+            "src/dialect/MAPPING.md is out of date; its head says how to write it anew"
+        );
+    }
+    assert_eq!(
+        PAGE.lines().count(),
+        page.lines().count(),
+        "src/dialect/MAPPING.md is out of date"
+    );
+}
+
+#[test]
+#[ignore = "writes src/dialect/MAPPING.md"]
+fn write_the_page() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialect/MAPPING.md");
+    std::fs::write(path, page()).unwrap();
+}
+
+/// What the lists of the writers say is what the table shows.
+#[test]
+fn the_writers_lists_are_the_tables() {
+    for (api, cannot) in [
+        (Api::ChatCompletions, chat::write::CANNOT),
+        (Api::Messages, anthropic::write::CANNOT),
+        (Api::GenerateContent, gemini::write::CANNOT),
+    ] {
+        for (_, variant, model) in MODELS.iter().filter(|(of, _, _)| *of == api) {
+            let never = |feature| {
+                let of_it = samples()
+                    .into_iter()
+                    .filter(move |it| it.feature == feature);
+                of_it.into_iter().all(|sample| {
+                    let mut lost = Lost::default();
+                    match api.dialect() {
+                        Dialect::OpenAi => {
+                            chat::write::request(&sample.asked, model, *variant, &mut lost)
+                        }
+                        _ => write_request(api, &sample.asked, model, &mut lost),
+                    };
+                    // Cool enough for everybody.
+                    names(&lost).contains(feature.label()) || sample.what == "a temperature of 0.5"
+                })
+            };
+            for feature in cannot {
+                assert!(never(*feature), "{model} can say {feature:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// The page and its connection: what is old says so, the token is asked for, and nothing that comes in is markup.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { eventually, live, quiet, run } from "./house.mjs";
+
+/** What a browser itself says of a gateway that is not there, or that wants a token. */
+const AWAY = [/ERR_CONNECTION|WebSocket connection|ERR_EMPTY_RESPONSE|ERR_SOCKET/];
+const LOCKED = [/401/];
+
+await run({
+  async "a gateway that goes away makes the page stale, and its return live again"(house) {
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"));
+    const page = await house.open({ may: AWAY });
+    await live(page);
+    await house.stop("gateway");
+    await page.locator("#stale").getByText(/Stale since \d\d:\d\d:\d\d/).waitFor();
+    await page.locator('#link[data-state="waiting"]').getByText("not connected").waitFor();
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector("main")).filter), "grayscale(1)");
+    await house.start();
+    await page.getByRole("button", { name: "Try now" }).click().catch(() => {});
+    await live(page);
+    await page.locator("#stale").waitFor({ state: "hidden" });
+    await house.ask();
+    await page.locator("#latest li").first().waitFor();
+    quiet(page);
+  },
+
+  async "a gateway that hangs with its connection open makes the page stale too"(house) {
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"));
+    const page = await house.open({ may: AWAY });
+    await live(page);
+    house.signal("gateway", "SIGSTOP");
+    await page.locator("#stale").getByText(/Stale since/).waitFor();
+    house.signal("gateway", "SIGCONT");
+    await live(page);
+    quiet(page);
+  },
+
+  async "the token is asked for, a wrong one again, and it stays in this tab"(house) {
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"), "", ", token: a-token-of-32-characters-at-least");
+    const page = await house.open({ may: LOCKED });
+    const prompt = page.getByRole("dialog", { name: /admin token/ });
+    await prompt.waitFor();
+    assert.equal(await page.locator(".card").count(), 0);
+    await page.keyboard.press("Escape");
+    await prompt.getByLabel("Token").fill("wrong");
+    await page.keyboard.press("Enter");
+    await prompt.getByText("The gateway did not take that token.").waitFor();
+    await prompt.getByLabel("Token").fill("a-token-of-32-characters-at-least");
+    await prompt.getByRole("button", { name: "Unlock" }).click();
+    await live(page);
+    await page.locator(".card").first().waitFor();
+    const kept = await page.evaluate(() => [JSON.stringify(localStorage), document.cookie, location.href, Object.keys(sessionStorage)]);
+    assert.deepEqual([kept[0].includes("a-token"), kept[1], kept[2], kept[3]], [false, "", house.url, ["breakerbox.token"]]);
+    // Asked once in a tab: a reload goes on with it.
+    await page.reload();
+    await live(page);
+    quiet(page);
+  },
+
+  async "what comes from outside is text, whatever it looks like"(house) {
+    const bad = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
+    const evil = createServer((_, answer) => {
+      answer.writeHead(500, { "content-type": "application/json" });
+      answer.end(JSON.stringify({ error: { message: bad } }));
+    }).listen(await house.port("eu"), "127.0.0.1");
+    await once(evil, "listening");
+    const model = `'m<b/id=planted>'`;
+    await house.gateway((await house.endpoint("eu", model)) + (await house.endpoint("us", "other")));
+    const page = await house.open();
+    await live(page);
+    await eventually("the endpoint fails", async () => {
+      await house.ask("m<b/id=planted>");
+      return (await page.locator(".card").filter({ hasText: "m<b/id=planted>" }).getAttribute("data-status")) === "unhealthy";
+    });
+    await house.ask(bad);
+    for (const hash of ["#requests", "#actors", "#config", "#explain", "#overview"]) {
+      await page.evaluate((to) => (location.hash = to), hash);
+      await page.locator(`${hash}:not([hidden])`).waitFor();
+    }
+    await page.locator("#latest li button").first().click();
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".card .name").first().click();
+    await page.getByRole("dialog").waitFor();
+    assert.equal(await page.locator("#planted, main img, main script, dialog img, dialog script").count(), 0);
+    quiet(page);
+    evil.close();
+    evil.closeAllConnections();
+  },
+
+  async "the policy holds: no inline script, no markup from text, no other address"(house) {
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"));
+    const page = await house.open({ may: [/policy: |Content Security Policy|Trusted|Refused to|violates/] });
+    await live(page);
+    const tried = await page.evaluate(async () => {
+      const script = Object.assign(document.createElement("script"), { async: true });
+      try {
+        script.textContent = "window.ran = true";
+        document.body.append(script);
+      } catch {
+        // Refused even earlier.
+      }
+      let parsed = true;
+      try {
+        document.createElement("div").innerHTML = "<b>x</b>";
+      } catch {
+        parsed = false;
+      }
+      const left = await fetch("http://localhost:1/").then(() => true, () => false);
+      return { ran: window.ran === true, parsed, left };
+    });
+    assert.deepEqual(tried, { ran: false, parsed: false, left: false });
+    assert(page.complaints.length === 0);
+  },
+});

@@ -1,0 +1,85 @@
+// A change of the file is on the page by itself: the new generation, or what is wrong with it and where.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { card, live, quiet, run } from "./house.mjs";
+
+const rewrite = (house, from, to) => {
+  const text = readFileSync(house.file, "utf8");
+  assert(text.includes(from), text);
+  writeFileSync(house.file, text.replace(from, to));
+};
+
+await run({
+  async "a good file is in force, a bad one is shown with line and column, and undone"(house) {
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"));
+    const page = await house.open();
+    await live(page);
+    const generation = page.locator("#facts div").filter({ hasText: "generation" }).locator("dd");
+    assert.equal(await generation.textContent(), "1");
+    rewrite(house, "failure_threshold: 3", "failure_threshold: 7");
+    await page.locator("#facts dd").getByText("2", { exact: true }).waitFor();
+    await card(page, "eu").getByText("0 of 7 in a row").waitFor();
+    // The file that is in force must stay so: this one is not YAML that means anything.
+    rewrite(house, "failure_threshold: 7", "failure_treshold: 7");
+    await page.locator("#facts [data-bad]").getByText(/^refused/).waitFor();
+    await page.getByRole("heading", { name: "The last reload was refused" }).waitFor();
+    assert.equal(await generation.textContent(), "2");
+    await page.getByRole("link", { name: "Configuration" }).click();
+    const problem = page.locator("#config .problems li").first();
+    await problem.getByText(/line 4, column \d+/).waitFor();
+    await problem.getByText(/failure_threshold/).first().waitFor();
+    rewrite(house, "failure_treshold: 7", "failure_threshold: 5");
+    await page.locator("#facts dd").getByText("3", { exact: true }).waitFor();
+    await problem.waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Overview" }).click();
+    await page.getByRole("heading", { name: "The last reload was refused" }).waitFor({ state: "detached" });
+    quiet(page);
+  },
+
+  async "the button reloads, a draft is checked, and there is a way back"(house) {
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"));
+    const page = await house.open({ hash: "#config", may: [/422/] });
+    await live(page);
+    const panel = (title) => page.locator("#config .panel").filter({ has: page.getByRole("heading", { name: title }) });
+    await panel("Effective configuration").getByText('"failure_threshold": 3').waitFor();
+    assert(!(await panel("Effective configuration").textContent()).includes("secret-of-eu"));
+    await panel("File against").getByText("The file is what is in force.").waitFor();
+    const reload = page.getByRole("button", { name: "Reload from file" });
+    rewrite(house, "failure_threshold: 3", "failure_threshold: 4");
+    await reload.click();
+    await page.locator(".toast").first().waitFor();
+    await panel("In force").locator(".numbers dd").getByText("2", { exact: true }).waitFor();
+    await panel("History").getByText(/failure_threshold/).first().waitFor();
+    rewrite(house, "failure_threshold: 4", "failure_threshold: many");
+    await reload.click();
+    await page.locator('.toast[data-kind="bad"]').getByText(/^Refused: .* Nothing has changed\.$/).waitFor();
+    await panel("File against").getByText(/line 4, column/).waitFor();
+    rewrite(house, "failure_threshold: many", "failure_threshold: 4");
+    await panel("History").getByRole("button", { name: "Roll back to generation 1" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
+    await panel("Effective configuration").getByText('"failure_threshold": 3').waitFor();
+    await page.getByLabel(/Nothing is put in force/).fill("endpoints: [{ name: a, provider: opnai }]");
+    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await panel("Check a configuration").getByText("line 1, column", { exact: false }).first().waitFor();
+    await panel("Check a configuration").getByText("did you mean", { exact: false }).first().waitFor();
+    quiet(page);
+  },
+
+  async "explain says who would serve, with what share, and how they are now"(house) {
+    await house.provider("eu");
+    await house.gateway((await house.endpoint("eu", "m", ", weight: 3")) + (await house.endpoint("us")) + (await house.endpoint("far", "other")));
+    await house.ask();
+    const page = await house.open({ hash: "#explain" });
+    await live(page);
+    await page.getByRole("combobox", { name: "Model" }).fill("m");
+    await page.getByRole("button", { name: "Explain" }).click();
+    const row = page.getByRole("row").filter({ hasText: "eu" });
+    await row.getByText("75 %").waitFor();
+    await row.getByText("healthy").waitFor();
+    await page.getByRole("row").filter({ hasText: "far" }).first().waitFor();
+    quiet(page);
+  },
+});

@@ -1,0 +1,117 @@
+//! Files that change by themselves: as editors, Kubernetes and key rotation change them.
+
+use std::os::unix::fs::symlink;
+
+use super::{Served, config};
+use crate::support::client::Client;
+
+#[tokio::test]
+async fn a_file_that_is_written_or_replaced_is_put_in_force() {
+    let served = Served::plain().await;
+    std::fs::write(served.path(), served.config("written")).expect("written");
+    let status = served.generation(2).await;
+    assert_eq!(status["reload"]["source"], "file");
+    assert_eq!(served.asks("written").await, 200);
+    served.replace(&served.config("renamed"));
+    served.generation(3).await;
+    assert_eq!(
+        (served.asks("renamed").await, served.asks("written").await),
+        (200, 404)
+    );
+}
+
+#[tokio::test]
+async fn a_swapped_symbolic_link_to_a_folder_is_seen_every_time() {
+    let served = Served::start(|folder, url| {
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("..one")).expect("a folder");
+        std::fs::write(at("..one/breakerbox.yaml"), config(url, "m")).expect("written");
+        symlink("..one", at("..data")).expect("a link");
+        symlink("..data/breakerbox.yaml", at("breakerbox.yaml")).expect("a link");
+        at("breakerbox.yaml")
+    })
+    .await;
+    for (number, model) in [(2, "two"), (3, "three")] {
+        let at = |name: &str| served.folder.path().join(name);
+        let folder = format!("..{model}");
+        std::fs::create_dir(at(&folder)).expect("a folder");
+        std::fs::write(at(&folder).join("breakerbox.yaml"), served.config(model)).expect("written");
+        symlink(&folder, at("..data_tmp")).expect("a link");
+        std::fs::rename(at("..data_tmp"), at("..data")).expect("swapped");
+        served.generation(number).await;
+        assert_eq!(served.asks(model).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_file_is_a_reload() {
+    let served = Served::start(|folder, url| {
+        let keys = folder.path().join("keys");
+        std::fs::create_dir(&keys).expect("a folder");
+        std::fs::write(keys.join("team"), "key-of-yesterday\n").expect("written");
+        let path = folder.path().join("breakerbox.yaml");
+        let clients = "clients: [{ name: team, key_file: keys/team }]\n";
+        std::fs::write(&path, config(url, "m") + clients).expect("written");
+        path
+    })
+    .await;
+    let by = async |key: &str| {
+        let mut client = Client::connect(served.data).await;
+        let line = format!("Bearer {key}");
+        client
+            .request("GET", "/v1/models", &[("authorization", &line)], b"")
+            .await;
+        client.answer().await.status()
+    };
+    assert_eq!(
+        (by("key-of-yesterday").await, by("key-of-today").await),
+        (200, 401)
+    );
+    std::fs::write(served.folder.path().join("keys/team"), "key-of-today\n").expect("written");
+    let status = served.generation(2).await;
+    assert_eq!(status["reload"]["changes"][0], "client team: key: changed");
+    assert_eq!(
+        (by("key-of-yesterday").await, by("key-of-today").await),
+        (401, 200)
+    );
+    assert!(!status.to_string().contains("key-of-"));
+}
+
+#[tokio::test]
+async fn what_is_no_configuration_changes_nothing_and_the_next_good_one_does() {
+    let served = Served::plain().await;
+    let good = served.config("next");
+    let half = &good[..good.len() - 30];
+    let large = "x".repeat(10 << 20);
+    for (name, text) in [
+        ("empty", ""),
+        ("half", half),
+        ("large", &large),
+        ("unknown key", "endpionts: []\n"),
+    ] {
+        served.replace(text);
+        let answer = served.reload().await;
+        assert_eq!(answer.status(), 422, "{name}: {}", answer.text());
+        let told = answer.json();
+        assert_eq!(
+            (&told["ok"], &told["generation"]),
+            (&false.into(), &1.into()),
+            "{name}"
+        );
+        assert!(told["problems"][0]["message"].is_string(), "{name}");
+        assert_eq!(served.asks("m").await, 200, "{name}");
+        let status = served.status().await;
+        assert_eq!(status["alerts"][0]["kind"], "config_rejected", "{name}");
+        assert_eq!(
+            status["alerts"].as_array().map(Vec::len),
+            Some(1),
+            "one incident"
+        );
+    }
+    served.replace(&good);
+    let status = served.generation(2).await;
+    assert_eq!(served.asks("next").await, 200);
+    assert!(status["reload"]["ok"] == true);
+    let alerts = served.generation(2).await["alerts"][0].clone();
+    assert!(alerts["at"].is_string());
+}

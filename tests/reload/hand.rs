@@ -1,0 +1,175 @@
+//! Reloading by hand: the API, the command line, and back.
+
+use serde_json::json;
+
+use super::Served;
+use crate::support::client::{Client, get, post};
+use crate::support::process::run;
+
+#[tokio::test]
+async fn the_commands_ask_the_running_gateway_and_tell_by_their_exit_code() {
+    let served = Served::plain().await;
+    let admin = served.admin.to_string();
+    let reload = ["reload", "--admin", &admin];
+    served.replace(&served.config("m, n"));
+    let ended = run(&reload).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.starts_with("reloaded: "), "{}", ended.out);
+    served.replace("endpoints:\n  - { name: a, wieght: 1 }\n");
+    let ended = run(&reload).await;
+    assert_eq!(ended.code, Some(78), "{ended:?}");
+    assert!(
+        ended.out.contains("2:16: endpoints[0].wieght: "),
+        "{}",
+        ended.out
+    );
+    assert!(ended.out.contains("did you mean: weight"), "{}", ended.out);
+    assert!(
+        ended.out.ends_with("refused: generation 2 stays in force"),
+        "{}",
+        ended.out
+    );
+    let ended = run(&["status", "--admin", &admin]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for part in [
+        "generation 2 ",
+        "(the last reload was refused)",
+        "ENDPOINT",
+        "only",
+        "config",
+        "alerts:",
+    ] {
+        assert!(ended.out.contains(part), "{part}: {}", ended.out);
+    }
+    let ended = run(&["status", "--admin", "127.0.0.1:9"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
+    assert!(
+        ended.err.contains("no gateway answers at 127.0.0.1:9"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(
+        run(&["reload", "--admin", "127.0.0.1:9"]).await.code,
+        Some(1)
+    );
+}
+
+#[tokio::test]
+async fn what_was_in_force_is_kept_and_can_be_put_in_force_again() {
+    let served = Served::plain().await;
+    served.replace(&served.config("n"));
+    served.generation(2).await;
+    let history = get(served.admin, "/api/config/history").await.json();
+    let numbers: Vec<_> = history["history"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| it["generation"].clone())
+        .collect();
+    assert_eq!(numbers, [json!(2), json!(1)]);
+    assert_eq!(
+        history["history"][1]["config"]["endpoints"][0]["models"][0]["name"],
+        "m"
+    );
+    let back = post(
+        served.admin,
+        "/api/config/rollback",
+        &json!({ "generation": 1 }),
+    )
+    .await;
+    assert_eq!(back.status(), 200, "{}", back.text());
+    assert_eq!(
+        (&back.json()["generation"], &back.json()["source"]),
+        (&json!(3), &json!("api"))
+    );
+    assert_eq!((served.asks("m").await, served.asks("n").await), (200, 404));
+    let diff = get(served.admin, "/api/config/diff").await.json();
+    assert!(
+        diff["ok"] == true && diff["changes"].to_string().contains("n"),
+        "{diff}"
+    );
+    let gone = post(
+        served.admin,
+        "/api/config/rollback",
+        &json!({ "generation": 9 }),
+    )
+    .await;
+    assert_eq!(gone.status(), 404);
+    assert_eq!(
+        post(served.admin, "/api/config/rollback", &json!({}))
+            .await
+            .status(),
+        400
+    );
+}
+
+#[tokio::test]
+async fn start_only_keys_are_refused_by_name_everywhere() {
+    let served = Served::plain().await;
+    served.replace(&served.config("n").replace("workers: 1", "workers: 2"));
+    let told = served.reload().await;
+    assert_eq!(told.status(), 422);
+    let problem = told.json()["problems"][0].clone();
+    assert_eq!(
+        (&problem["key"], &problem["line"]),
+        (&json!("server.workers"), &json!(null))
+    );
+    assert!(served.status().await["reload"]["ok"] == false);
+    assert_eq!(served.asks("m").await, 200);
+}
+
+#[tokio::test]
+async fn a_text_can_be_checked_and_a_model_explained_without_changing_anything() {
+    let served = Served::plain().await;
+    let check = async |text: &str| {
+        let mut client = Client::connect(served.admin).await;
+        client
+            .request("POST", "/api/check", &[], text.as_bytes())
+            .await;
+        client.answer().await.json()
+    };
+    let good = check(&served.config("n")).await;
+    assert!(
+        good["ok"] == true && good["changes"].to_string().contains("models: m → n"),
+        "{good}"
+    );
+    let bad = check("endpoints: 7\n").await;
+    assert!(
+        bad["ok"] == false && bad["problems"][0]["line"] == 1,
+        "{bad}"
+    );
+    let explained = get(served.admin, "/api/explain?model=m").await.json();
+    assert_eq!(explained["tiers"][0]["endpoints"][0]["endpoint"], "only");
+    assert_eq!(explained["live"][0]["endpoint"], "only");
+    assert_eq!(
+        get(served.admin, "/api/explain?model=x").await.status(),
+        404
+    );
+    assert_eq!(served.asks("m").await, 200);
+    assert_eq!(served.asks("none").await, 404);
+    let requests = get(served.admin, "/api/requests?status=4xx").await.json();
+    assert_eq!(
+        requests["requests"].as_array().map(Vec::len),
+        Some(1),
+        "{requests}"
+    );
+    let id = requests["requests"][0]["id"].as_str().expect("an id");
+    let one = get(served.admin, &format!("/api/requests/{id}"))
+        .await
+        .json();
+    assert_eq!(
+        (&one["status"], &one["error"]["code"]),
+        (&json!(404), &json!("model_not_found"))
+    );
+    let all = get(served.admin, "/api/requests?endpoint=only&limit=5")
+        .await
+        .json();
+    assert_eq!(
+        all["requests"][0]["attempts"][0]["outcome"], "success",
+        "{all}"
+    );
+    assert_eq!(
+        get(served.admin, "/api/requests?nonsense=1").await.status(),
+        400
+    );
+}
