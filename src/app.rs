@@ -29,7 +29,7 @@ use breakerbox_actors::{
     supervise,
 };
 use socket2::{Domain, Socket, Type};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     admin::{self, Admin},
@@ -62,6 +62,8 @@ const STUCK: Duration = Duration::from_secs(120);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than any grace.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long the threads that serve requests may take to start.
+const WORKERS_START: Duration = Duration::from_secs(30);
 /// How long after the grace the last bytes may take to leave.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
@@ -87,6 +89,9 @@ pub enum NotStarted {
     /// The engine failed as it started.
     #[error(transparent)]
     Lost(#[from] GuardianLost),
+    /// The threads that serve requests did not come up.
+    #[error("the workers did not start within {} s", WORKERS_START.as_secs())]
+    Workers,
 }
 
 /// Why a reload was refused; the configuration in force stays.
@@ -117,7 +122,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway. Must be called inside an actix system.
+    /// Starts a gateway; returns when every worker serves. Must be called
+    /// inside an actix system.
     ///
     /// `exposition` is what `/metrics` shows, if anything.
     ///
@@ -166,7 +172,14 @@ impl Gateway {
         let reloads = Reloads::new(shared.clone(), exposition.clone(), source);
         let state = Admin::start(&shared, exposition, &reloads);
         let (admin, admin_server) = serve_admin(&config, state)?;
-        let (data, data_server) = serve_data(&config, &shared, tls)?;
+        let up = Arc::new(Semaphore::new(0));
+        let (data, data_server) = serve_data(&config, &shared, tls, up.clone())?;
+        // What is said of a gateway that has started is true of all of it.
+        let all = workers(&config).try_into().unwrap_or(u32::MAX);
+        let all_up = tokio::time::timeout(WORKERS_START, up.acquire_many(all)).await;
+        if !matches!(all_up, Ok(Ok(_))) {
+            return Err(NotStarted::Workers);
+        }
         Ok(Self {
             watching: actix_rt::spawn(reload::watch::watch(reloads.clone())),
             shared,
@@ -276,6 +289,7 @@ fn serve_data(
     config: &Config,
     shared: &Shared,
     tls: Option<rustls::ServerConfig>,
+    up: Arc<Semaphore>,
 ) -> Result<(SocketAddr, ServerHandle), NotStarted> {
     let addr = config.server.listen;
     let counter = Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -285,6 +299,7 @@ fn serve_data(
             let number = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             actix_rt::spawn(metrics::lag_of(number));
             let worker = Worker::start(shared.clone());
+            up.add_permits(1);
             App::new()
                 .app_data(worker)
                 .configure(routes::table)

@@ -30,12 +30,12 @@ mod structure;
 mod substitute;
 mod tree;
 mod units;
+mod warnings;
 
 use breakerbox_actors::state::estimate::Estimate;
 pub use diff::{Diff, diff};
 pub use effective::effective;
 pub use from_environment::from_environment;
-pub use placeholder::placeholders;
 pub use problem::{Problem, Problems, Shown};
 pub use secret::Secret;
 pub use settings::{
@@ -44,6 +44,7 @@ pub use settings::{
     Strategy, Terms, Tls, is_task,
 };
 pub use units::{show_duration, show_size};
+pub use warnings::warnings;
 
 pub(crate) use problem::near;
 

@@ -22,6 +22,8 @@ pub mod sse;
 mod tests;
 pub mod translate;
 
+use std::sync::Once;
+
 pub(crate) use api::percent_encoded;
 pub use api::{Api, Dialect};
 pub use judged::{EventJudge, Judged, Kind, NotAnAnswer, ResponseHead, judge_answer};
@@ -38,7 +40,43 @@ pub struct Usage {
     /// Tokens of the answer that went into reasoning; at most `output`.
     pub reasoning: u64,
 }
+
 impl Usage {
+    /// The most tokens a count is believed to be; beyond all context windows.
+    const MOST: f64 = (1 << 24) as f64;
+
+    /// Returns the usage that a provider's counts add up to; `None` if there
+    /// are none, or one of `input` and `output` cannot be true: charged with
+    /// it, a client and its metrics would be out for good.
+    ///
+    /// Counts are `f64`: some providers write `12.0`.
+    pub(crate) fn read(
+        input: &[Option<f64>],
+        output: &[Option<f64>],
+        cached: Option<f64>,
+        reasoning: Option<f64>,
+    ) -> Option<Self> {
+        let is_true = |count: &f64| (0.0..=Self::MOST).contains(count);
+        let mut counts = input.iter().chain(output).flatten().peekable();
+        counts.peek()?;
+        if !counts.all(is_true) {
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                tracing::warn!("a provider counts tokens that cannot be; the estimate stands");
+            });
+            return None;
+        }
+        let sum = |counts: &[Option<f64>]| counts.iter().flatten().sum::<f64>() as u64;
+        let part = |count: Option<f64>| count.filter(is_true).map_or(0, |count| count as u64);
+        let (input, output) = (sum(input), sum(output));
+        Some(Self {
+            input,
+            output,
+            cached: part(cached).min(input),
+            reasoning: part(reasoning).min(output),
+        })
+    }
+
     /// Returns all tokens, as a tokens-per-minute limit counts them.
     pub fn total(self) -> u64 {
         self.input.saturating_add(self.output)

@@ -80,7 +80,7 @@ pub enum GatewayError {
         /// What the request may cost.
         estimate: Cost,
         /// Until the budget starts anew; `None` if requests under way hold
-        /// what is left of it.
+        /// what is left of it. For ever if the request exceeds it all.
         retry_after: Option<Duration>,
         /// When it starts anew, in seconds since 1970.
         until: Option<u64>,
@@ -323,6 +323,12 @@ impl fmt::Display for GatewayError {
                 ..
             } => {
                 let (most, per) = (budget.most, budget.per.label());
+                if *estimate > budget.most {
+                    return write!(
+                        out,
+                        "The request may cost ${estimate}, more than this API key's whole budget of ${most} per {per}."
+                    );
+                }
                 write!(
                     out,
                     "This API key's budget of ${most} per {per} does not reach: ${spent} are spent, and the request may cost ${estimate}."

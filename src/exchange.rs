@@ -19,6 +19,7 @@ mod held;
 pub(crate) mod intake;
 mod note;
 mod outgoing;
+mod patience;
 mod refusal;
 mod tab;
 mod wishes;
@@ -54,6 +55,7 @@ use attempt::Tried;
 use flight::Failed;
 use intake::Intake;
 use outgoing::Incoming;
+use patience::Patience;
 use tab::Tab;
 use wishes::Wishes;
 
@@ -115,7 +117,7 @@ async fn accept(
     let wishes = Wishes::read(headers)?;
     story.is_for(wishes.user.clone());
     let room = &worker.shared.room;
-    let intake = intake::take_in(
+    let mut intake = intake::take_in(
         &config.server,
         client,
         wishes,
@@ -132,6 +134,7 @@ async fn accept(
     let Some(plan) = servable(&generation, &plan, intake.peek.api) else {
         return nobody_can(&intake, story);
     };
+    intake.expect(plan.usual_output());
     story.will_go_by(&plan, intake.peek.stream);
     let exchange = Exchange {
         worker,
@@ -250,7 +253,8 @@ impl Exchange<'_> {
             }
             story.attempts += 1;
             tried.push(lease.target().clone());
-            match self.attempt(lease, story).await {
+            let patience = self.patience(&tried, story);
+            match self.attempt(lease, patience, story).await {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
                 Tried::Refused(error) => return Err(error),
@@ -259,7 +263,10 @@ impl Exchange<'_> {
                         retry_after: intake::FULL_RETRY,
                     });
                 }
-                Tried::OutOfTime => {
+                Tried::OutOfTime(failed) => {
+                    story.failed(&failed);
+                    story.tab.ends(failed.used);
+                    failures.push(failed);
                     return Err(GatewayError::UpstreamTimeout {
                         attempts: refusal::reasons(&failures),
                     });
@@ -288,6 +295,16 @@ impl Exchange<'_> {
         }
     }
 
+    /// Returns how long the attempt that sets out now is waited for; those it
+    /// may give way to are none of `tried`.
+    fn patience(&self, tried: &[Arc<Target>], story: &Story) -> Patience {
+        let config = &self.generation.config;
+        Patience::new(config, &self.intake, |time, now| {
+            story.attempts < config.routing.max_attempts
+                && self.pick(tried, story).is_likely_within(time, now)
+        })
+    }
+
     fn metrics(&self) -> &ApiMetrics {
         self.worker.metrics(self.intake.peek.api)
     }
@@ -309,20 +326,25 @@ impl Exchange<'_> {
         }))
     }
 
-    /// Asks the router for a lease; waits in its queue if that can help.
-    async fn lease(
-        &self,
-        tried: &[Arc<Target>],
-        story: &Story,
-    ) -> Result<Result<Lease, Unavailable>, GatewayError> {
-        let pick = Pick {
+    /// What the next attempt asks of the router.
+    fn pick(&self, tried: &[Arc<Target>], story: &Story) -> Pick {
+        Pick {
             plan: self.plan.clone(),
             except: tried.to_vec(),
             pin: self.intake.wishes.pin.clone(),
             estimate: self.intake.estimate,
             most: story.tab.left(),
             extra: story.attempts > 0,
-        };
+        }
+    }
+
+    /// Asks the router for a lease; waits in its queue if that can help.
+    async fn lease(
+        &self,
+        tried: &[Arc<Target>],
+        story: &Story,
+    ) -> Result<Result<Lease, Unavailable>, GatewayError> {
+        let pick = self.pick(tried, story);
         let router = &self.worker.router;
         // A router that restarts loses the message it was handling, no more.
         let lost = |_| GatewayError::Internal;

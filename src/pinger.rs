@@ -16,7 +16,9 @@ use crate::{
     config::ProbeKind,
     dialect::{Api, Dialect},
     generation::{Generation, Site},
-    upstream::{Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError, headers},
+    upstream::{
+        Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError, headers, rejects_key,
+    },
 };
 
 /// The actor that pings. Lives on the prober's arbiter.
@@ -59,7 +61,10 @@ impl Handler<Ping> for Pinger {
             let question = Question::Ping(endpoint.probe_kind);
             let asking = ask(&client, site, question, ping.timeout, MAX_ERROR_BODY);
             match tokio::time::timeout(ping.timeout, asking).await {
-                Ok(Ok(reply)) => judge(reply.status, clock::now().saturating_duration_since(began)),
+                Ok(Ok(reply)) => {
+                    let latency = clock::now().saturating_duration_since(began);
+                    judge(endpoint.probe_kind, &reply, latency)
+                }
                 Ok(Err(error)) if error.is_local() => Pong::Unasked,
                 Ok(Err(_)) | Err(_) => Pong::Failed,
             }
@@ -67,11 +72,16 @@ impl Handler<Ping> for Pinger {
     }
 }
 
-/// What a ping's status says. Anything but a failure of the server shows that
-/// it is alive: many have no `/models`, and a 429 is no failure.
-fn judge(status: StatusCode, latency: Duration) -> Pong {
-    match status.as_u16() {
-        401..=403 => Pong::KeyRejected,
+/// What the answer to a ping of `kind` says. Anything but a failure of the
+/// server shows that it is alive: many have no `/models`, and a 429 is no
+/// failure. A key that may not list models, or an account that has to pay for
+/// it, may serve all the same; only a chat is refused as requests are.
+fn judge(kind: ProbeKind, reply: &Reply, latency: Duration) -> Pong {
+    let says_so = || reply.body.as_deref().is_some_and(rejects_key);
+    match reply.status.as_u16() {
+        401 => Pong::KeyRejected,
+        402 | 403 if kind == ProbeKind::Chat => Pong::KeyRejected,
+        400 | 402 | 403 if says_so() => Pong::KeyRejected,
         200..=299 | 400..=499 => Pong::Alive { latency },
         _ => Pong::Failed,
     }
@@ -162,4 +172,39 @@ pub(crate) async fn ask(
         status: answer.status,
         body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_may_not_list_models_may_serve() {
+        const ALIVE: Pong = Pong::Alive {
+            latency: Duration::ZERO,
+        };
+        let of = |kind, status, body: &'static str| {
+            let reply = Reply {
+                status: StatusCode::from_u16(status).unwrap(),
+                body: Some(Bytes::from_static(body.as_bytes())),
+            };
+            judge(kind, &reply, Duration::ZERO)
+        };
+        let missing =
+            r#"{"error":{"message":"Missing scopes: api.model.read","code":"missing_scope"}}"#;
+        let invalid = r#"{"error":{"message":"API key not valid. Please pass one.","code":400}}"#;
+        for kind in [ProbeKind::Models, ProbeKind::Health] {
+            for status in [200, 400, 402, 403, 404, 429] {
+                assert_eq!(of(kind, status, missing), ALIVE, "{kind:?} {status}");
+            }
+            for status in [400, 402, 403] {
+                assert_eq!(of(kind, status, invalid), Pong::KeyRejected, "{status}");
+            }
+            assert_eq!(of(kind, 401, ""), Pong::KeyRejected);
+            assert_eq!(of(kind, 500, invalid), Pong::Failed);
+        }
+        for status in [401, 402, 403] {
+            assert_eq!(of(ProbeKind::Chat, status, missing), Pong::KeyRejected);
+        }
+    }
 }

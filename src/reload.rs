@@ -273,7 +273,7 @@ impl Reloads {
         by: By,
         same: bool,
     ) -> (Arc<Try>, Result<Vec<String>, NotReloaded>) {
-        for line in config::placeholders(&config) {
+        for line in config::warnings(&config) {
             tracing::warn!("{line}");
         }
         let result = self.commit(config, same).await;
@@ -325,7 +325,12 @@ impl Reloads {
         // table always has a site.
         shared.generation.store(Arc::new(generation));
         shared.room.resize(max_body);
-        shared.engine.apply(spec).await?;
+        if let Err(lost) = shared.engine.apply(spec).await {
+            // The engine goes on with what it has: nobody else may know better.
+            shared.room.resize(before.config.server.max_body);
+            shared.generation.store(before);
+            return Err(lost.into());
+        }
         Ok(diff.changes)
     }
 
@@ -347,3 +352,6 @@ impl Reloads {
         this
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ mod trust;
 pub use body::Body;
 pub use client::{Answer, Call, Client, Deadlines};
 pub use error::{BodyError, ConnectStep, SendError};
+pub(crate) use error_body::rejects_key;
 pub use error_body::{MAX_ERROR_BODY, error_message};
 pub use head::{AnswerHeaders, Framing};
 pub use judge::{Evidence, Verdict, judge, wants_body};

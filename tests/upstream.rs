@@ -20,5 +20,6 @@ mod retry_after;
 mod scene;
 mod silence;
 mod storm;
+mod swallowed;
 pub(crate) mod tls;
 mod unfinished;

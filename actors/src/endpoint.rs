@@ -161,6 +161,12 @@ pub(crate) fn tell(
             "circuit changed phase"
         );
         target.metrics.transition(&it);
+        if target.is_news_of_key(&it) {
+            tracing::error!(
+                endpoint = %target.id,
+                "the provider rejected our key or our credit is spent"
+            );
+        }
     }
 }
 
@@ -274,3 +280,49 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
 
 #[cfg(feature = "chaos")]
 crate::messages::fails_on_purpose!(Endpoint);
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        id::TargetId,
+        state::policy::{
+            BreakerPolicy, BreakerSettings, EndpointPolicy, Limits, ProbePolicy, ProbeSettings,
+            Weight,
+        },
+        supervise::BREATH,
+    };
+
+    use super::*;
+
+    #[test]
+    fn who_is_retired_while_it_handles_a_message_publishes_nothing() {
+        let now = clock::now();
+        let policy = EndpointPolicy {
+            weight: Weight::new(1.0).unwrap(),
+            breaker: BreakerPolicy::new(&BreakerSettings::default()).unwrap(),
+            limits: Limits::default(),
+            probe: ProbePolicy::new(&ProbeSettings::default()).unwrap(),
+        };
+        let machine = Machine::new(policy, now);
+        let target = Arc::new(Target::new(TargetId::new("a", "m"), machine, now));
+        let bond = Bond::new(BREATH);
+        let around = Surroundings {
+            news: broadcast::channel(1).0,
+            bell: Arc::default(),
+        };
+        let mut endpoint =
+            Endpoint::new(target.clone(), bond.clone(), Arc::default(), around, false);
+        assert!(endpoint.commit(now));
+        let published = target.cell.look();
+        assert!(published.credits() > 0);
+        let machine = &mut endpoint.books.machine;
+        machine.step(Event::Drain(true), now, luck()).for_each(drop);
+        bond.retire();
+        assert!(!endpoint.commit(now));
+        assert_eq!(target.cell.look(), published);
+        assert!(
+            target.snapshot.lock().machine.grant(now).credits > 0,
+            "nor saved"
+        );
+    }
+}

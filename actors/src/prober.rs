@@ -186,6 +186,12 @@ impl Prober {
         self.checks.retain_mut(|check| !check.ends_with(name));
     }
 
+    /// Settles a doubt by so many quick pings, the first of them now.
+    fn doubt(&mut self, name: TargetId, quick: u32) {
+        self.schedule.hurry(&name, clock::now());
+        self.doubts.insert(name, quick);
+    }
+
     /// Schedules the next ping: the one under way has come to its end.
     fn over(&mut self, name: &TargetId) {
         self.under_way.remove(name);
@@ -326,11 +332,8 @@ impl Handler<Changed> for Prober {
         if is_out(news.status) {
             self.doubts.remove(name);
         } else if news.in_doubt {
-            // Beside the threshold one more: what was served since the last
-            // ping outvotes the first.
-            let quick = group.policy.unhealthy_threshold.get();
-            self.doubts.insert(name.clone(), quick);
-            self.schedule.hurry(name, now);
+            let (name, quick) = (name.clone(), group.quick_pings());
+            self.doubt(name, quick);
         }
         self.run(ctx);
     }
@@ -341,9 +344,16 @@ impl Handler<Missed> for Prober {
 
     fn handle(&mut self, _: Missed, ctx: &mut Self::Context) {
         let _timed = self.desk.begin_message("missed");
+        let now = clock::now();
+        let mut doubted = Vec::new();
         for (name, group) in self.groups.iter() {
-            let out = group.is_out();
-            self.schedule.set_open(name, out, clock::now(), luck());
+            self.schedule.set_open(name, group.is_out(), now, luck());
+            if group.is_doubtful(now) {
+                doubted.push((name.clone(), group.quick_pings()));
+            }
+        }
+        for (name, quick) in doubted {
+            self.doubt(name, quick);
         }
         self.run(ctx);
     }

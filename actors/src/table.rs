@@ -84,6 +84,14 @@ impl Plan {
         self.tiers.first().map_or(&self.model, |tier| &tier.model)
     }
 
+    /// Returns how long the answers of the model's own targets usually are
+    /// where requests set no bound, in tokens; 0 until one was seen.
+    pub fn usual_output(&self) -> u64 {
+        let own = self.tiers.first().into_iter().flat_map(|it| &it.entries);
+        let usual = own.map(|entry| entry.target.usual_output());
+        usual.max().unwrap_or(0)
+    }
+
     /// Returns the plan without those that `serves` is not true of, or `None`
     /// if nobody is left.
     pub fn narrowed(&self, serves: impl Fn(&Entry) -> bool) -> Option<Self> {

@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -23,7 +23,12 @@ use crate::{
     messages::{EndpointSeen, Observe, Replenish, Reports},
     metrics::EndpointMetrics,
     presence::Presence,
-    state::{health::Status, luck::Luck, machine::Machine},
+    state::{
+        breaker::{Phase, Transition, TransitionReason},
+        health::Status,
+        luck::Luck,
+        machine::Machine,
+    },
     supervise::Bond,
 };
 
@@ -62,6 +67,10 @@ pub struct Target {
     /// The books after the last message that was handled to its end.
     pub(crate) snapshot: Mutex<Books>,
     pub(crate) metrics: EndpointMetrics,
+    /// Whether somebody has been told that the key is rejected.
+    key_is_told: AtomicBool,
+    /// Mean length of answers whose requests set no bound, in tokens; 0: none seen.
+    usual_output: AtomicU64,
     office: RwLock<Option<Office>>,
 }
 
@@ -97,6 +106,8 @@ impl Target {
             id,
             cell: Cell::new(now),
             snapshot: Mutex::new(Books::new(machine)),
+            key_is_told: AtomicBool::new(false),
+            usual_output: AtomicU64::new(0),
             office: RwLock::new(None),
         }
     }
@@ -120,6 +131,35 @@ impl Target {
     /// Returns how many requests are under way.
     pub fn in_flight(&self) -> u32 {
         self.cell.in_flight()
+    }
+
+    /// Learns that an answer whose request set no bound was so long, in tokens.
+    ///
+    /// The mean is exponentially weighted, α = 1/8, so that eight answers or so
+    /// tell of a new kind of work.
+    pub fn learn_output(&self, tokens: u64) {
+        let learn = |mean: u64| match mean {
+            0 => Some(tokens),
+            mean => Some(mean - mean / 8 + tokens / 8),
+        };
+        let order = Ordering::Relaxed;
+        self.usual_output.fetch_update(order, order, learn).ok();
+    }
+
+    /// Returns how long such answers usually are; 0 until one was seen.
+    pub(crate) fn usual_output(&self) -> u64 {
+        self.usual_output.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether `change` is the first of an incident to say that our key
+    /// is rejected. An incident ends when the circuit closes or the settings
+    /// change, not with every trial.
+    pub(crate) fn is_news_of_key(&self, change: &Transition) -> bool {
+        if change.to == Phase::Closed || change.reason == TransitionReason::Patched {
+            self.key_is_told.store(false, Ordering::Relaxed);
+        }
+        change.reason == TransitionReason::KeyRejected
+            && !self.key_is_told.swap(true, Ordering::Relaxed)
     }
 
     /// Returns how it is at `now`, whenever something happened last: windows

@@ -78,7 +78,7 @@ impl Check {
                 return Ok(BAD_CONFIGURATION);
             }
         };
-        let warnings = config::placeholders(&config);
+        let warnings = config::warnings(&config);
         if self.format == Format::Text {
             writeln!(out, "{}: {}", self.file.display(), summary(&config))?;
             for line in &warnings {

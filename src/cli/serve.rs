@@ -232,7 +232,7 @@ impl Serve {
 
 /// Says what a configuration that is sound is likely not meant to have.
 fn warn(config: &Config) {
-    for line in config::placeholders(config) {
+    for line in config::warnings(config) {
         tracing::warn!("{line}");
     }
 }

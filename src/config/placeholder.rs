@@ -18,7 +18,7 @@ const KNOWN: [&str; 8] = [
 ];
 
 /// Says of each key that is a placeholder where it stands, in a line each.
-pub fn placeholders(config: &Config) -> Vec<String> {
+pub(super) fn placeholders(config: &Config) -> Vec<String> {
     let is_placeholder = |key: &Option<Secret>| {
         let key = key.as_ref().map(Secret::expose);
         key.is_some_and(is_placeholder)

@@ -11,12 +11,15 @@ use breakerbox_actors::{
     state::event::{FailureKind, Outcome},
 };
 
+use serde::de::IgnoredAny;
+
 use super::{
     Exchange,
     answer::Story,
     flight::{Failed, Flight},
     held,
     outgoing::Outgoing,
+    patience::Patience,
 };
 use crate::{
     dialect::{
@@ -51,15 +54,21 @@ pub(super) enum Tried {
     Refused(GatewayError),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
-    /// The request's own time is over.
-    OutOfTime,
+    /// The request's own time was over first.
+    OutOfTime(Failed),
     /// The answers of other requests take all memory there is for answers.
     NoRoom,
 }
 
 impl Exchange<'_> {
-    /// Sends the request to the lease's target and settles the lease.
-    pub(super) async fn attempt(&self, lease: Lease, story: &mut Story) -> Tried {
+    /// Sends the request to the lease's target, waits as long for its first
+    /// byte as `patience` says, and settles the lease.
+    pub(super) async fn attempt(
+        &self,
+        lease: Lease,
+        patience: Patience,
+        story: &mut Story,
+    ) -> Tried {
         // Of the generation in force: it is put there before the table a lease
         // comes from.
         let generation = self.worker.generation();
@@ -74,15 +83,15 @@ impl Exchange<'_> {
             Ok(None) => return Tried::Failed(Failed::reloaded(lease.id().clone())),
             Err(bad) => return Tried::Refused(bad.into()),
         };
-        let mut flight = Flight::new(lease, site.clone(), self.intake.estimate);
+        let mut flight = Flight::new(lease, site.clone(), &self.intake);
         story.sets_out(&flight);
         story.lost(outgoing.lost.as_ref());
         let began = clock::now();
-        let sent = self.send(site, &outgoing).await;
+        let sent = self.send(site, &outgoing, patience).await;
         story.waited(began);
         let answer = match sent {
             Ok(answer) => answer,
-            Err(SendError::Deadline) => return out_of_time(flight),
+            Err(SendError::Deadline) => return self.too_slow(flight, patience),
             Err(error) => {
                 let failed = flight.fail(error.label(), error.outcome());
                 return Tried::Failed(failed.saying(&error.to_string()));
@@ -97,26 +106,39 @@ impl Exchange<'_> {
             flight.pauses(wait);
         }
         if !answer.status.is_success() {
-            return self.refused(flight, answer, &outgoing, story).await;
+            return self
+                .refused(flight, answer, &outgoing, patience, story)
+                .await;
         }
-        let verdict = judge(&Evidence {
+        let evidence = Evidence {
             status: answer.status,
             headers: &answer.headers,
             framing: answer.body.framing(),
             body: &[],
             now,
-        });
-        match verdict {
-            Verdict::Elsewhere(outcome) => Tried::Failed(flight.fail("malformed", outcome)),
-            _ if self.intake.peek.stream => self.stream(flight, answer, &outgoing, story).await,
+        };
+        match judge(&evidence) {
+            Verdict::Elsewhere(outcome) => {
+                let word = evidence.flaw().unwrap_or("malformed");
+                Tried::Failed(flight.fail(word, outcome))
+            }
+            _ if self.intake.peek.stream => {
+                self.stream(flight, answer, &outgoing, patience, story)
+                    .await
+            }
             _ => {
                 flight.head_came();
-                self.whole(flight, answer, &outgoing, story).await
+                self.whole(flight, answer, &outgoing, patience, story).await
             }
         }
     }
 
-    async fn send(&self, site: &Site, outgoing: &Outgoing<'_>) -> Result<Answer, SendError> {
+    async fn send(
+        &self,
+        site: &Site,
+        outgoing: &Outgoing<'_>,
+        patience: Patience,
+    ) -> Result<Answer, SendError> {
         let routing = &self.generation.config.routing;
         let peek = &self.intake.peek;
         let [own, wanted] = outgoing.lines;
@@ -135,13 +157,26 @@ impl Exchange<'_> {
                 total: Some(self.intake.deadline).filter(|_| !peek.stream),
             },
         };
-        if !peek.stream {
-            return self.worker.client.send(call).await;
+        let sending = self.worker.client.send(call);
+        if !peek.stream && !patience.gives_way() {
+            // The client keeps both times itself, at less cost.
+            return sending.await;
         }
-        let deadline = self.intake.deadline.into();
-        tokio::time::timeout_at(deadline, self.worker.client.send(call))
+        tokio::time::timeout_at(patience.until().into(), sending)
             .await
             .unwrap_or(Err(SendError::Deadline))
+    }
+
+    /// Ends an attempt that has not spoken, or not finished, in time.
+    fn too_slow(&self, flight: Flight, patience: Patience) -> Tried {
+        let now = clock::now();
+        if now >= self.intake.deadline {
+            return Tried::OutOfTime(flight.late("deadline", patience.verdict(now)));
+        }
+        Tried::Failed(match patience.is_its_own_fault(now) {
+            true => flight.late("first_byte_timeout", Outcome::Failure(FailureKind::Timeout)),
+            false => flight.late("gave_way", patience.verdict(now)),
+        })
     }
 
     /// Handles an answer that is no success.
@@ -150,6 +185,7 @@ impl Exchange<'_> {
         flight: Flight,
         answer: Answer,
         outgoing: &Outgoing<'_>,
+        patience: Patience,
         story: &mut Story,
     ) -> Tried {
         let Answer {
@@ -166,7 +202,7 @@ impl Exchange<'_> {
             story.waited(began);
             match read {
                 Ok(read) => start = read,
-                Err(_) => return out_of_time(flight),
+                Err(_) => return self.too_slow(flight, patience),
             }
         }
         let verdict = judge(&Evidence {
@@ -181,7 +217,7 @@ impl Exchange<'_> {
             return Tried::Failed(flight.fail(outcome.label(), outcome).saying(&said));
         }
         match body.failure() {
-            Some(BodyError::Deadline) => return out_of_time(flight),
+            Some(BodyError::Deadline) => return self.too_slow(flight, patience),
             // Cut off in the middle of saying why: not an answer to pass on.
             Some(error) => {
                 let (label, outcome) = (error.label(), error.outcome());
@@ -211,6 +247,7 @@ impl Exchange<'_> {
         flight: Flight,
         answer: Answer,
         outgoing: &Outgoing<'_>,
+        patience: Patience,
         story: &mut Story,
     ) -> Tried {
         let Answer {
@@ -225,11 +262,12 @@ impl Exchange<'_> {
         story.waited(began);
         let body = match collected {
             Ok(body) => body,
-            Err(BodyError::Deadline) => return out_of_time(flight),
+            Err(BodyError::Deadline) => return self.too_slow(flight, patience),
             Err(BodyError::NoRoom) => return Tried::NoRoom,
             Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         let asked = self.intake.peek.api;
+        let read = body.clone();
         let judged = judge_answer(outgoing.sent, &body).and_then(|usage| {
             let body = match outgoing.is_translated() {
                 true => {
@@ -248,6 +286,11 @@ impl Exchange<'_> {
                 };
                 Tried::Answered(response.body(held::body(body, held)))
             }
+            // Most of what passes for an answer and is none is not even JSON.
+            Err(NotAnAnswer::Malformed) if serde_json::from_slice::<IgnoredAny>(&read).is_err() => {
+                let outcome = Outcome::Failure(FailureKind::Malformed);
+                Tried::Failed(flight.fail("not_json", outcome))
+            }
             Err(what) => no_answer(flight, what, story),
         }
     }
@@ -259,6 +302,7 @@ impl Exchange<'_> {
         mut flight: Flight,
         answer: Answer,
         outgoing: &Outgoing<'_>,
+        patience: Patience,
         story: &mut Story,
     ) -> Tried {
         let Answer {
@@ -269,18 +313,14 @@ impl Exchange<'_> {
         } = answer;
         let peek = &self.intake.peek;
         let began = clock::now();
-        let own = began + self.generation.config.routing.first_byte_timeout;
-        let primed = relay::first(body, outgoing.sent, Some(own.min(self.intake.deadline))).await;
+        let primed = relay::first(body, outgoing.sent, Some(patience.until())).await;
         story.waited(began);
         let primed = match primed {
             Ok(primed) => primed,
-            Err(FirstFailure::Timeout) if clock::now() >= self.intake.deadline => {
-                return out_of_time(flight);
-            }
+            Err(FirstFailure::Timeout) => return self.too_slow(flight, patience),
             Err(FirstFailure::NotAnAnswer(what)) => return no_answer(flight, what, story),
             Err(failure) => {
                 let outcome = match &failure {
-                    FirstFailure::Timeout => Outcome::Failure(FailureKind::Timeout),
                     FirstFailure::Upstream(error) => error.outcome(),
                     _ => Outcome::Failure(FailureKind::Truncated),
                 };
@@ -352,13 +392,6 @@ fn said(status: StatusCode, body: &[u8]) -> String {
         "" => format!("answered {status}"),
         words => format!("answered {status}: {words}"),
     }
-}
-
-/// Ends an attempt whose request's own time was over first.
-fn out_of_time(flight: Flight) -> Tried {
-    // Its tab takes it for what it was expected to use, as settling does.
-    let _ = flight.settle(Outcome::Cancelled, None);
-    Tried::OutOfTime
 }
 
 /// Handles a 200 whose body is no answer.

@@ -12,7 +12,7 @@ use breakerbox_actors::{
     },
 };
 
-use super::tab::Used;
+use super::{intake::Intake, tab::Used};
 use crate::{dialect::Usage, generation::Site, metrics::RELOADED};
 
 /// See the [module](self). Dropped unsettled, it counts as cancelled.
@@ -23,6 +23,8 @@ pub(super) struct Flight {
     limits: ProviderLimits,
     /// Tokens it uses unless the provider counts them.
     estimate: Estimate,
+    /// See [`Intake::unbounded`].
+    unbounded: Option<u64>,
 }
 
 /// An attempt that failed before its client saw a byte.
@@ -82,13 +84,14 @@ impl Failed {
 
 impl Flight {
     /// Begins an attempt.
-    pub(super) fn new(lease: Lease, site: Arc<Site>, estimate: Estimate) -> Self {
+    pub(super) fn new(lease: Lease, site: Arc<Site>, intake: &Intake) -> Self {
         Self {
             target: lease.id().clone(),
             lease: Some(lease),
             site,
             limits: ProviderLimits::default(),
-            estimate,
+            estimate: intake.estimate,
+            unbounded: intake.unbounded,
         }
     }
 
@@ -154,9 +157,6 @@ impl Flight {
             Outcome::RateLimited { retry_after, .. } => Blame::RateLimit(retry_after),
             _ => Blame::Failure,
         };
-        if blame == Blame::Key {
-            tracing::error!(endpoint = %target, "the provider rejected our key or our credit is spent");
-        }
         Failed {
             target,
             label,
@@ -164,6 +164,16 @@ impl Flight {
             blame,
             used,
             said: None,
+        }
+    }
+
+    /// Reports that the attempt was given up because it took too long,
+    /// whether or not `outcome` blames its endpoint.
+    pub(super) fn late(self, label: &'static str, outcome: Outcome) -> Failed {
+        Failed {
+            reason: FailureKind::Timeout.label(),
+            blame: Blame::Slowness,
+            ..self.fail(label, outcome)
         }
     }
 
@@ -187,6 +197,10 @@ impl Flight {
             };
             if let (Some((_, metric)), Some(cost)) = (&self.site.price, charged.cost) {
                 metric.spent(cost);
+            }
+            if let (Outcome::Success, Some(usage), Some(answers)) = (outcome, usage, self.unbounded)
+            {
+                lease.target().learn_output(usage.output / answers);
             }
             let used = usage.map(|it| it.total()).or(refused.then_some(0));
             lease.settle(outcome, used, std::mem::take(&mut self.limits));

@@ -41,6 +41,8 @@ pub(super) struct Intake {
     pub(super) in_array: bool,
     /// Tokens it may use.
     pub(super) estimate: Estimate,
+    /// How many answers it asks for, if it does not bound their length.
+    pub(super) unbounded: Option<u64>,
     /// What the client asks of the gateway.
     pub(super) wishes: Wishes,
     /// The room its body takes.
@@ -48,6 +50,9 @@ pub(super) struct Intake {
     pub(super) held: Held,
     /// When the client must have its answer's first byte.
     pub(super) deadline: Instant,
+    /// Whether the client has set that time itself, and shorter than the
+    /// gateway would have.
+    pub(super) is_hasty: bool,
 }
 
 /// Reads and checks a request of `client`.
@@ -71,6 +76,7 @@ pub(super) async fn take_in(
         return Err(GatewayError::EncodedBody);
     }
     let most = server.request_timeout;
+    let is_hasty = wishes.timeout.is_some_and(|own| own < most);
     let deadline = clock::now() + wishes.timeout.map_or(most, |own| most.min(own));
     let mut held = room.enter();
     let body = collect(headers, payload, server.max_body, &mut held).await?;
@@ -87,15 +93,28 @@ pub(super) async fn take_in(
         _ => peek.max_output_tokens,
     };
     let mut estimate = Estimate::new(images::counted(&body), output);
-    estimate.output = estimate.output.saturating_mul(peek.n.max(1));
+    let answers = peek.n.max(1);
+    estimate.output = estimate.output.saturating_mul(answers);
     Ok(Intake {
         peek,
         in_array: called.in_array,
         estimate,
+        unbounded: output.is_none().then_some(answers),
         wishes,
         held,
         deadline,
+        is_hasty,
     })
+}
+
+impl Intake {
+    /// Learns how long an unbounded answer of its model usually is, in tokens.
+    pub(super) fn expect(&mut self, usual: u64) {
+        if let Some(answers) = self.unbounded {
+            let output = &mut self.estimate.output;
+            *output = usual.saturating_mul(answers).max(*output);
+        }
+    }
 }
 
 /// Returns the client whose key `request` carries; `None` when none is needed.

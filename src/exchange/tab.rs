@@ -175,6 +175,16 @@ fn refused(terms: &Terms, held: Held, cost: Cost) -> GatewayError {
                 retry_after,
             }
         }
+        // Waiting cannot help.
+        (Held::Budget(Overdrawn { spent, .. }), Some(budget)) if cost > budget.most => {
+            GatewayError::OverBudget {
+                budget,
+                spent,
+                estimate: cost,
+                retry_after: Some(std::time::Duration::MAX),
+                until: None,
+            }
+        }
         (Held::Budget(Overdrawn { spent, until }), Some(budget)) => GatewayError::OverBudget {
             budget,
             spent,

@@ -46,7 +46,8 @@ impl Wishes {
         let of = |name| headers.get(name);
         if let Some(value) = of("x-breakerbox-deadline-ms") {
             let millis = text(value).and_then(|it| it.parse().ok());
-            let wanted = "a whole number of milliseconds";
+            let millis = millis.filter(|it| *it > 0);
+            let wanted = "a whole number of milliseconds above 0";
             let millis = millis.ok_or_else(|| bad("deadline-ms", wanted))?;
             wishes.timeout = Some(Duration::from_millis(millis));
         }
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn a_wish_that_means_nothing_is_refused_by_name() {
         for (name, values) in [
-            ("deadline-ms", &["soon", "-1", "1.5", ""][..]),
+            ("deadline-ms", &["soon", "-1", "0", "1.5", ""][..]),
             ("endpoint", &["é"]),
             (
                 "max-cost-usd",

@@ -216,18 +216,30 @@ impl Body {
                 Err(BodyError::NoRoom)
             };
         }
-        let mut body = BytesMut::with_capacity(announced.min(FIRST_RESERVE));
+        let mut body = Vec::new();
         while let Some(part) = self.next().await {
             let part = part?;
             if part.len() > limit - body.len() {
                 return Err(BodyError::TooLarge { limit });
             }
-            if !room(part.len()) {
-                return Err(BodyError::NoRoom);
+            let needed = body.len() + part.len();
+            if needed > body.capacity() {
+                // Exactly, and counted: what is taken is what there is room for.
+                let wanted = (needed + needed / 2).max(FIRST_RESERVE);
+                let wanted = if announced > 0 {
+                    wanted.min(announced)
+                } else {
+                    wanted
+                };
+                let more = wanted.max(needed) - body.capacity();
+                if !room(more) {
+                    return Err(BodyError::NoRoom);
+                }
+                body.reserve_exact(body.capacity() + more - body.len());
             }
             body.extend_from_slice(&part);
         }
-        Ok(body.freeze())
+        Ok(body.into())
     }
 
     /// Lets the connection go home when the last byte of a known length has

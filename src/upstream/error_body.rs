@@ -38,6 +38,11 @@ pub fn error_message(body: &[u8]) -> String {
     message[..message.floor_char_boundary(Reported::MAX_MESSAGE)].to_owned()
 }
 
+/// Returns whether an error body says that our key is wrong.
+pub(crate) fn rejects_key(body: &[u8]) -> bool {
+    ErrorBody::parse(body).rejects_key()
+}
+
 impl ErrorBody {
     pub(super) fn parse(body: &[u8]) -> Self {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {

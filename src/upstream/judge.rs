@@ -64,7 +64,7 @@ pub fn wants_body(status: StatusCode) -> bool {
 pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     let failure = |kind| Verdict::Elsewhere(Outcome::Failure(kind));
     match evidence.status.as_u16() {
-        200..=299 if is_usable(evidence) => Verdict::Accept,
+        200..=299 if evidence.flaw().is_none() => Verdict::Accept,
         100..=299 => failure(FailureKind::Malformed),
         401 | 402 => Verdict::Elsewhere(Outcome::KeyRejected),
         403 if ErrorBody::parse(evidence.body) != ErrorBody::default() => {
@@ -87,20 +87,27 @@ fn is_about_us(error: &ErrorBody) -> bool {
     error.wants_money() || error.rejects_key()
 }
 
-fn is_usable(evidence: &Evidence<'_>) -> bool {
-    let has_body = matches!(evidence.framing, Framing::Length(_) | Framing::Chunked);
-    let is_whole = !matches!(evidence.status.as_u16(), 204..=206);
-    let is_html = evidence
-        .headers
-        .text("content-type")
-        .and_then(|value| value.get(..9))
-        .is_some_and(|start| start.eq_ignore_ascii_case("text/html"));
-    // We never ask for an encoding, and could not read the usage in one.
-    let is_plain = evidence
-        .headers
-        .all("content-encoding")
-        .all(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"identity"));
-    has_body && is_whole && !is_html && is_plain
+impl Evidence<'_> {
+    /// Returns a fixed word for why a success cannot be an answer, if its head
+    /// shows that.
+    pub fn flaw(&self) -> Option<&'static str> {
+        let headers = self.headers;
+        let is_html = || {
+            let kind = headers.text("content-type");
+            let start = kind.and_then(|value| value.get(..9));
+            start.is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
+        };
+        let is_plain = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
+        match self.framing {
+            _ if matches!(self.status.as_u16(), 204..=206) => Some("no_whole_body"),
+            Framing::Empty => Some("empty"),
+            Framing::UntilClose => Some("body_without_length"),
+            // We never ask for an encoding, and could not read the usage in one.
+            _ if !headers.all("content-encoding").all(is_plain) => Some("encoded_body"),
+            _ if is_html() => Some("html"),
+            _ => None,
+        }
+    }
 }
 
 fn rate_limited(evidence: &Evidence<'_>) -> Outcome {

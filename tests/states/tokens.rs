@@ -1,9 +1,10 @@
 //! What of the minute's tokens a request gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CLOSE, well};
-use crate::support::chat::{CHAT, ask, response};
+use crate::support::chat::{CHAT, ask, completion, response};
 use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
@@ -82,4 +83,34 @@ async fn who_refuses_has_used_none_and_who_breaks_off_may_have_used_all() {
             "{name}: the request counts"
         );
     }
+}
+
+/// What a request without `max_tokens` reserves is what its endpoint usually answers, not a fixed number.
+#[tokio::test]
+async fn an_answer_without_a_bound_reserves_what_is_usual() {
+    const LONG: u64 = 3_000;
+    let asked = AtomicUsize::new(0);
+    let evil = Evil::start(move |_, _| {
+        if asked.fetch_add(1, Ordering::SeqCst) > 0 {
+            return vec![Act::Blackhole];
+        }
+        let mut answer = completion("hello");
+        answer["usage"]["completion_tokens"] = LONG.into();
+        vec![Act::Send(response(200, &[CLOSE], &answer.to_string()))]
+    });
+    let limits = ", limits: { tpm: 1000000 }";
+    let endpoint = endpoint("long", &evil.base_url(), limits);
+    let house = House::start(&format!("endpoints:\n{endpoint}"));
+    assert_eq!(at(&house, "long").await.status(), 200);
+    let used = async || house.seen("long").await.view.tpm.used;
+    let start = breakerbox_actors::clock::now();
+    while used().await != LONG + 1 {
+        assert!(breakerbox_actors::clock::now() - start < DEADLINE);
+    }
+    let mut client = Client::connect(house.addr()).await;
+    let body = ask("m", "hello").to_string();
+    client.request("POST", CHAT, &[], body.as_bytes()).await;
+    eventually(DEADLINE, || evil.count() == 2).await;
+    let reserved = used().await - (LONG + 1);
+    assert!((LONG..LONG + 100).contains(&reserved), "{reserved}");
 }

@@ -1,11 +1,15 @@
 //! A client that was failed can be found in the log by the id in its answer.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::support::chat::{CHAT, ask, ask_stream, chunk, delta, response, stream_head};
 use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::process::{Process, address_in, json_lines};
+use crate::support::wait::{DEADLINE, eventually};
 
 /// One request of `model`, perhaps with an id of the client's own.
 async fn call(process: &Process, model: &str, stream: bool, id: Option<&str>) -> Answer {
@@ -103,4 +107,51 @@ async fn a_failed_request_is_told_by_its_id_in_answer_and_log() {
         (&line["level"], &line["endpoint"]),
         (&"WARN".into(), &"breaks/breaks".into())
     );
+}
+
+/// Several requests and pings that a wrong key fails are one incident, told once.
+#[tokio::test]
+async fn a_rejected_key_is_told_once() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let evil = Evil::start(move |_, _| {
+        let body = r#"{"error":{"message":"bad key","code":"invalid_api_key"}}"#;
+        vec![
+            Act::WaitFor(Arc::clone(&held)),
+            Act::Send(response(401, &[("connection", "close")], body)),
+        ]
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("breakerbox.yaml");
+    let yaml = format!(
+        "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\nendpoints:\n\
+         - {{ name: locked, provider: openai-compatible, base_url: \"{}\", models: [m], \
+         probe: {{ interval: 20ms, interval_open: 20ms, timeout: 30s }} }}\n",
+        evil.base_url()
+    );
+    std::fs::write(&file, yaml).expect("written");
+    let path = file.to_str().expect("a path");
+    let process = Process::start_with(&["serve", "--config", path], &[]);
+    let calls = [(); 4].map(|()| call(&process, "m", false, None));
+    let answers = futures_util::future::join_all(calls);
+    let release = async {
+        eventually(DEADLINE, || evil.count() >= 5).await;
+        go.notify_waiters();
+    };
+    let (answers, ()) = tokio::join!(answers, release);
+    assert!(answers.iter().all(|it| it.status() == 502));
+    // And a few pings later.
+    let seen = evil.count();
+    let later = eventually(DEADLINE, || {
+        go.notify_waiters();
+        evil.count() > seen + 4
+    });
+    later.await;
+    let lines = json_lines(&process.err());
+    let told = lines.iter().filter(|line| line["level"] == "ERROR");
+    let told: Vec<_> = told
+        .map(|line| (&line["message"], &line["endpoint"]))
+        .collect();
+    let message = "the provider rejected our key or our credit is spent";
+    assert_eq!(told, [(&message.into(), &"locked/m".into())]);
 }

@@ -296,3 +296,22 @@ async fn a_cap_on_what_has_no_price_is_said_not_to_have_been_checked() {
     }
     assert_eq!(evil.count(), 2);
 }
+
+#[tokio::test]
+async fn a_request_above_the_whole_budget_is_not_told_to_come_back() {
+    let evil = steady();
+    let house = House::start(&format!(
+        "endpoints:\n{}clients: [{{ name: poor, key: key, budget: {{ usd: 0.001, per: hour }} }}]\n",
+        priced("above-budget", &evil, 100.0, 1000.0)
+    ));
+    let answer = send(&house, &[("authorization", "Bearer key")]).await;
+    let error = error_of(&answer, 429);
+    assert_eq!(error["code"], "insufficient_quota");
+    let message = error["message"].as_str().expect("a message");
+    assert!(
+        message.contains("more than this API key's whole budget of $0.001"),
+        "{message}"
+    );
+    assert_eq!(answer.head.header("x-should-retry"), Some("false"));
+    assert_eq!(evil.count(), 0);
+}

@@ -15,6 +15,7 @@ use super::scene::{
 use crate::support::chat::{error_code, response};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
+use crate::support::wait::{DEADLINE, eventually};
 
 fn refusals() -> Vec<(u16, &'static str)> {
     vec![
@@ -178,4 +179,19 @@ async fn a_reload_of_the_key_alone_lets_it_be_tried_again_at_once() {
     assert_eq!(crowd.shoot().await.answer.status(), 200);
     let sent = evil.requests().pop().expect("a request");
     assert_eq!(sent.head.header("authorization"), Some("Bearer new"));
+}
+
+/// A key that may not list models serves all the same: pings do not take it out.
+#[tokio::test]
+async fn a_key_that_may_not_list_models_serves() {
+    let missing =
+        r#"{"error":{"message":"Missing scopes: api.model.read","code":"missing_scope"}}"#;
+    for status in [402, 403] {
+        let evil = refusing(status, missing);
+        let pings = "probe: { interval: 10ms, interval_open: 10ms, timeout: 5s }";
+        let house = house([("a", evil.base_url())], &[pings]);
+        eventually(DEADLINE, || evil.count() >= 8).await;
+        let view = view(&house, "a").await;
+        assert_eq!(view.phase, Phase::Closed, "{status}");
+    }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use breakerbox_actors::clock;
+use breakerbox_actors::error::Why;
 
 use super::scene::{Crowd, NO_PINGS, always, house, target};
 use crate::support::chat::{error_code, good, response};
@@ -20,7 +21,7 @@ async fn takes_nothing(house: &House, endpoint: &str) {
     let target = target(house, endpoint);
     eventually(DEADLINE, || {
         let (why, _) = target.refusal();
-        why.is_rate() || why.may_pass()
+        matches!(why, Why::Cooldown | Why::Paused)
     })
     .await;
 }

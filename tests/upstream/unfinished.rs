@@ -144,6 +144,38 @@ async fn none_of_them_is_a_success() {
 }
 
 /// Pinned to nobody and with a breaker that never opens, so that the bad one is drawn first sooner or later.
+/// "Malformed" alone would leave an operator to guess.
+#[tokio::test]
+async fn who_sends_no_answer_is_told_why_it_is_none() {
+    let words = [
+        ("nothing", "(empty)"),
+        ("half a body that claims to be whole", "(not_json)"),
+        ("a body until the close", "(body_without_length)"),
+        ("a page", "(html)"),
+        ("a page that claims to be JSON", "(html)"),
+        ("an error", "(error_event)"),
+        ("an unknown encoding", "(encoded_body)"),
+        ("a 204", "(no_whole_body)"),
+        ("part of it", "(no_whole_body)"),
+    ];
+    let mut found = 0;
+    for (what, bytes) in whole() {
+        let Some((_, word)) = words.iter().find(|(it, _)| *it == what) else {
+            continue;
+        };
+        found += 1;
+        let bad = evil(&bytes);
+        let house = house(
+            [("bad", bad.base_url())],
+            &[NO_PINGS, "routing: { max_attempts: 1 }"],
+        );
+        let shot = Crowd::new(&house).shoot().await;
+        let text = shot.answer.text();
+        assert!(text.contains(word), "{what}: {text}");
+    }
+    assert_eq!(found, words.len());
+}
+
 #[tokio::test]
 async fn beside_a_good_one_nobody_notices() {
     for (what, bytes) in whole() {

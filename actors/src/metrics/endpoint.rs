@@ -184,8 +184,16 @@ pub(crate) struct EndpointMetrics {
     windows: [Window; 3],
     limited_until: Gauge,
     in_flight: Gauge,
-    probes: [(&'static str, Counter); Pong::LABELS.len()],
+    probes: Probes,
     probe_duration: Histogram,
+}
+
+/// Pings by what they found: a field for each, so that none goes uncounted.
+struct Probes {
+    alive: Counter,
+    failed: Counter,
+    key_rejected: Counter,
+    unasked: Counter,
 }
 
 struct Window {
@@ -218,9 +226,12 @@ impl EndpointMetrics {
             let [from, to, reason] = words.map(SharedString::from);
             (it, TRANSITIONS.counter([endpoint, model, from, to, reason]))
         };
-        let probe = |outcome: &'static str| {
+        let probe = |pong: Pong| {
             let [endpoint, model] = labels(id);
-            (outcome, PROBES.counter([endpoint, model, outcome.into()]))
+            PROBES.counter([endpoint, model, pong.label().into()])
+        };
+        let alive = Pong::Alive {
+            latency: Duration::ZERO,
         };
         Self {
             actor: ActorMetrics::new(
@@ -249,7 +260,12 @@ impl EndpointMetrics {
             windows: ["rpm", "tpm", "rpd"].map(window),
             limited_until: LIMITED_UNTIL.gauge(labels(id)),
             in_flight: IN_FLIGHT.gauge(labels(id)),
-            probes: Pong::LABELS.map(probe),
+            probes: Probes {
+                alive: probe(alive),
+                failed: probe(Pong::Failed),
+                key_rejected: probe(Pong::KeyRejected),
+                unasked: probe(Pong::Unasked),
+            },
             probe_duration: PROBE_DURATION.histogram(labels(id)),
         }
     }
@@ -295,10 +311,14 @@ impl EndpointMetrics {
 
     /// Counts a ping.
     pub(crate) fn pinged(&self, pong: Pong, took: Duration) {
-        let label = pong.label();
-        for (_, counter) in self.probes.iter().filter(|(it, _)| *it == label) {
-            counter.increment(1);
-        }
+        let probes = &self.probes;
+        let counter = match pong {
+            Pong::Alive { .. } => &probes.alive,
+            Pong::Failed => &probes.failed,
+            Pong::KeyRejected => &probes.key_rejected,
+            Pong::Unasked => &probes.unasked,
+        };
+        counter.increment(1);
         self.probe_duration.record(took.as_secs_f64());
     }
 }

@@ -23,6 +23,22 @@ impl Group {
         self.targets.iter().any(|it| is_out(it.status()))
     }
 
+    /// Returns whether requests have begun to fail at one that is not out.
+    pub(super) fn is_doubtful(&self, now: Instant) -> bool {
+        let fails = |target: &Arc<Target>| {
+            let view = target.snapshot.lock().machine.view(now);
+            view.failures_in_a_row > 0
+        };
+        !self.is_out() && self.targets.iter().any(fails)
+    }
+
+    /// Returns how many pings in quick succession settle a doubt: beside the
+    /// threshold one more, for what was served since the last ping outvotes
+    /// the first.
+    pub(super) fn quick_pings(&self) -> u32 {
+        self.policy.unhealthy_threshold.get()
+    }
+
     pub(super) fn has(&self, target: &Arc<Target>) -> bool {
         self.targets.iter().any(|it| Arc::ptr_eq(it, target))
     }

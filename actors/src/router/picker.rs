@@ -1,6 +1,9 @@
 //! Chooses a target and takes its credit.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::MutexGuard;
 use rand::rngs::SmallRng;
@@ -190,6 +193,21 @@ impl Picker {
             },
         };
         self.outbox.push(target, event, false);
+    }
+}
+
+impl Pick {
+    /// Returns whether somebody who may serve it is free and is known to take
+    /// no more than half of `time`, and owes no answer for longer than that.
+    pub fn is_likely_within(&self, time: Duration, now: Instant) -> bool {
+        let is_quick = |entry: &Entry| {
+            let cell = &entry.target.cell;
+            let seen = cell.look();
+            let usual = cell.latency().map(|usual| usual.max(cell.silence(now)));
+            seen.credits() > 0 && !seen.is_trial() && usual.is_some_and(|it| it <= time / 2)
+        };
+        let mut entries = self.plan.entries();
+        entries.any(|entry| may_serve(entry, self) && is_quick(entry))
     }
 }
 

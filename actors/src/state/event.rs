@@ -199,9 +199,6 @@ pub enum Pong {
 }
 
 impl Pong {
-    /// The label of every kind of answer.
-    pub const LABELS: [&'static str; 4] = ["alive", "failed", "key_rejected", "unasked"];
-
     /// Returns a fixed word for metric labels.
     pub fn label(self) -> &'static str {
         match self {

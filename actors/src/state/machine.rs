@@ -249,10 +249,11 @@ impl Machine {
             Outcome::KeyRejected | Outcome::ClientFault => {}
             Outcome::Cancelled => {
                 // Who left without an answer says nothing of the endpoint but
-                // that it took longer than that.
+                // that it took longer than that. Where nothing is known that
+                // is something: an endpoint that swallows requests must not
+                // pass for an unknown one for ever.
                 let expected = self.latency.estimate(now);
-                let expected = expected.unwrap_or(self.policy.probe.degraded_latency);
-                if let Some(waited) = latency.filter(|it| *it > expected) {
+                if let Some(waited) = latency.filter(|it| Some(*it) > expected) {
                     self.latency.sample(waited, now);
                 }
                 return;

@@ -105,6 +105,7 @@ impl Quota {
         for bucket in [self.minute.current(now), self.day.current(now)] {
             *bucket = bucket.saturating_add(requests);
         }
+        self.tokens.made_by(requests, now);
         Correction::spend(&mut self.provider_requests, u64::from(requests));
     }
 
@@ -133,11 +134,18 @@ impl Quota {
     }
 
     /// Takes over what the provider said of its own limits in its answer to
-    /// the request of `mark`; what it said to the newest request counts.
+    /// the request of `mark`; what it said to the newest request counts. It may
+    /// not have known of those that were sent since, so they are taken off.
     pub fn correct(&mut self, limits: ProviderLimits, mark: u64, now: Instant) {
+        let since = [
+            self.tokens.requests_since(mark, now),
+            self.tokens.booked_mark().saturating_sub(mark),
+        ];
         let slots = [&mut self.provider_requests, &mut self.provider_tokens];
-        for (slot, said) in slots.into_iter().zip([limits.requests, limits.tokens]) {
-            if let Some(remaining) = said {
+        let said = [limits.requests, limits.tokens];
+        for ((slot, said), since) in slots.into_iter().zip(said).zip(since) {
+            if let Some(mut remaining) = said {
+                remaining.left = remaining.left.saturating_sub(since);
                 Correction::correct(slot, remaining, mark, now);
             }
         }

@@ -201,7 +201,7 @@ pub(in crate::config) struct Backoff {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Queue {
     /// How long a request waits; 0s: not at all.
-    #[schemars(extend("default" = "10s"))]
+    #[schemars(extend("formatMaximum" = "1h", "default" = "10s"))]
     pub(in crate::config) max_wait: Option<Dur>,
     /// How many requests wait at once; 0: none.
     #[schemars(range(max = 1_000_000), extend("default" = 1000))]

@@ -56,23 +56,16 @@ impl Counts {
         if self.input_tokens.is_none() && self.output_tokens.is_none() {
             return None;
         }
-        let cached = tokens(self.cache_read_input_tokens);
-        let output = tokens(self.output_tokens);
+        let cached = self.cache_read_input_tokens;
+        let input = [self.input_tokens, self.cache_creation_input_tokens, cached];
         let details = self.output_tokens_details.unwrap_or_default();
-        Some(Usage {
-            input: tokens(self.input_tokens)
-                .saturating_add(tokens(self.cache_creation_input_tokens))
-                .saturating_add(cached),
-            output,
+        Usage::read(
+            &input,
+            &[self.output_tokens],
             cached,
-            reasoning: tokens(details.thinking_tokens).min(output),
-        })
+            details.thinking_tokens,
+        )
     }
-}
-
-/// Rounds to whole tokens; saturates, and takes nothing and NaN as none.
-fn tokens(count: Option<f64>) -> u64 {
-    count.map_or(0, |count| count as u64)
 }
 
 /// A `usage` object as it is written; zeros where nothing is known, since the

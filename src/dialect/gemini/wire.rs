@@ -248,18 +248,13 @@ struct Counts {
 /// Reads a `usageMetadata`; what cannot be read is no reason to fail an answer.
 pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
     let counts: Counts = serde_json::from_str(raw.get()).ok()?;
-    // Saturates, and takes nothing and NaN as none.
-    let tokens = |count: Option<f64>| count.map_or(0, |count| count as u64);
-    counts
-        .prompt_token_count
-        .or(counts.candidates_token_count)?;
-    let prompt = tokens(counts.prompt_token_count);
-    let input = prompt.saturating_add(tokens(counts.tool_use_prompt_token_count));
-    let reasoning = tokens(counts.thoughts_token_count);
-    Some(Usage {
-        input,
-        output: tokens(counts.candidates_token_count).saturating_add(reasoning),
-        cached: tokens(counts.cached_content_token_count).min(input),
-        reasoning,
-    })
+    let (prompt, answer) = (counts.prompt_token_count, counts.candidates_token_count);
+    prompt.or(answer)?;
+    let thoughts = counts.thoughts_token_count;
+    Usage::read(
+        &[prompt, counts.tool_use_prompt_token_count],
+        &[answer, thoughts],
+        counts.cached_content_token_count,
+        thoughts,
+    )
 }

@@ -133,9 +133,6 @@ pub(super) fn usage(json: &str) -> Option<Usage> {
     let counts: Counts = serde_json::from_str(json).ok()?;
     let input = counts.prompt_tokens.or(counts.input_tokens);
     let output = counts.completion_tokens.or(counts.output_tokens);
-    if input.is_none() && output.is_none() {
-        return None;
-    }
     let details = counts.prompt_tokens_details.or(counts.input_tokens_details);
     let cached = details.and_then(|details| details.cached_tokens);
     let cached = cached.or(counts.prompt_cache_hit_tokens);
@@ -143,18 +140,7 @@ pub(super) fn usage(json: &str) -> Option<Usage> {
         .completion_tokens_details
         .or(counts.output_tokens_details);
     let reasoning = details.and_then(|details| details.reasoning_tokens);
-    let (input, output) = (tokens(input), tokens(output));
-    Some(Usage {
-        input,
-        output,
-        cached: tokens(cached).min(input),
-        reasoning: tokens(reasoning).min(output),
-    })
-}
-
-/// Rounds to whole tokens; saturates, and takes nothing and NaN as none.
-fn tokens(count: Option<f64>) -> u64 {
-    count.map_or(0, |count| count as u64)
+    Usage::read(&[input], &[output], cached, reasoning)
 }
 
 /// Reads an error object, or a text in its place; takes its time.

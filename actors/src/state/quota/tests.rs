@@ -170,6 +170,32 @@ fn the_providers_count_holds_until_its_reset() {
 }
 
 #[test]
+fn the_providers_count_knows_nothing_of_what_was_sent_since() {
+    let t0 = crate::clock::now();
+    let mut quota = Quota::new(t0);
+    let none = Limits::default();
+    // Ten requests of 100 tokens each, half of them a second later.
+    for at in [t0, t0 + SECOND] {
+        quota.book(5, at);
+        let mark = quota.tokens.booked_mark() + 500;
+        quota.book_tokens(mark, at);
+    }
+    let now = t0 + 2 * SECOND;
+    let limits = ProviderLimits {
+        requests: said(20, None),
+        tokens: said(2_000, None),
+        ..ProviderLimits::default()
+    };
+    // The answers to the third, the fifth and the eighth of them.
+    for (mark, since) in [(300, 7), (500, 5), (800, 2)] {
+        quota.correct(limits, mark, now);
+        assert_eq!(quota.requests_left(&none, now), 20 - since, "{mark}");
+        let tokens = 2_000 - u64::from(since) * 100;
+        assert_eq!(quota.tokens_left(&none, now), tokens, "{mark}");
+    }
+}
+
+#[test]
 fn a_count_without_a_reset_holds_for_a_minute_also_for_tokens() {
     let t0 = crate::clock::now();
     let mut quota = Quota::new(t0);

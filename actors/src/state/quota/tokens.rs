@@ -11,6 +11,8 @@ struct Bucket {
     amount: u64,
     from: u64,
     to: u64,
+    /// Requests that made them.
+    requests: u32,
 }
 
 /// Tokens by the second they were booked in.
@@ -47,6 +49,24 @@ impl TokenWindow {
             self.booked = mark;
         }
         amount
+    }
+
+    /// Notes that `requests` made reservations, which are booked next.
+    pub(crate) fn made_by(&mut self, requests: u32, now: Instant) {
+        let bucket = self.ring.current(now);
+        bucket.requests = bucket.requests.saturating_add(requests);
+    }
+
+    /// Returns how many requests were booked since that of `mark`; of its own
+    /// second those whose share of the tokens came later.
+    pub(crate) fn requests_since(&self, mark: u64, now: Instant) -> u64 {
+        let since = |bucket: &Bucket| {
+            let all = bucket.to.saturating_sub(bucket.from).max(1);
+            let later = bucket.to.saturating_sub(mark.max(bucket.from));
+            let requests = u128::from(bucket.requests) * u128::from(later) / u128::from(all);
+            requests as u64
+        };
+        self.ring.live(now).map(since).sum()
     }
 
     /// Corrects the reservation `mark` from `reserved` to `used`.

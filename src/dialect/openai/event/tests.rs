@@ -232,6 +232,19 @@ fn usage_in_every_spelling() {
     for nothing in ["null", "{}", "5", "\"10\"", r#"{"prompt_tokens":"10"}"#] {
         assert_eq!(of(nothing), None, "{nothing}");
     }
-    let wild = r#"{"prompt_tokens":-5,"completion_tokens":1e300}"#;
-    assert_eq!(of(wild).map(Usage::total), Some(u64::MAX));
+    // What cannot be true is no usage: the estimate stands.
+    for wild in ["-5", "-0.5", "1e300", "16777217"] {
+        for name in ["prompt_tokens", "completion_tokens"] {
+            let other = r#""total_tokens":7,"input_tokens":2,"output_tokens":2"#;
+            assert_eq!(
+                of(&format!(r#"{{"{name}":{wild},{other}}}"#)),
+                None,
+                "{wild}"
+            );
+        }
+        let details = format!(r#"{{"prompt_tokens":7,"prompt_cache_hit_tokens":{wild}}}"#);
+        assert_eq!(of(&details).map(|it| (it.input, it.cached)), Some((7, 0)));
+    }
+    let most = of(r#"{"prompt_tokens":16777216,"completion_tokens":1}"#);
+    assert_eq!(most.map(Usage::total), Some(16_777_217));
 }

@@ -121,3 +121,24 @@ fn a_trial_that_speaks_and_does_not_end_is_not_waited_for_either() {
     machine.told(settled(epoch, Outcome::Success), end);
     assert_eq!(machine.refused(end), None, "the next trial");
 }
+
+#[test]
+fn whoever_gives_up_tells_how_long_it_takes_at_least() {
+    let (mut machine, now) = machine(policy());
+    let mut gives_up = |waited: Duration| {
+        machine.told(spent(0, 1), now);
+        let event = Event::Settled {
+            epoch: 0,
+            outcome: Outcome::Cancelled,
+            latency: Some(waited),
+            limits: ProviderLimits::default(),
+            tokens: Tokens::default(),
+        };
+        machine.told(event, now);
+        machine.latency.estimate(now)
+    };
+    assert_eq!(gives_up(200 * MS), Some(200 * MS), "better than nothing");
+    assert_eq!(gives_up(100 * MS), Some(200 * MS), "nothing new");
+    assert_eq!(gives_up(400 * MS), Some(300 * MS));
+    assert_eq!(machine.view(now).failure_ratio, None);
+}

@@ -200,7 +200,7 @@ prop_compose! {
     fn answer()(
         id in name(),
         choices in vec((said(), prop_oneof![Just(Stop::End), Just(Stop::Length), Just(Stop::Filter)]), 1..3),
-        usage in option::of((0..1_u64 << 40, 0..1_u64 << 40, 0..9_u64, 0..9_u64)),
+        usage in option::of((0..1_u64 << 23, 0..1_u64 << 23, 0..9_u64, 0..9_u64)),
         foreign in any::<bool>(),
     ) -> Reply {
         let choices = choices.into_iter().map(|(mut parts, mut stop)| {

@@ -1,0 +1,96 @@
+//! Endpoints that take requests and never answer, while the request's own time runs out sooner than theirs:
+//! the request goes on to another, and the silent one loses its share.
+
+use std::time::Duration;
+
+use breakerbox_actors::state::health::Status;
+
+use super::scene::{Crowd, NO_PINGS, healthy, house, target, view};
+use crate::support::chat::ask;
+use crate::support::client::Client;
+use crate::support::evil::{Act, Evil};
+use crate::support::gateway::House;
+use crate::support::wait::{DEADLINE, eventually};
+
+const HASTE: Duration = Duration::from_millis(400);
+
+fn mute() -> Evil {
+    Evil::start(|_, _| vec![Act::Blackhole])
+}
+
+/// A gateway in front of an endpoint that is known to answer and one that never will.
+async fn two(good: &Evil, mute: &Evil, more: &str) -> (House, Crowd) {
+    let urls = [("good", good.base_url()), ("mute", mute.base_url())];
+    let house = house(urls, &[NO_PINGS, more]);
+    let crowd = Crowd::new(&house);
+    assert!(crowd.shoot_at("good").await.ok());
+    let good = target(&house, "good");
+    eventually(DEADLINE, || good.status() == Status::Healthy).await;
+    (house, crowd)
+}
+
+#[tokio::test]
+async fn the_gateways_own_time_is_shared_and_blames() {
+    let (good, mute) = (healthy(Duration::ZERO), mute());
+    let timeout = "server: { listen: \"127.0.0.1:0\", request_timeout: 2s }\n\
+                   breaker: { failure_threshold: 2 }";
+    let (house, crowd) = two(&good, &mute, timeout).await;
+    let mut went_on = 0;
+    for _ in 0..40 {
+        let shot = crowd.shoot().await;
+        assert!(shot.ok(), "{}", shot.answer.text());
+        went_on += shot.attempts() - 1;
+        if went_on == 1 {
+            break;
+        }
+    }
+    assert_eq!(went_on, 1, "the silent one was asked");
+    assert_eq!(view(&house, "mute").await.failures_in_a_row, 1);
+    // Nobody else may: all the time there is, and then who was waited for.
+    let shot = crowd.shoot_at("mute").await;
+    assert_eq!(shot.answer.status(), 504);
+    assert!(
+        shot.answer.text().contains("mute (deadline)"),
+        "{}",
+        shot.answer.text()
+    );
+    let mute = target(&house, "mute");
+    eventually(DEADLINE, || mute.status() == Status::Unhealthy).await;
+}
+
+#[tokio::test]
+async fn a_clients_own_time_is_shared_and_blames_nobody() {
+    let (good, mute) = (healthy(Duration::ZERO), mute());
+    let (house, crowd) = two(&good, &mute, "").await;
+    let haste = HASTE.as_millis().to_string();
+    let headers = [("x-breakerbox-deadline-ms", &*haste)];
+    let mut went_on = 0;
+    for _ in 0..60 {
+        let shot = crowd.send(&headers, &ask("m", "hello")).await;
+        assert!(shot.ok(), "{}", shot.answer.text());
+        went_on += shot.attempts() - 1;
+    }
+    // Half of them, were it still unknown.
+    assert!((1..22).contains(&went_on), "asked {went_on} times");
+    let view = view(&house, "mute").await;
+    assert_eq!((view.failures_in_a_row, view.failure_ratio), (0, None));
+    assert!(view.latency >= Some(HASTE / 2), "{:?}", view.latency);
+}
+
+#[tokio::test]
+async fn who_gives_up_has_shown_how_long_it_took() {
+    let (good, mute) = (healthy(Duration::ZERO), mute());
+    let (house, _) = two(&good, &mute, "").await;
+    let mut client = Client::connect(house.addr()).await;
+    let pin = [("x-breakerbox-endpoint", "mute")];
+    let body = ask("m", "hello").to_string();
+    client
+        .request("POST", "/v1/chat/completions", &pin, body.as_bytes())
+        .await;
+    eventually(DEADLINE, || mute.count() == 1).await;
+    tokio::time::sleep(HASTE).await;
+    drop(client);
+    let silent = target(&house, "mute");
+    eventually(DEADLINE, || silent.in_flight() == 0).await;
+    assert!(view(&house, "mute").await.latency >= Some(HASTE));
+}
