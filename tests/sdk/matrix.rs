@@ -60,7 +60,7 @@ const PROVIDERS: [(&str, &str); 6] = [
     // Half a prompt from the cache, and two calls at once.
     (
         "steady",
-        "calls: 2, cached: 0.5, models: [gpt-4.1, claude-sonnet-4-5, gemini-2.5-flash, gemini-3-pro]",
+        "calls: 2, cached: 0.5, models: [gpt-4.1, gpt-5.2, claude-sonnet-4-5, gemini-2.5-flash, gemini-3-pro]",
     ),
     (
         "limited",
@@ -82,8 +82,12 @@ const PROVIDERS: [(&str, &str); 6] = [
 ];
 
 /// What scripts ask for beside the model of each provider: models of the steady ones, by their names upstream.
-/// One that nobody has, and one of Gemini's that seals its calls.
-const MORE: [(&str, &str); 2] = [("missing", "missing"), ("sealing", "gemini-3-pro")];
+/// One that nobody has, one of Gemini's that seals its calls, one of OpenAI's that thinks.
+const MORE: [(&str, &str); 3] = [
+    ("missing", "missing"),
+    ("sealing", "gemini-3-pro"),
+    ("thinking", "gpt-5.2"),
+];
 
 /// The sites of a kind: each with its provider, and its model's name upstream.
 fn sites(kind: &Kind) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {

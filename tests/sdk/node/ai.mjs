@@ -22,8 +22,8 @@ const tools = Object.fromEntries(
 const names = (answer) => answer.toolCalls.map((call) => call.toolName);
 
 /** The checks of one way to make a model of a target: `make(target, site)`; `label` stands before their names. */
-export function aiChecks(label, make) {
-  const ask = (target, site) => ({ model: make(target, site), prompt: "How are you?", maxRetries: 0 });
+export function aiChecks(label, make, providerOptions = {}) {
+  const ask = (target, site) => ({ model: make(target, site), prompt: "How are you?", maxRetries: 0, providerOptions });
   return {
     async [`${label}: text`](target) {
       const answer = await generateText({ ...ask(target), system: "Be brief.", maxOutputTokens: 500 });

@@ -10,7 +10,10 @@ const openai = (target, site) => createOpenAI({ baseURL: `${target.url(site)}/v1
 await run(
   {
     ...aiChecks("chat", (target, site) => openai(target, site).chat(target.model(site))),
-    ...aiChecks("responses", (target, site) => openai(target, site).responses(target.model(site))),
+    ...aiChecks("responses", (target, site) => openai(target, site).responses(target.model(site)), {
+      // The gateway keeps no conversation: what has been said is sent, not referred to.
+      openai: { store: false },
+    }),
   },
   over,
 );

@@ -101,7 +101,7 @@ def calls_streamed_and_answered(target):
         with messages.stream(model=target.model(site), max_tokens=100, messages=ASK, tools=TOOLS) as stream:
             pieces = [event for event in stream if event.type == "input_json"]
             final = stream.get_final_message()
-        assert pieces and [call.input for call in final.content] == [GIVEN] * 2, final
+        assert pieces and [call.input for call in calls_of(final)] == [GIVEN] * 2, final
         with messages.stream(
             model=target.model(site), max_tokens=100, messages=answered(final), tools=TOOLS
         ) as stream:

@@ -37,6 +37,10 @@ class Target:
     def model(self, site="steady"):
         return self._sites[site]["model"]
 
+    def thinking(self):
+        """The site whose model thinks if it is told to."""
+        return "thinking" if self.provider == "openai" else "steady"
+
     def steady(self):
         """The sites that answer well."""
         return ("steady", "sealing") if self.provider == "gemini" else ("steady",)

@@ -173,7 +173,7 @@ def stops_and_limits(target):
 @check
 def thoughts_are_shown(target):
     thinking = types.ThinkingConfig(include_thoughts=True, thinking_budget=1024)
-    answer = ask(target, thinking_config=thinking)
+    answer = ask(target, target.thinking(), thinking_config=thinking)
     parts = answer.candidates[0].content.parts
     assert parts[-1].text and not parts[-1].thought, parts
     # OpenAI keeps its thoughts to itself, Anthropic their number.

@@ -177,7 +177,7 @@ def limits(target):
 
 @check
 def reasoning(target):
-    answer = chat(target, reasoning_effort="low")
+    answer = chat(target, target.thinking(), reasoning_effort="low")
     assert answer.choices[0].message.content, answer
     # Anthropic does not tell how many of its tokens were thoughts.
     if target.provider != "anthropic":

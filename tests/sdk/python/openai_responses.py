@@ -149,7 +149,8 @@ def limits(target):
 @check
 def reasoning(target):
     thinking = {"effort": "low", "summary": "auto"}
-    with client(target.url()).responses.stream(model=target.model(), input="Hi", reasoning=thinking) as stream:
+    model = target.model(target.thinking())
+    with client(target.url()).responses.stream(model=model, input="Hi", reasoning=thinking) as stream:
         kinds = [event.type for event in stream]
         answer = stream.get_final_response()
     assert answer.output_text, answer
