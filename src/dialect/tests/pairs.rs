@@ -41,9 +41,22 @@ fn place(media: &Media) -> String {
     }
 }
 
+/// A schema without what closes its objects: Anthropic is told so always.
+fn opened(mut schema: Value) -> Value {
+    if let Some(fields) = schema.as_object_mut() {
+        fields.retain(|name, value| name != "additionalProperties" || *value != false);
+    }
+    match &mut schema {
+        Value::Array(items) => items.iter_mut().for_each(|it| *it = opened(it.take())),
+        Value::Object(fields) => fields.values_mut().for_each(|it| *it = opened(it.take())),
+        _ => {}
+    }
+    schema
+}
+
 /// A schema without what says nothing: it is one of an object, without fields.
 fn schema(parameters: Option<&str>) -> Value {
-    let mut schema = json(parameters.unwrap_or("{}"));
+    let mut schema = opened(json(parameters.unwrap_or("{}")));
     if let Some(fields) = schema.as_object_mut() {
         fields.remove("type");
         fields.retain(|name, value| name != "properties" || *value != serde_json::json!({}));
@@ -146,7 +159,7 @@ fn said(asked: &Conversation) -> Said {
         OutputFormat::Text => {}
         OutputFormat::JsonObject => say(&["json_object"], "{}".to_owned()),
         OutputFormat::JsonSchema { schema, .. } => {
-            say(&["json_schema"], json(schema.get()).to_string());
+            say(&["json_schema"], opened(json(schema.get())).to_string());
         }
     }
     let sampling = &asked.sampling;
