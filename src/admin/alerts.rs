@@ -201,9 +201,14 @@ impl Alerts {
                 let reopened = incident.resolved.take().is_some();
                 let id = incident.id.to_string();
                 let found = self.list.iter_mut().find(|it| it.id == id);
-                return found.filter(|_| reopened).map(|it| {
-                    it.resolved_at = None;
-                    it.clone()
+                return found.and_then(|it| {
+                    let (id, at) = (it.id.clone(), it.at.clone());
+                    *it = Alert { id, at, ..alert };
+                    let (alert_id, message) = (&it.id, &it.message);
+                    reopened.then(|| {
+                        tracing::warn!(alert_id, message, "alert again");
+                        it.clone()
+                    })
                 });
             }
             if over.is_none() {

@@ -52,7 +52,10 @@ fn refuse(request: &ServiceRequest, token: Option<&Secret>) -> Option<HttpRespon
             "without a token the admin address answers only to localhost or an IP address as host",
         ));
     }
-    let acts = !matches!(*request.method(), Method::GET | Method::HEAD) || path == "/ws";
+    let acts = !matches!(*request.method(), Method::GET | Method::HEAD)
+        // As it is routed, not as it is spelt: `/%77s` is the socket too.
+        || request.match_info().as_str() == "/ws"
+        || headers.contains_key(header::UPGRADE);
     if acts && !is_same_origin(headers) {
         return Some(error(
             StatusCode::FORBIDDEN,

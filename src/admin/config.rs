@@ -1,6 +1,8 @@
 //! `/api/config`, `/api/reload`, `/api/check`: what is in force, what was, and
 //! how to change it.
 
+use std::cell::Cell;
+
 use actix_web::{
     HttpResponse,
     http::StatusCode,
@@ -155,11 +157,27 @@ pub(super) async fn check(admin: Data<Admin>, body: Payload) -> HttpResponse {
         Err(refused) => return refused,
     };
     let in_force = admin.shared.generation.load_full();
-    let read = web::block(move || -> Result<Config, Problems> {
-        config::parse(&String::from_utf8_lossy(&body), "request", &env::var)
+    let read = web::block(move || -> Result<(Config, bool), Problems> {
+        let used = Cell::new(false);
+        let variable = |name: &str| {
+            used.set(true);
+            env::var(name)
+        };
+        let config = config::parse(&String::from_utf8_lossy(&body), "request", &variable)?;
+        Ok((config, used.get()))
     });
     match read.await {
-        Ok(Ok(config)) => answer(&Compared::of(config::diff(&in_force.config, &config))),
+        Ok(Ok((config, has_variables))) => {
+            let mut diff = config::diff(&in_force.config, &config);
+            if has_variables && !diff.changes.is_empty() {
+                // Whoever may ask must not read the environment that way.
+                diff.changes = vec![format!(
+                    "{} changes: not shown, since the text has variables; /api/config/diff shows those of the file",
+                    diff.changes.len()
+                )];
+            }
+            answer(&Compared::of(diff))
+        }
         Ok(Err(problems)) => answer(&Compared::wrong(&problems)),
         Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again"),
     }

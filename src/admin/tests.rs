@@ -172,6 +172,20 @@ fn without_a_token_this_machine_may_ask_and_no_web_page() {
                 assert_ne!(own, 403, "{concrete}");
             }
         }
+        // However it is spelt, and whatever upgrades.
+        let evil = [local, ("origin", "http://evil.example")];
+        for spelt in ["/%77s", "/w%73", "/%77%73"] {
+            assert_eq!(
+                status(&admin, Method::GET, spelt, &evil).await,
+                403,
+                "{spelt}"
+            );
+        }
+        let upgrade = [evil[0], evil[1], ("upgrade", "websocket")];
+        assert_eq!(
+            status(&admin, Method::GET, "/api/status", &upgrade).await,
+            403
+        );
     });
 }
 

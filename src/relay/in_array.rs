@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::dialect::gemini::array::Array;
+use crate::dialect::gemini::{KEEP_ALIVE, array::Array};
 
 /// Turns the events of a relay into the pieces of an array.
 pub struct InArray<S> {
@@ -38,7 +38,15 @@ where
         while let Some(events) = &mut this.events {
             let mut out = Vec::new();
             match ready!(Pin::new(events).poll_next(cx)) {
-                Some(Ok(read)) => this.array.push(&read, &mut out),
+                // A sign of life is no event.
+                Some(Ok(read)) if *read == *KEEP_ALIVE => out.extend_from_slice(&read),
+                Some(Ok(read)) => {
+                    this.array.push(&read, &mut out);
+                    if this.array.is_overlong() {
+                        this.array.fail(&mut out);
+                        this.events = None;
+                    }
+                }
                 Some(Err(never)) => match never {},
                 None => {
                     this.array.finish(&mut out);

@@ -133,6 +133,9 @@ async fn a_text_can_be_checked_and_a_model_explained_without_changing_anything()
         good["ok"] == true && good["changes"].to_string().contains("models: m → n"),
         "{good}"
     );
+    // Nobody reads the environment that way.
+    let told = check(&served.config("n").replace("only", "${PATH}")).await;
+    assert!(!told.to_string().contains("/bin"), "{told}");
     let bad = check("endpoints: 7\n").await;
     assert!(
         bad["ok"] == false && bad["problems"][0]["line"] == 1,

@@ -20,6 +20,10 @@ use super::{
 };
 pub use view::{Usage, View};
 
+/// Who leaves sooner has given an endpoint of which nothing is known no chance:
+/// models take longer to begin.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+
 /// Time between two looks at what is lent within limits.
 const PATROL: Duration = Duration::from_secs(5);
 
@@ -251,9 +255,10 @@ impl Machine {
                 // Who left without an answer says nothing of the endpoint but
                 // that it took longer than that. Where nothing is known that
                 // is something: an endpoint that swallows requests must not
-                // pass for an unknown one for ever.
-                let expected = self.latency.estimate(now);
-                if let Some(waited) = latency.filter(|it| Some(*it) > expected) {
+                // pass for an unknown one for ever; unless it was given no
+                // chance, and would pass for a quick one.
+                let expected = self.latency.estimate(now).unwrap_or(LEAST_WAIT);
+                if let Some(waited) = latency.filter(|it| *it > expected) {
                     self.latency.sample(waited, now);
                 }
                 return;

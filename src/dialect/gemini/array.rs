@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::error;
 use crate::dialect::sse::{Event, Splitter};
 
 /// Turns a stream of events into the pieces of an array, as it comes.
@@ -48,6 +49,17 @@ impl Array {
         out.extend_from_slice(if self.begun { b"\n]" } else { b"[]" });
     }
 
+    /// Ends the array with an error: an event was too long to be told whole.
+    pub fn fail(&mut self, out: &mut Vec<u8>) {
+        let error = error::body(
+            502,
+            "A part of the answer is too long for an array: ask with alt=sse.",
+            None,
+        );
+        self.element(&error, out);
+        out.extend_from_slice(b"\n]");
+    }
+
     /// Tells whether an event was longer than
     /// [`MAX_EVENT`](crate::dialect::sse::MAX_EVENT); nothing more is taken then.
     pub fn is_overlong(&self) -> bool {
@@ -58,10 +70,14 @@ impl Array {
         let event = Event::parse(event);
         let data = event.data.trim_ascii();
         if !data.is_empty() {
-            out.extend_from_slice(if self.begun { b"\n,\r\n" } else { b"[" });
-            out.extend_from_slice(data);
-            self.begun = true;
+            self.element(data, out);
         }
+    }
+
+    fn element(&mut self, json: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.begun { b"\n,\r\n" } else { b"[" });
+        out.extend_from_slice(json);
+        self.begun = true;
     }
 }
 
@@ -88,6 +104,23 @@ mod tests {
                 serde_json::from_str::<serde_json::Value>(expected).unwrap()
             );
         }
+    }
+
+    #[test]
+    fn an_array_that_cannot_be_told_whole_ends_with_an_error() {
+        let (mut array, mut out) = (Array::default(), Vec::new());
+        array.push(&"data: {\"a\":1}\n\n".into(), &mut out);
+        array.push(
+            &"x".repeat(crate::dialect::sse::MAX_EVENT + 1).into(),
+            &mut out,
+        );
+        assert!(array.is_overlong());
+        array.fail(&mut out);
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            (&json[0]["a"], &json[1]["error"]["code"]),
+            (&1.into(), &502.into())
+        );
     }
 
     #[test]

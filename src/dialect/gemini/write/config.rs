@@ -219,8 +219,16 @@ struct Calling<'a> {
 }
 
 /// Returns the `toolConfig`; none if all is left to the model.
-pub(super) fn tool_config(asked: &Conversation) -> Option<ToolConfig<'_>> {
-    let (mode, only) = match asked.tool_choice.as_ref()? {
+pub(super) fn tool_config<'a>(asked: &'a Conversation, lost: &mut Lost) -> Option<ToolConfig<'a>> {
+    let choice = asked.tool_choice.as_ref()?;
+    // Refused where there is nothing to choose from.
+    if asked.tools.is_empty() {
+        if let ToolChoice::Any | ToolChoice::Named(_) = choice {
+            lost.feature(Feature::ToolChoice);
+        }
+        return None;
+    }
+    let (mode, only) = match choice {
         ToolChoice::Auto => ("AUTO", None),
         ToolChoice::None => ("NONE", None),
         ToolChoice::Any => ("ANY", None),

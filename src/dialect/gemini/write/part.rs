@@ -35,8 +35,6 @@ pub(super) struct Part<'a> {
 pub(super) struct Blob<'a> {
     mime_type: &'a str,
     data: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_name: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,8 +43,6 @@ pub(super) struct FileData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     mime_type: Option<&'a str>,
     file_uri: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_name: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,16 +98,15 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Writes an image or a file; none if another provider has it.
+    /// Writes an image or a file, without its name, which only Vertex takes;
+    /// none if another provider has it.
     pub(super) fn media(media: &'a neutral::Media, image: bool) -> Option<Self> {
-        let display_name = media.name.as_deref();
         let (mime_type, file_uri) = match &media.source {
             Source::Inline { mime, data } => {
                 return Some(Self {
                     inline_data: Some(Blob {
                         mime_type: mime,
                         data,
-                        display_name,
                     }),
                     ..Self::default()
                 });
@@ -127,7 +122,6 @@ impl<'a> Part<'a> {
             file_data: Some(FileData {
                 mime_type,
                 file_uri,
-                display_name,
             }),
             ..Self::default()
         })

@@ -89,7 +89,7 @@ impl<'a> Request<'a> {
             }),
             contents,
             tools: config::tools(asked, lost),
-            tool_config: config::tool_config(asked),
+            tool_config: config::tool_config(asked, lost),
             generation_config: config::config(asked, model, lost),
         }
     }

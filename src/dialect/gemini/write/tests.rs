@@ -162,7 +162,10 @@ fn asking(feature: Feature) -> Conversation {
                 ..result("a", "x")
             }));
         }
-        Feature::ToolChoice => asked.tool_choice = Some(ToolChoice::Any),
+        Feature::ToolChoice => {
+            asked.tool_choice = Some(ToolChoice::Any);
+            asked.tools.push(tool);
+        }
         Feature::ParallelTools => asked.parallel_tools = Some(false),
         Feature::StrictTools => {
             asked.tools.push(Tool {

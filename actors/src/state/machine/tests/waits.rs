@@ -137,6 +137,8 @@ fn whoever_gives_up_tells_how_long_it_takes_at_least() {
         machine.told(event, now);
         machine.latency.estimate(now)
     };
+    assert_eq!(gives_up(Duration::ZERO), None, "no chance");
+    assert_eq!(gives_up(100 * MS), None);
     assert_eq!(gives_up(200 * MS), Some(200 * MS), "better than nothing");
     assert_eq!(gives_up(100 * MS), Some(200 * MS), "nothing new");
     assert_eq!(gives_up(400 * MS), Some(300 * MS));

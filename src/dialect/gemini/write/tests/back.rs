@@ -45,7 +45,7 @@ fn media(image: bool) -> impl Strategy<Value = Media> {
             mime: Some(mime.into())
         }),
     ];
-    (source, option::of(word())).prop_map(|(source, name)| Media { source, name })
+    source.prop_map(|source| Media { source, name: None })
 }
 
 fn seal() -> impl Strategy<Value = Option<String>> {
@@ -190,7 +190,7 @@ prop_compose! {
             [turn(Role::User, asked), turn(Role::Assistant, said)]
         });
         Conversation {
-            system, turns: turns.collect(), tools, tool_choice, format, sampling, reasoning, stream,
+            system, turns: turns.collect(), tool_choice: tool_choice.filter(|_| !tools.is_empty()), tools, format, sampling, reasoning, stream,
             parallel_tools: None, user: None,
         }
     }

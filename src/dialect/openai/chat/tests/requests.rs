@@ -268,7 +268,15 @@ fn with(feature: Feature) -> Conversation {
         }
         Feature::ToolResultImage => parts = returned(Part::Image(media(url())), false),
         Feature::ToolResultError => parts = returned(text("failed"), true),
-        Feature::ToolChoice => asked.tool_choice = Some(ToolChoice::Any),
+        Feature::ToolChoice => {
+            asked.tool_choice = Some(ToolChoice::Any);
+            asked.tools = vec![Tool {
+                name: "f".to_owned(),
+                description: None,
+                parameters: None,
+                strict: None,
+            }];
+        }
         Feature::ParallelTools => asked.parallel_tools = Some(false),
         Feature::StrictTools => asked.tools = vec![tool],
         Feature::JsonObject => asked.format = OutputFormat::JsonObject,

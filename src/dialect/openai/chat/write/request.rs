@@ -184,12 +184,17 @@ pub fn request(
         Variant::OpenAi => (None, sampling.max_tokens),
         Variant::Compatible => (sampling.max_tokens, None),
     };
+    // Both are refused where there is nothing to choose from.
+    let has_tools = !asked.tools.is_empty();
+    if !has_tools && let Some(ToolChoice::Any | ToolChoice::Named(_)) = asked.tool_choice {
+        lost.feature(Feature::ToolChoice);
+    }
     let body = Body {
         model,
         messages: messages(asked, variant, lost),
         tools: asked.tools.iter().map(|it| tool(it, lost)).collect(),
-        tool_choice: asked.tool_choice.as_ref().map(choice),
-        parallel_tool_calls: asked.parallel_tools,
+        tool_choice: asked.tool_choice.as_ref().filter(|_| has_tools).map(choice),
+        parallel_tool_calls: asked.parallel_tools.filter(|_| has_tools),
         response_format: format(&asked.format),
         max_tokens,
         max_completion_tokens,

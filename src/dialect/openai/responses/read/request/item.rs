@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::dialect::{
-    neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall},
+    neutral::{Feature, Lost, Media, Part, Role, Source, Thought, ToolCall},
     openai::{
         body::{Within, fields, list, needed, parts, says_nothing, text, wrong},
         responses::REDACTED,
@@ -11,6 +11,10 @@ use crate::dialect::{
     },
     request::BadRequest,
 };
+
+/// How sealed reasoning of OpenAI's own begins, which nobody else can open: a
+/// Fernet token.
+const OPENAIS_OWN: &str = "gAAAA";
 
 type Fields<'a> = [(Cow<'a, str>, &'a str)];
 
@@ -112,7 +116,13 @@ fn reasoning(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<
                     thought.text.push_str(&text);
                 }
             }
-            "encrypted_content" => thought.signature = Some(text(raw).within(name)?),
+            "encrypted_content" => {
+                let seal = text(raw).within(name)?;
+                match seal.starts_with(OPENAIS_OWN) {
+                    true => lost.feature(Feature::Thought),
+                    false => thought.signature = Some(seal),
+                }
+            }
             other => unknown(other, raw, lost),
         }
     }
