@@ -77,7 +77,7 @@ impl Connection {
 /// A POST of JSON, as the SDKs send it.
 pub(crate) fn post(path: &str, key: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
          accept: application/json\r\nuser-agent: bench\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -86,7 +86,7 @@ pub(crate) fn post(path: &str, key: &str, body: &str) -> Vec<u8> {
 
 /// A GET.
 pub(crate) fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nuser-agent: bench\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\n\r\n").into_bytes()
 }
 
 fn check_status(answer: &[u8]) -> Result<()> {
