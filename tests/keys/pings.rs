@@ -117,7 +117,9 @@ pub(super) fn interval_open() {
                 let engine = Engine::start(spec(&default), Arbiters::current(), pinger);
                 let engine = engine.await.expect("a guardian");
                 engine.apply(spec(&yaml)).await.expect("a guardian");
+                let start = clock::now();
                 while pings.lock().is_empty() {
+                    assert!(clock::now() - start < HOUR, "no ping");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 // Within the recovery timeout: a new phase begins anew.

@@ -1,15 +1,16 @@
 //! Endpoints that take requests and never answer, while the request's own time runs out sooner than theirs:
 //! the request goes on to another, and the silent one loses its share.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use breakerbox_actors::state::health::Status;
 
 use super::scene::{Crowd, NO_PINGS, healthy, house, target, view};
-use crate::support::chat::ask;
-use crate::support::client::Client;
+use crate::support::chat::{CHAT, ask};
 use crate::support::evil::{Act, Evil};
-use crate::support::gateway::House;
+use crate::support::gateway::{House, endpoint};
+use crate::support::still::{Still, comes, still};
 use crate::support::wait::{DEADLINE, eventually};
 
 const HASTE: Duration = Duration::from_millis(400);
@@ -77,20 +78,17 @@ async fn a_clients_own_time_is_shared_and_blames_nobody() {
     assert!(view.latency >= Some(HASTE / 2), "{:?}", view.latency);
 }
 
-#[tokio::test]
-async fn who_gives_up_has_shown_how_long_it_took() {
-    let (good, mute) = (healthy(Duration::ZERO), mute());
-    let (house, _) = two(&good, &mute, "").await;
-    let mut client = Client::connect(house.addr()).await;
-    let pin = [("x-breakerbox-endpoint", "mute")];
-    let body = ask("m", "hello").to_string();
-    client
-        .request("POST", "/v1/chat/completions", &pin, body.as_bytes())
-        .await;
-    eventually(DEADLINE, || mute.count() == 1).await;
-    tokio::time::sleep(HASTE).await;
-    drop(client);
-    let silent = target(&house, "mute");
-    eventually(DEADLINE, || silent.in_flight() == 0).await;
-    assert!(view(&house, "mute").await.latency >= Some(HASTE));
+#[test]
+fn who_gives_up_has_shown_how_long_it_took() {
+    still(async {
+        let mute = mute();
+        let yaml = format!("endpoints:\n{}", endpoint("mute", &mute.base_url(), ""));
+        let gateway = Rc::new(Still::start(&yaml).await);
+        let asked = gateway.begin(CHAT, ask("m", "hello"));
+        comes(|| mute.count() == 1).await;
+        tokio::time::advance(HASTE).await;
+        asked.abort();
+        gateway.calm().await;
+        assert_eq!(gateway.seen("mute").await.view.latency, Some(HASTE));
+    });
 }
