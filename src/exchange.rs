@@ -185,7 +185,7 @@ fn servable(generation: &Generation, plan: &Arc<Plan>, api: Api) -> Option<Arc<P
     if api.is_conversation() || plan.entries().all(serves) {
         return Some(plan.clone());
     }
-    plan.narrowed(serves).map(Arc::new)
+    plan.narrowed(serves)
 }
 
 /// Answers a call that no endpoint of the model knows: tokens are counted

@@ -82,11 +82,10 @@ impl Picker {
         let table = self.commons.table.load();
         let mut found = self.find(&pick.plan, pick, table.strategy, now);
         if found.is_err()
-            && let Some(plan) = table.now(&pick.plan)
-            && !Arc::ptr_eq(plan, &pick.plan)
+            && let Some(plan) = table.renewed(&pick.plan)
         {
             // A reload has taken targets away meanwhile, or brought new ones.
-            found = self.find(plan, pick, table.strategy, now);
+            found = self.find(&plan, pick, table.strategy, now);
         }
         if found.is_err() && pick.extra {
             self.commons.budget.lock().give_back();
