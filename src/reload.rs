@@ -14,7 +14,11 @@ mod contents;
 mod history;
 pub mod watch;
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
@@ -32,6 +36,10 @@ use crate::{
 
 /// Reloads that may wait for a slow listener before it loses the oldest.
 const NEWS: usize = 16;
+
+/// How long a generation that is over is kept for requests on their way from
+/// pick to attempt: many times longer than that takes.
+const LINGER: Duration = Duration::from_secs(1);
 
 fn files_of(source: Option<&Source>, files: &[PathBuf]) -> Contents {
     let own = source.and_then(Source::path);
@@ -322,7 +330,7 @@ impl Reloads {
         let spec = generation.spec();
         let max_body = generation.config.server.max_body;
         // First who can be reached, then who may be picked: a target in the
-        // table always has a site.
+        // table always has a site, if only in the generation before.
         shared.generation.store(Arc::new(generation));
         shared.room.resize(max_body);
         if let Err(lost) = shared.engine.apply(spec).await {
@@ -331,6 +339,11 @@ impl Reloads {
             shared.generation.store(before);
             return Err(lost.into());
         }
+        // Whoever was picked by the table before is still to be found.
+        actix_rt::spawn(async move {
+            tokio::time::sleep(LINGER).await;
+            drop(before);
+        });
         Ok(diff.changes)
     }
 
