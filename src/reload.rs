@@ -57,6 +57,8 @@ pub enum By {
     Signal,
     /// The admin API.
     Api,
+    /// The admin API, for an earlier configuration: nothing is read.
+    RollBack,
 }
 
 impl By {
@@ -67,6 +69,7 @@ impl By {
             Self::File => "file",
             Self::Signal => "signal",
             Self::Api => "api",
+            Self::RollBack => "rollback",
         }
     }
 }
@@ -200,7 +203,7 @@ impl Reloads {
             Err(Some(problems)) => {
                 seen.reaches(problems.files().iter().chain(source.path()));
                 *self.0.seen.lock() = seen;
-                metrics::reloaded(false);
+                metrics::reloaded(false, true);
                 tracing::error!(
                     %problems,
                     source = by.label(),
@@ -227,7 +230,7 @@ impl Reloads {
         let _turn = self.0.turn.lock().await;
         let config = self.0.history.lock().config(generation)?;
         let config = Config::clone(&config);
-        Some(self.take_over(config, By::Api, false).await.0)
+        Some(self.take_over(config, By::RollBack, false).await.0)
     }
 
     /// Compares the source, as it is now, with what is in force.
@@ -285,7 +288,7 @@ impl Reloads {
             tracing::warn!("{line}");
         }
         let result = self.commit(config, same).await;
-        metrics::reloaded(result.is_ok());
+        metrics::reloaded(result.is_ok(), by != By::RollBack);
         // Also of those that a refused one has named, and also if nobody asks
         // for /metrics: what is left behind must not pile up.
         if let Some(exposition) = &self.0.exposition {
