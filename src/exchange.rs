@@ -187,7 +187,7 @@ fn servable(worker: &Worker, plan: &Arc<Plan>, api: Api) -> Option<Arc<Plan>> {
     if plan.entries().all(serves) {
         return Some(plan.clone());
     }
-    plan.narrowed(serves).map(Arc::new)
+    plan.narrowed(serves)
 }
 
 /// Answers a call that no endpoint of the model knows: tokens are counted

@@ -83,11 +83,10 @@ impl Picker {
         let mut found = self.find(&pick.plan, pick, table.strategy, now);
         if found.is_err() {
             // A reload takes targets away once its table is there: maybe since
-            // this one was loaded.
+            // this one was loaded. Or it brings new ones.
             let table = self.commons.table.load();
-            let plan = table.now(&pick.plan);
-            if let Some(plan) = plan.filter(|it| !Arc::ptr_eq(it, &pick.plan)) {
-                found = self.find(plan, pick, table.strategy, now);
+            if let Some(plan) = table.renewed(&pick.plan) {
+                found = self.find(&plan, pick, table.strategy, now);
             }
         }
         if found.is_err() && pick.extra {

@@ -32,7 +32,9 @@ impl Waiting {
     /// Whether what it may be served by is whatever serves its model: if such
     /// a one finds nothing, nobody behind it does.
     fn is_plain(&self) -> bool {
-        self.pick.pin.is_none() && self.pick.most.is_none() && self.pick.except.is_empty()
+        let pick = &self.pick;
+        let is_whole = pick.plan.whole.is_none();
+        is_whole && pick.pin.is_none() && pick.most.is_none() && pick.except.is_empty()
     }
 
     fn answer(mut self, answer: Answer) {
