@@ -70,11 +70,19 @@ impl Exchange<'_> {
         patience: Patience,
         story: &mut Story,
     ) -> Tried {
-        // Of the generation in force: it is put there before the table a lease
-        // comes from.
+        // Of the generation in force, which is put there before the table that a
+        // lease comes from; or of the one before, while that table still is.
         let generation = self.worker.generation();
-        let Some(site) = generation.site(lease.id()) else {
-            // Gone between pick and here: as good as not picked.
+        let former;
+        let site = match generation.site(lease.id()) {
+            Some(site) => Some(site),
+            None => {
+                former = generation.former_site(lease.id());
+                former.as_ref()
+            }
+        };
+        let Some(site) = site else {
+            // Gone for longer than that: as good as not picked.
             return Tried::Failed(Failed::reloaded(unsent(lease)));
         };
         let outgoing = match self.incoming.to(site, &self.intake.peek) {
