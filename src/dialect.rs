@@ -21,6 +21,7 @@ pub mod sse;
 #[cfg(test)]
 mod tests;
 pub mod translate;
+mod waiting;
 
 use std::sync::Once;
 

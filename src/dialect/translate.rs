@@ -148,8 +148,9 @@ impl Translation {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] for an event that its dialect does not know, and once an
-    /// answer is longer than its last event could repeat.
+    /// [`Unreadable`] for an event that its dialect does not know, and once more
+    /// would have to be kept or held back than may be, or an answer ended and
+    /// nobody said why.
     pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
         let event = Event::parse(bytes);
         self.deltas.clear();
@@ -158,25 +159,25 @@ impl Translation {
             Reader::Messages(reader) => reader.read(&event, &mut self.deltas)?,
             Reader::Content(reader) => reader.read(&event, &mut self.deltas)?,
         }
-        self.write(out);
-        match &self.writer {
-            Writer::Responses(writer) if writer.is_overlong() => Err(Unreadable),
-            _ => Ok(()),
-        }
+        self.write(out)
     }
 
     /// Appends what is owed once the terminal event has been translated.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] for a stream that is not whole, as of [`Self::event`].
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
         self.deltas.clear();
         match &mut self.reader {
             // Their last events say it all.
             Reader::Chat(_) | Reader::Messages(_) => {}
-            Reader::Content(reader) => reader.finish(&mut self.deltas),
+            Reader::Content(reader) => reader.finish(&mut self.deltas)?,
         }
-        self.write(out);
+        self.write(out)
     }
 
-    fn write(&mut self, out: &mut Vec<u8>) {
+    fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
         for delta in &self.deltas {
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(delta, out),
@@ -185,6 +186,14 @@ impl Translation {
                 Writer::Content(writer) => writer.write(delta, out),
             }
         }
+        let broken = match &self.writer {
+            // It holds nothing back, and each answer is whole by itself.
+            Writer::Chat(_) => false,
+            Writer::Responses(writer) => writer.is_broken(),
+            Writer::Messages(writer) => writer.is_broken(),
+            Writer::Content(writer) => writer.is_broken(),
+        };
+        if broken { Err(Unreadable) } else { Ok(()) }
     }
 
     /// Returns the response the client has been told of, and the number of the

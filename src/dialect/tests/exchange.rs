@@ -85,7 +85,7 @@ fn translated(sent: Api, asked: Api, stream: &[u8]) -> Vec<u8> {
     for event in std::str::from_utf8(stream).unwrap().split_inclusive("\n\n") {
         translation.event(event.as_bytes(), &mut out).unwrap();
     }
-    translation.finish(&mut out);
+    translation.finish(&mut out).unwrap();
     out
 }
 

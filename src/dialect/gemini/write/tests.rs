@@ -1,4 +1,5 @@
 mod back;
+mod mixed;
 
 use super::*;
 use crate::dialect::{
@@ -336,7 +337,8 @@ fn a_stream_of_chunks() {
         lengths.push(out.len());
     }
     assert!(lengths[1] > lengths[0], "a thought is written at once");
-    assert_eq!(lengths[4], lengths[6], "a call is written once it is whole");
+    assert_eq!(lengths[3], lengths[5], "a call has no pieces");
+    assert!(lengths[6] > lengths[5], "it is written once it is whole");
     let text = String::from_utf8(out.clone()).unwrap();
     let common = r#""modelVersion":"m","responseId":"r1"}"#;
     let chunk = |part: &str| {
