@@ -7,6 +7,8 @@ use std::{collections::BTreeSet, fmt};
 pub enum Feature {
     /// The place of instructions given in the middle of the conversation: they are moved.
     SystemInConversation,
+    /// That the user has said nothing: a dot is said in their place.
+    SilentUser,
     /// Images at an address.
     ImageUrl,
     /// Documents, sound.
@@ -51,8 +53,9 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of the mapping's table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SystemInConversation,
+        Self::SilentUser,
         Self::ImageUrl,
         Self::File,
         Self::UploadedFile,
@@ -79,6 +82,7 @@ impl Feature {
     pub const fn label(self) -> &'static str {
         match self {
             Self::SystemInConversation => "system_in_conversation",
+            Self::SilentUser => "silent_user",
             Self::ImageUrl => "image_url",
             Self::File => "file",
             Self::UploadedFile => "uploaded_file",

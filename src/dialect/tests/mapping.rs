@@ -62,7 +62,8 @@ fn requests(page: &mut String) {
     page.push_str(
         "\n## Requests\n\n\
         What is carried over (+), and what `x-breakerbox-warnings: not carried over: …` names instead, by the model\n\
-        that is asked. `compatible` is any model of an openai-compatible endpoint.\n\n",
+        that is asked. `compatible` is any model of an openai-compatible endpoint. Where it names `silent_user`, a dot is\n\
+        said for a user who has said nothing that can be carried over, since no request may be without.\n\n",
     );
     let models = MODELS.iter().map(|(_, _, model)| code(model));
     let head: Vec<_> = ["the client asks for".to_owned()]
