@@ -131,7 +131,7 @@ async fn accept(
     // The table may be of a generation that was put in force this moment.
     let counts = generation.metrics(&plan.model).cloned();
     story.counts = counts.or_else(|| worker.generation().metrics(&plan.model).cloned());
-    let Some(plan) = servable(&generation, &plan, intake.peek.api) else {
+    let Some(plan) = servable(worker, &plan, intake.peek.api) else {
         return nobody_can(&intake, story);
     };
     intake.expect(plan.usual_output());
@@ -177,15 +177,17 @@ fn plan(
 
 /// Returns `plan` without those that cannot serve `api` at all, or `None` if
 /// nobody is left. Conversations can be said to anybody.
-fn servable(generation: &Generation, plan: &Arc<Plan>, api: Api) -> Option<Arc<Plan>> {
-    let serves = |entry: &Entry| {
-        let site = generation.site(entry.target.id());
-        site.is_some_and(|site| site.sends(api).is_some())
-    };
-    if api.is_conversation() || plan.entries().all(serves) {
+fn servable(worker: &Worker, plan: &Arc<Plan>, api: Api) -> Option<Arc<Plan>> {
+    if api.is_conversation() {
         return Some(plan.clone());
     }
-    plan.narrowed(serves).map(Arc::new)
+    // Not as the request began: reloads may have come while its body did.
+    let generation = worker.generation();
+    let serves = |entry: &Entry| generation.serves(entry.target.id(), api);
+    if plan.entries().all(serves) {
+        return Some(plan.clone());
+    }
+    plan.narrowed(serves)
 }
 
 /// Answers a call that no endpoint of the model knows: tokens are counted

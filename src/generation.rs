@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     fs,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Weak},
     time::SystemTime,
 };
 
@@ -40,6 +40,8 @@ pub struct Generation {
     /// When it was made ready, in seconds since 1970.
     pub made_at: f64,
     sites: HashMap<TargetId, Arc<Site>>,
+    /// The one before, while somebody still needs it.
+    before: Weak<Self>,
     models: HashMap<Arc<str>, Arc<ModelMetrics>>,
     /// Of all clients there ever were; shared with other generations.
     accounts: Accounts,
@@ -123,9 +125,11 @@ impl Generation {
     /// # Errors
     ///
     /// As [`Generation::new`].
-    pub fn next(&self, config: Arc<Config>) -> Result<Self, NotReady> {
+    pub fn next(self: &Arc<Self>, config: Arc<Config>) -> Result<Self, NotReady> {
         let (accounts, system) = (self.accounts.clone(), self.system.clone());
-        Self::with(self.number + 1, config, accounts, system)
+        let mut next = Self::with(self.number + 1, config, accounts, system)?;
+        next.before = Arc::downgrade(self);
+        Ok(next)
     }
 
     fn with(
@@ -166,6 +170,7 @@ impl Generation {
             limited: limited.collect(),
             config,
             sites,
+            before: Weak::new(),
             accounts,
             system,
         })
@@ -187,6 +192,24 @@ impl Generation {
     /// Returns how `target` is reached, unless it is of another generation.
     pub fn site(&self, target: &TargetId) -> Option<&Arc<Site>> {
         self.sites.get(target)
+    }
+
+    /// Returns how `target` was reached until lately: it may have been picked
+    /// just before a reload took it away.
+    pub fn former_site(&self, target: &TargetId) -> Option<Arc<Site>> {
+        let before = self.before.upgrade()?;
+        let site = before.site(target).cloned();
+        site.or_else(|| before.former_site(target))
+    }
+
+    /// Returns whether `target`, of this generation or a former one, can be
+    /// asked what a client calls by `api`.
+    pub(crate) fn serves(&self, target: &TargetId, api: Api) -> bool {
+        let sends = |site: &Arc<Site>| site.sends(api).is_some();
+        self.site(target).map_or_else(
+            || self.former_site(target).is_some_and(|site| sends(&site)),
+            sends,
+        )
     }
 
     /// Returns the metrics of the public `model`.

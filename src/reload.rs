@@ -14,7 +14,11 @@ mod contents;
 mod history;
 pub mod watch;
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
@@ -33,6 +37,10 @@ use crate::{
 /// Reloads that may wait for a slow listener before it loses the oldest.
 const NEWS: usize = 16;
 
+/// How long a generation that is over is kept for requests on their way from
+/// pick to attempt: many times longer than that takes.
+const LINGER: Duration = Duration::from_secs(1);
+
 fn files_of(source: Option<&Source>, files: &[PathBuf]) -> Contents {
     let own = source.and_then(Source::path);
     Contents::of(files.iter().chain(own))
@@ -49,6 +57,8 @@ pub enum By {
     Signal,
     /// The admin API.
     Api,
+    /// The admin API, for an earlier configuration: nothing is read.
+    RollBack,
 }
 
 impl By {
@@ -59,6 +69,7 @@ impl By {
             Self::File => "file",
             Self::Signal => "signal",
             Self::Api => "api",
+            Self::RollBack => "rollback",
         }
     }
 }
@@ -192,7 +203,7 @@ impl Reloads {
             Err(Some(problems)) => {
                 seen.reaches(problems.files().iter().chain(source.path()));
                 *self.0.seen.lock() = seen;
-                metrics::reloaded(false);
+                metrics::reloaded(false, true);
                 tracing::error!(
                     %problems,
                     source = by.label(),
@@ -219,7 +230,7 @@ impl Reloads {
         let _turn = self.0.turn.lock().await;
         let config = self.0.history.lock().config(generation)?;
         let config = Config::clone(&config);
-        Some(self.take_over(config, By::Api, false).await.0)
+        Some(self.take_over(config, By::RollBack, false).await.0)
     }
 
     /// Compares the source, as it is now, with what is in force.
@@ -277,7 +288,7 @@ impl Reloads {
             tracing::warn!("{line}");
         }
         let result = self.commit(config, same).await;
-        metrics::reloaded(result.is_ok());
+        metrics::reloaded(result.is_ok(), by != By::RollBack);
         // Also of those that a refused one has named, and also if nobody asks
         // for /metrics: what is left behind must not pile up.
         if let Some(exposition) = &self.0.exposition {
@@ -322,7 +333,7 @@ impl Reloads {
         let spec = generation.spec();
         let max_body = generation.config.server.max_body;
         // First who can be reached, then who may be picked: a target in the
-        // table always has a site.
+        // table always has a site, if only in the generation before.
         shared.generation.store(Arc::new(generation));
         shared.room.resize(max_body);
         if let Err(lost) = shared.engine.apply(spec).await {
@@ -331,6 +342,11 @@ impl Reloads {
             shared.generation.store(before);
             return Err(lost.into());
         }
+        // Whoever was picked by the table before is still to be found.
+        actix_rt::spawn(async move {
+            tokio::time::sleep(LINGER).await;
+            drop(before);
+        });
         Ok(diff.changes)
     }
 

@@ -2,7 +2,10 @@
 //! outside. (An endpoint's actor has an [`Office`](crate::target), which a
 //! replacement can take over.)
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
 
 use actix::{
     Actor, Addr, ArbiterHandle, Context, Handler, Message, Supervised, WeakAddr,
@@ -12,16 +15,25 @@ use actix::{
 use parking_lot::Mutex;
 
 use crate::{
+    clock,
+    guardian::{BEAT, SILENT_BEATS},
     metrics::{ActorMetrics, Timed},
     presence::Presence,
     supervise::{self, Bond, Incident},
 };
+
+/// Without a beat for so long a thread stands still. As the guardian is with
+/// endpoints' mail, and a beat more for what the timer is late.
+const STILL: Duration = BEAT.saturating_mul(SILENT_BEATS + 1);
 
 /// What is known of one actor from outside.
 pub(crate) struct Desk {
     name: String,
     bond: Arc<Bond>,
     metrics: ActorMetrics,
+    /// When the actor's thread showed last that it goes on. A router has
+    /// none: it shares its thread with the requests, whose lag is measured.
+    beat: Option<Mutex<Instant>>,
 }
 
 /// An actor's address that counts what is sent to it: actix does not tell how
@@ -57,6 +69,7 @@ impl Desks {
     where
         A: Supervised + Actor<Context = Context<A>> + Unpin,
     {
+        let beat = (!numbered).then(|| Mutex::new(clock::now()));
         let desk = {
             let mut desks = self.0.lock();
             desks.retain(|desk| desk.strong_count() > 0);
@@ -68,11 +81,15 @@ impl Desks {
             let desk = Arc::new(Desk {
                 bond: Bond::new(supervise::BREATH),
                 metrics: ActorMetrics::new(&name, &["panic", "stop"], messages),
+                beat,
                 name,
             });
             desks.push(Arc::downgrade(&desk));
             desk
         };
+        if desk.beat.is_some() {
+            arbiter.spawn(show_life(Arc::downgrade(&desk)));
+        }
         let told = {
             let desk = desk.clone();
             move |incident| desk.restarted(incident)
@@ -105,7 +122,10 @@ impl Desks {
 
 impl Desk {
     fn is_up(&self) -> bool {
-        !self.bond.is_resting() && !self.bond.is_over()
+        let now = clock::now();
+        let goes_on = |beat: &Mutex<Instant>| now.saturating_duration_since(*beat.lock()) < STILL;
+        let has_a_thread = self.beat.as_ref().is_none_or(goes_on);
+        has_a_thread && !self.bond.is_resting() && !self.bond.is_over()
     }
 
     /// Counts a message that is sent to the actor past its [`Post`].
@@ -138,6 +158,17 @@ impl Desk {
             quarantined = incident.rests_until.is_some(),
             "actor restarted"
         );
+    }
+}
+
+/// Shows that the thread it runs on goes on, for as long as there is the desk.
+async fn show_life(desk: Weak<Desk>) {
+    while let Some(desk) = desk.upgrade() {
+        if let Some(beat) = &desk.beat {
+            *beat.lock() = clock::now();
+        }
+        drop(desk);
+        tokio::time::sleep(BEAT).await;
     }
 }
 

@@ -198,7 +198,9 @@ impl Engine {
     }
 
     /// Says by an operator's hand that `endpoint` is mended, for all its
-    /// models; returns once they know, whether there is such an endpoint.
+    /// models; returns whether there is such an endpoint, once those of them
+    /// know whose actors live. One that panics over it, or has no actor just
+    /// then, never hears of it.
     pub async fn reset(&self, endpoint: &str) -> bool {
         let table = self.table();
         let mine = table

@@ -240,7 +240,13 @@ impl Guardian {
             let names = std::iter::once(&model).chain(fallbacks.iter().flat_map(|(_, to)| to));
             let tiers = names.map(|name| self.tier(spec, name)).collect();
             let name = model.clone();
-            (name.clone(), Arc::new(Plan { model, name, tiers }))
+            let plan = Plan {
+                model,
+                name: name.clone(),
+                tiers,
+                whole: None,
+            };
+            (name, Arc::new(plan))
         });
         let auto: Arc<str> = AUTO.into();
         let routes = spec.routes.iter().map(|route| {
@@ -250,6 +256,7 @@ impl Guardian {
                 // With a space, as no model's name has one.
                 name: format!("{AUTO} {}", route.models.join(" ")).into(),
                 tiers: tiers.collect(),
+                whole: None,
             };
             (route.clone(), Arc::new(plan))
         });

@@ -9,7 +9,7 @@
 //! | [`Ping`] → `Pong` | prober → pinger | `send` |
 //! | [`Heard`] | prober → endpoint | `try_send` |
 //! | [`Patch`], [`Drain`] | guardian → endpoint | `try_send`; again at the next beat if lost |
-//! | [`Reset`] | operator → endpoint | `send` |
+//! | [`Reset`] | operator → endpoint | `try_send`, then [`Observe`]; not repeated if lost |
 //! | [`StatusChanged`] | endpoint → subscribers | bounded broadcast; the slow lose the oldest |
 //! | [`Observe`] → snapshot | anyone → any actor | `send` |
 

@@ -75,6 +75,8 @@ pub struct Plan {
     pub(crate) name: Arc<str>,
     /// First the model's own tier, then one a fallback; or one a route's model.
     pub tiers: Vec<Tier>,
+    /// The plan of the table that this one was [narrowed](Self::narrowed) from.
+    pub(crate) whole: Option<Arc<Plan>>,
 }
 
 impl Plan {
@@ -94,13 +96,14 @@ impl Plan {
 
     /// Returns the plan without those that `serves` is not true of, or `None`
     /// if nobody is left.
-    pub fn narrowed(&self, serves: impl Fn(&Entry) -> bool) -> Option<Self> {
-        let mut plan = self.clone();
+    pub fn narrowed(self: &Arc<Self>, serves: impl Fn(&Entry) -> bool) -> Option<Arc<Self>> {
+        let mut plan = Self::clone(self);
+        plan.whole.get_or_insert_with(|| self.clone());
         for tier in &mut plan.tiers {
             tier.entries.retain(|entry| serves(entry));
         }
         plan.tiers.retain(|tier| !tier.entries.is_empty());
-        (!plan.tiers.is_empty()).then_some(plan)
+        (!plan.tiers.is_empty()).then(|| Arc::new(plan))
     }
 
     /// Iterates over all candidates, best tier first.
@@ -166,10 +169,19 @@ impl Table {
         self.plans.keys().chain(auto)
     }
 
-    /// Returns what `plan`, maybe of an earlier table, is now.
-    pub(crate) fn now(&self, plan: &Plan) -> Option<&Arc<Plan>> {
+    /// Returns what has become of `plan` if it is of an earlier table: of a
+    /// narrowed one what is left of those it was narrowed to. `None` if it is
+    /// of this table, or nothing is left.
+    pub(crate) fn renewed(&self, plan: &Arc<Plan>) -> Option<Arc<Plan>> {
         let is_route = self.routes().find(|it| it.name == plan.name);
-        is_route.or_else(|| self.plans.get(&plan.name))
+        let now = is_route.or_else(|| self.plans.get(&plan.name))?;
+        if Arc::ptr_eq(now, plan.whole.as_ref().unwrap_or(plan)) {
+            return None;
+        }
+        if plan.whole.is_none() {
+            return Some(now.clone());
+        }
+        now.narrowed(|it| plan.entries().any(|own| own.target.id == it.target.id))
     }
 
     /// Iterates over all targets, each once, in no order.

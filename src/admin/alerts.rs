@@ -18,7 +18,11 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Admin, answer, endpoints};
-use crate::{config, reload::Try, wall};
+use crate::{
+    config,
+    reload::{By, Try},
+    wall,
+};
 
 /// Alerts that are kept.
 const KEPT: usize = 100;
@@ -157,6 +161,10 @@ impl Alerts {
 
     /// Learns what came of a reload; returns the alert that this opens or ends.
     pub(super) fn reload(&mut self, it: &Try, now: Instant) -> Option<Alert> {
+        if it.by == By::RollBack {
+            // Tells nothing of what there is to read.
+            return None;
+        }
         let Err(problems) = &it.result else {
             return self.resolve(&None, now);
         };

@@ -59,7 +59,7 @@ pub(crate) struct Past {
     generation: u64,
     /// When it was put in force, RFC 3339.
     at: String,
-    /// Who asked: `file`, `signal`, `api` or `start`.
+    /// Who asked: `file`, `signal`, `api`, `rollback` or `start`.
     source: &'static str,
     /// The SHA-256 of its text.
     config_sha: String,

@@ -24,7 +24,7 @@ pub(super) fn of(
 ) -> Option<String> {
     match status {
         Status::Healthy => None,
-        Status::Unknown => Some("nothing has been asked of it yet".to_owned()),
+        Status::Unknown => Some("it has not answered yet".to_owned()),
         Status::Disabled => {
             Some("an operator drained it: no traffic until it is enabled".to_owned())
         }

@@ -54,7 +54,7 @@ pub(crate) struct Reload {
     pub(crate) ok: bool,
     /// When, RFC 3339.
     pub(crate) at: String,
-    /// Who asked: `file`, `signal`, `api` or `start`.
+    /// Who asked: `file`, `signal`, `api`, `rollback` or `start`.
     pub(crate) source: String,
     /// The generation in force afterwards.
     pub(crate) generation: u64,

@@ -7,8 +7,9 @@ use actix_web::{
 };
 use breakerbox_actors::{
     clock,
+    id::TargetId,
     lease::Lease,
-    state::event::{FailureKind, Outcome},
+    state::event::{FailureKind, Outcome, ProviderLimits},
 };
 
 use serde::de::IgnoredAny;
@@ -69,19 +70,29 @@ impl Exchange<'_> {
         patience: Patience,
         story: &mut Story,
     ) -> Tried {
-        // Of the generation in force: it is put there before the table a lease
-        // comes from.
+        // Of the generation in force, which is put there before the table that a
+        // lease comes from; or of the one before, while that table still is.
         let generation = self.worker.generation();
-        let Some(site) = generation.site(lease.id()) else {
-            // Gone between pick and here: as good as not picked.
-            let target = lease.id().clone();
-            return Tried::Failed(Failed::reloaded(target));
+        let former;
+        let site = match generation.site(lease.id()) {
+            Some(site) => Some(site),
+            None => {
+                former = generation.former_site(lease.id());
+                former.as_ref()
+            }
+        };
+        let Some(site) = site else {
+            // Gone for longer than that: as good as not picked.
+            return Tried::Failed(Failed::reloaded(unsent(lease)));
         };
         let outgoing = match self.incoming.to(site, &self.intake.peek) {
             Ok(Some(outgoing)) => outgoing,
             // Its provider changed between pick and here.
-            Ok(None) => return Tried::Failed(Failed::reloaded(lease.id().clone())),
-            Err(bad) => return Tried::Refused(bad.into()),
+            Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),
+            Err(bad) => {
+                unsent(lease);
+                return Tried::Refused(bad.into());
+            }
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
         story.sets_out(&flight);
@@ -411,6 +422,14 @@ fn no_answer(flight: Flight, what: NotAnAnswer, story: &mut Story) -> Tried {
             Tried::Failed(flight.fail(what.label(), outcome))
         }
     }
+}
+
+/// Gives back what was reserved for a request that is not sent after all;
+/// returns whom it was for.
+fn unsent(lease: Lease) -> TargetId {
+    let target = lease.id().clone();
+    lease.settle(Outcome::Cancelled, Some(0), ProviderLimits::default());
+    target
 }
 
 /// What an error inside a 200 teaches about its endpoint.

@@ -156,7 +156,7 @@ pub(super) const CONFIG_OK: Metric = metric(
     Kind::Gauge,
     Unit::Count,
     &[],
-    "1 unless the last reload was refused.",
+    "1 unless what was read last was refused; going back to an earlier configuration leaves it as it is.",
 );
 pub(super) const CONFIG_OK_AT: Metric = metric(
     "breakerbox_config_last_reload_success_timestamp_seconds",

@@ -240,9 +240,12 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Records what came of a reload.
-pub(crate) fn reloaded(applied: bool) {
-    CONFIG_OK.gauge([]).set(if applied { 1.0 } else { 0.0 });
+/// Records what came of a reload; `read` says that the configuration was read
+/// anew, so that this tells whether what there is to read is sound.
+pub(crate) fn reloaded(applied: bool, read: bool) {
+    if read {
+        CONFIG_OK.gauge([]).set(if applied { 1.0 } else { 0.0 });
+    }
     let result = if applied { "applied" } else { "refused" };
     CONFIG_RELOADS.counter([result.into()]).increment(1);
 }

@@ -219,6 +219,18 @@ fn whoever_looks_chooses_the_data_source_and_the_gateways() {
     }
 }
 
+/// A window of fixed length misses what falls between the steps of a longer range, or holds too few scrapes.
+#[test]
+fn windows_follow_step_and_scrape_interval() {
+    for Asked { place, expression } in boards().iter().flat_map(Board::asked) {
+        for window in expression.split('[').skip(1) {
+            let follows =
+                window.starts_with("$__rate_interval]") || window.starts_with("$__range]");
+            assert!(follows, "{place}: {expression}");
+        }
+    }
+}
+
 /// The variables in `expression`, all written `$name`.
 fn used(expression: &str) -> impl Iterator<Item = &str> {
     let name = |it: &char| it.is_ascii_alphanumeric() || *it == '_';

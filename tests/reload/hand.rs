@@ -1,10 +1,12 @@
 //! Reloading by hand: the API, the command line, and back.
 
+use breakerbox_actors::clock;
 use serde_json::json;
 
 use super::Served;
 use crate::support::client::{Client, get, post};
 use crate::support::process::run;
+use crate::support::wait::DEADLINE;
 
 #[tokio::test]
 async fn the_commands_ask_the_running_gateway_and_tell_by_their_exit_code() {
@@ -80,7 +82,7 @@ async fn what_was_in_force_is_kept_and_can_be_put_in_force_again() {
     assert_eq!(back.status(), 200, "{}", back.text());
     assert_eq!(
         (&back.json()["generation"], &back.json()["source"]),
-        (&json!(3), &json!("api"))
+        (&json!(3), &json!("rollback"))
     );
     assert_eq!((served.asks("m").await, served.asks("n").await), (200, 404));
     let diff = get(served.admin, "/api/config/diff").await.json();
@@ -101,6 +103,32 @@ async fn what_was_in_force_is_kept_and_can_be_put_in_force_again() {
             .status(),
         400
     );
+}
+
+#[tokio::test]
+async fn going_back_does_not_hide_that_the_file_is_broken() {
+    let served = Served::plain().await;
+    served.replace("endpoints: 7\n");
+    assert_eq!(served.reload().await.status(), 422);
+    let back = json!({ "generation": 1 });
+    let back = post(served.admin, "/api/config/rollback", &back).await;
+    assert_eq!(back.status(), 200, "{}", back.text());
+    let open = async || {
+        let alerts = get(served.admin, "/api/alerts").await.json();
+        let alerts = alerts["alerts"].as_array().expect("a list").clone();
+        alerts
+            .iter()
+            .any(|it| it["kind"] == "config_rejected" && it["resolved_at"].is_null())
+    };
+    let metrics = get(served.admin, "/metrics").await.text();
+    assert!(open().await);
+    assert!(metrics.contains("breakerbox_config_last_reload_successful 0"));
+    served.replace(&served.config("n"));
+    assert_eq!(served.reload().await.status(), 200);
+    let start = clock::now();
+    while open().await {
+        assert!(clock::now() - start < DEADLINE);
+    }
 }
 
 #[tokio::test]

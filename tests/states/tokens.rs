@@ -114,3 +114,28 @@ async fn an_answer_without_a_bound_reserves_what_is_usual() {
     let reserved = used().await - (LONG + 1);
     assert!((LONG..LONG + 100).contains(&reserved), "{reserved}");
 }
+
+/// What cannot be said in an endpoint's dialect is not sent to it and uses none of its tokens.
+#[tokio::test]
+async fn what_is_not_sent_has_used_none() {
+    let evil = Evil::start(|_, _| well());
+    let other = endpoint("unsent", &evil.base_url(), ", limits: { tpm: 1000000 }");
+    let other = other.replace("openai-compatible", "anthropic, api_key: k");
+    let house = House::start(&format!("endpoints:\n{other}"));
+    let mut wrong = ask("m", "hello");
+    wrong["messages"][0]["role"] = "narrator".into();
+    let mut client = Client::connect(house.addr()).await;
+    let body = wrong.to_string();
+    client.request("POST", CHAT, &[], body.as_bytes()).await;
+    assert_eq!(client.answer().await.status(), 400);
+    assert_eq!(evil.count(), 0, "nothing was sent");
+    let start = breakerbox_actors::clock::now();
+    loop {
+        let seen = house.seen("unsent").await.view;
+        if (seen.rpm.used, seen.tpm.used) == (1, 0) {
+            break;
+        }
+        let waited = breakerbox_actors::clock::now() - start;
+        assert!(waited < DEADLINE, "{:?} {:?}", seen.rpm, seen.tpm);
+    }
+}

@@ -20,7 +20,7 @@ const ACTOR_UP: Metric = Metric {
     kind: Kind::Gauge,
     unit: Unit::Count,
     labels: &["actor"],
-    help: "1 while the actor takes messages, 0 while it rests after too many restarts.",
+    help: "1 while the actor takes messages, 0 while it rests after too many restarts or its thread stands still.",
 };
 const ACTOR_RESTARTS: Metric = Metric {
     name: "breakerbox_actor_restarts_total",

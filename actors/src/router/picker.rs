@@ -81,12 +81,13 @@ impl Picker {
         }
         let table = self.commons.table.load();
         let mut found = self.find(&pick.plan, pick, table.strategy, now);
-        if found.is_err()
-            && let Some(plan) = table.now(&pick.plan)
-            && !Arc::ptr_eq(plan, &pick.plan)
-        {
-            // A reload has taken targets away meanwhile, or brought new ones.
-            found = self.find(plan, pick, table.strategy, now);
+        if found.is_err() {
+            // A reload takes targets away once its table is there: maybe since
+            // this one was loaded. Or it brings new ones.
+            let table = self.commons.table.load();
+            if let Some(plan) = table.renewed(&pick.plan) {
+                found = self.find(&plan, pick, table.strategy, now);
+            }
         }
         if found.is_err() && pick.extra {
             self.commons.budget.lock().give_back();

@@ -32,7 +32,9 @@ impl Waiting {
     /// Whether what it may be served by is whatever serves its model: if such
     /// a one finds nothing, nobody behind it does.
     fn is_plain(&self) -> bool {
-        self.pick.pin.is_none() && self.pick.most.is_none() && self.pick.except.is_empty()
+        let pick = &self.pick;
+        let is_whole = pick.plan.whole.is_none();
+        is_whole && pick.pin.is_none() && pick.most.is_none() && pick.except.is_empty()
     }
 
     fn answer(mut self, answer: Answer) {
@@ -164,8 +166,9 @@ impl Lines {
     /// Serves who can be served, in order, and answers whose time is over.
     /// Returns when to serve again if no bell rings before.
     ///
-    /// Looks at no more than it serves, unless somebody's time may be over,
-    /// or the first of a line is not [plain](Waiting::is_plain).
+    /// Tries to serve no more than it serves and one, unless somebody's time
+    /// is over, or the first of a line is not [plain](Waiting::is_plain); for
+    /// the next deadline it reads those of all who wait.
     pub(super) fn serve(&mut self, picker: &mut Picker, now: Instant) -> Option<Instant> {
         let mut wake_at = None;
         let mut lines: Vec<_> = self.by_plan.values_mut().collect();

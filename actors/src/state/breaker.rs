@@ -83,6 +83,9 @@ enum State {
     Open {
         until: Instant,
         reason: TransitionReason,
+        /// Whether a last resort may be tried: not with a key that a request
+        /// was rejected with.
+        hopeful: bool,
     },
     HalfOpen {
         successes: u32,
@@ -200,7 +203,13 @@ impl Breaker {
         } else {
             TransitionReason::Pings
         };
-        Some(self.open(reason, turn))
+        let change = self.open(reason, turn);
+        if let State::Open { hopeful, .. } = &mut self.state {
+            // A key that may not ask what a free ping asks may still be one to
+            // chat with.
+            *hopeful |= !turn.policy.probe.billed;
+        }
+        Some(change)
     }
 
     /// Takes over the settings of `turn` in place of `old`; failures already
@@ -231,8 +240,18 @@ impl Breaker {
     /// endpoint is mended. Reports of what was started before are stragglers.
     pub fn reset(&mut self, now: Instant) -> Option<Transition> {
         self.served_since_ping = false;
-        let change = self.close(TransitionReason::Reset, now);
-        (change.from != change.to).then_some(change)
+        let State::Closed {
+            failures_in_a_row, ..
+        } = &mut self.state
+        else {
+            return Some(self.close(TransitionReason::Reset, now));
+        };
+        // It does not close now, so its weight need not grow anew.
+        *failures_in_a_row = 0;
+        self.answers.clear();
+        self.bad_pings = 0;
+        self.raise_epoch();
+        None
     }
 
     /// Voids every grant there is: reports under them are stragglers now,
@@ -250,7 +269,12 @@ impl Breaker {
             self.failed_trials = self.failed_trials.saturating_add(1);
         }
         let until = turn.now + self.timeout(reason, turn);
-        self.enter(State::Open { until, reason }, reason)
+        let state = State::Open {
+            until,
+            reason,
+            hopeful: reason != TransitionReason::KeyRejected,
+        };
+        self.enter(state, reason)
     }
 
     fn half_open(&mut self, reason: TransitionReason, successes: u32) -> Transition {

@@ -3,7 +3,7 @@
 /// How an endpoint is, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Nothing seen yet. Gets traffic at the median weight.
+    /// Has not answered yet. Gets traffic at the median weight.
     Unknown,
     /// Closed, room in the windows, latency normal.
     Healthy,
@@ -57,7 +57,7 @@ pub(crate) struct Signs {
     pub(crate) slow: bool,
     /// A share of the recent answers worth telling were failures.
     pub(crate) failing: bool,
-    /// A request or a ping has told us something, ever.
+    /// A request or a ping was answered, ever.
     pub(crate) seen: bool,
 }
 

@@ -84,6 +84,7 @@ pub struct Machine {
     pause: Cooldown,
     latency: Latency,
     drained: bool,
+    /// A request or a ping was answered, ever; with a failure is no answer.
     seen: bool,
     slow_ping: bool,
 }
@@ -175,7 +176,8 @@ impl Machine {
                 None
             }
             Event::Reset => {
-                self.cooldown = Cooldown::default();
+                (self.cooldown, self.pause) = (Cooldown::default(), Cooldown::default());
+                self.latency.forgive();
                 self.breaker.reset(now)
             }
             Event::Restarted => {
@@ -245,7 +247,10 @@ impl Machine {
                     self.latency.sample(latency, now);
                 }
             }
-            Outcome::Failure(_) => self.latency.failed(now),
+            Outcome::Failure(_) => {
+                self.latency.failed(now);
+                return;
+            }
             // Also from an earlier epoch: the provider does not care for ours.
             Outcome::RateLimited { retry_after, daily } => {
                 self.cooldown.start(retry_after, daily, now);
@@ -278,7 +283,7 @@ impl Machine {
         if pong == Pong::Unasked {
             return None;
         }
-        self.seen = true;
+        self.seen |= pong != Pong::Failed;
         let probe = &turn.policy.probe;
         if probe.billed {
             self.quota.book(1, turn.now);

@@ -52,7 +52,7 @@ impl<T> Line<T> {
         }
     }
 
-    /// Returns the earliest deadline of those who wait.
+    /// Returns the earliest deadline of those who wait. Looks at all of them.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.places.iter().map(|place| place.deadline).min()
     }

@@ -246,7 +246,9 @@ impl Model for Space {
             let mut events = vec![Event::Tick];
             if left.pings > 0 {
                 let latency = Duration::ZERO;
-                events.extend([Pong::Alive { latency }, Pong::Failed].map(Event::Pong));
+                events.extend(
+                    [Pong::Alive { latency }, Pong::Failed, Pong::KeyRejected].map(Event::Pong),
+                );
             }
             if left.patches > 0 {
                 events.push(Event::Patch(policy(1, self.rpm.saturating_sub(1))));

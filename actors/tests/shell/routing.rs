@@ -8,6 +8,7 @@ use breakerbox_actors::{
     error::{Unavailable, UnavailableKind, Why},
     lease::Lease,
     state::{breaker::Phase, choice::Strategy, event::Outcome, policy::Ratio},
+    table::Entry,
 };
 
 use super::support::{
@@ -309,4 +310,42 @@ async fn the_limit_of_one_router_is_the_limit_of_all() {
         );
     }
     assert_eq!(leases.len(), 50);
+}
+
+/// A narrowed plan keeps to those it was narrowed to: that they are full, or
+/// that a reload has replaced them, brings nobody in who cannot serve it.
+#[actix::test]
+async fn a_narrowed_plan_is_served_by_those_it_was_narrowed_to() {
+    let targets = [Make::new("a").rpm(1), Make::new("b")];
+    let house = House::paused(&targets).await;
+    let mut narrow = house.pick();
+    let is_a = |entry: &Entry| **entry.target.id().endpoint() == *"a";
+    narrow.plan = narrow.plan.narrowed(is_a).expect("a is left");
+    assert_eq!(name(house.ask(narrow.clone()).await), "a");
+
+    let refusal = house.ask(narrow.clone()).await.expect_err("a is full");
+    let whys: Vec<Why> = refusal.exclusions.iter().map(|it| it.why).collect();
+    assert_eq!(whys, [Why::RequestsPerMinute], "and b is not asked");
+
+    let first = house.queue(narrow.clone(), 90 * SECOND);
+    house.turn().await;
+    assert_eq!(house.router().await.waiting, 1);
+    let start = clock::now();
+    let behind = house.queue(house.pick(), 90 * SECOND);
+    assert_eq!(name(behind.await.expect("a task")), "b");
+    assert!(
+        clock::now() - start < SECOND,
+        "it did not wait for the first"
+    );
+    assert_eq!(name(first.await.expect("a task")), "a");
+
+    house
+        .ask(narrow.clone())
+        .await
+        .expect_err("a is full again");
+    let [a, b] = targets;
+    let moved = spec(&[a.identity("another"), b]);
+    house.engine.apply(moved).await.expect("a guardian");
+    assert_eq!(name(house.ask(narrow.clone()).await), "a", "the new one");
+    house.ask(narrow).await.expect_err("it is full too");
 }

@@ -5,6 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -122,6 +123,32 @@ async fn actors_of_a_stuck_thread_move_to_another() {
             .iter()
             .all(|it| it.up && it.restarts == 0)
     );
+}
+
+#[actix::test]
+async fn a_prober_or_guardian_whose_thread_stands_still_is_seen() {
+    let (probers, guardians, endpoints) = (Arbiter::new(), Arbiter::new(), Arbiter::new());
+    let threads = Arbiters {
+        endpoints: vec![endpoints.handle()],
+        guardian: guardians.handle(),
+        prober: probers.handle(),
+    };
+    let house = House::with(spec(&[Make::new("a")]), threads).await;
+    let down = |house: &House| {
+        let actors = house.engine.actors().into_iter();
+        let down = actors.filter(|it| !it.up).map(|it| it.name);
+        down.collect::<Vec<_>>()
+    };
+    for (name, thread) in [("prober", &probers), ("guardian", &guardians)] {
+        eventually("all are up", async || down(&house).is_empty()).await;
+        let (goes_on, stands) = mpsc::channel::<()>();
+        thread.spawn_fn(move || {
+            stands.recv().ok();
+        });
+        eventually("seen", async || down(&house) == [name]).await;
+        drop(goes_on);
+    }
+    eventually("all are up", async || down(&house).is_empty()).await;
 }
 
 #[actix::test]

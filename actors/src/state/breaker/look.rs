@@ -23,7 +23,7 @@ impl Breaker {
     /// Returns until when and why the circuit is open, if it is.
     pub fn opened(&self) -> Option<(Instant, TransitionReason)> {
         match self.state {
-            State::Open { until, reason } => Some((until, reason)),
+            State::Open { until, reason, .. } => Some((until, reason)),
             _ => None,
         }
     }
@@ -139,11 +139,7 @@ impl Breaker {
             })
     }
 
-    /// A rejected key is no hope: it is not tried with a request of a customer.
     fn knows_last_resort(&self) -> bool {
-        let hopeful = self
-            .opened()
-            .is_some_and(|(_, reason)| reason != TransitionReason::KeyRejected);
-        hopeful && !self.trial_under_way()
+        matches!(self.state, State::Open { hopeful: true, .. }) && !self.trial_under_way()
     }
 }

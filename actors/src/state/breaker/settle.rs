@@ -67,7 +67,11 @@ impl Breaker {
                 // The phase stays; what it waits for does not.
                 let reason = TransitionReason::KeyRejected;
                 let until = turn.now + self.timeout(reason, turn);
-                self.state = State::Open { until, reason };
+                self.state = State::Open {
+                    until,
+                    reason,
+                    hopeful: false,
+                };
                 None
             }
         }

@@ -1,5 +1,6 @@
 mod nonsense;
 mod pings;
+mod resets;
 mod waits;
 
 use std::num::NonZeroU32;
@@ -226,6 +227,7 @@ fn an_open_circuit_says_when_and_half_open_it_lends_one() {
 #[test]
 fn a_late_success_from_before_a_trip_changes_nothing() {
     let (mut machine, now) = machine(policy());
+    machine.asked(Outcome::Success, now);
     let early = machine.epoch();
     for _ in 0..5 {
         machine.asked(FAILURE, now);
@@ -440,38 +442,4 @@ fn one_step_can_change_the_phase_twice_and_tells_both() {
     let changes = machine.told(settled(epoch, FAILURE), late + SECOND);
     let phases: Vec<Phase> = changes.iter().map(|change| change.to).collect();
     assert_eq!(phases, [Phase::HalfOpen, Phase::Open]);
-}
-
-#[test]
-fn a_reset_closes_the_circuit_ends_the_cooldown_and_keeps_what_was_used() {
-    let (mut machine, now) = machine(limited(Limits {
-        rpm: NonZeroU32::new(100),
-        ..Limits::default()
-    }));
-    for _ in 0..5 {
-        machine.asked(FAILURE, now);
-    }
-    machine.asked(
-        Outcome::RateLimited {
-            retry_after: None,
-            daily: false,
-        },
-        now,
-    );
-    let before = machine.view(now);
-    assert_eq!(before.phase, Phase::Open);
-    let changes = machine.told(Event::Reset, now);
-    assert_eq!(
-        changes.first().map(|it| it.reason),
-        Some(TransitionReason::Reset)
-    );
-    let after = machine.view(now);
-    assert_eq!((after.phase, after.failures_in_a_row), (Phase::Closed, 0));
-    assert_eq!((after.cooldown_until, after.refusal), (None, None));
-    assert_eq!(after.rpm.used, before.rpm.used);
-    assert_ne!(after.epoch, before.epoch, "what was started is a straggler");
-    assert!(
-        machine.told(Event::Reset, now).is_empty(),
-        "nothing to tell"
-    );
 }

@@ -78,3 +78,53 @@ fn a_billed_ping_keeps_to_a_pause_and_others_do_not() {
         assert_eq!(machine.may_be_pinged(now + 20 * SECOND), may);
     }
 }
+
+#[test]
+fn who_has_only_failed_has_not_answered() {
+    let (mut machine, now) = machine(policy());
+    machine.told(Event::Pong(Pong::Failed), now);
+    assert_eq!(machine.grant(now).status, Status::Unknown);
+    machine.asked(FAILURE, now);
+    assert_eq!(machine.grant(now).status, Status::Degraded);
+    let later = now + 120 * SECOND;
+    machine.told(Event::Tick, later);
+    assert_eq!(machine.grant(later).status, Status::Unknown);
+    machine.told(ALIVE, later);
+    assert_eq!(machine.grant(later).status, Status::Healthy);
+}
+
+/// Whether a key may list models says little of whether it may chat.
+#[test]
+fn a_key_that_free_pings_see_rejected_is_tried_as_a_last_resort() {
+    for (policy, last_resort) in [(policy(), 1), (billed(Limits::default()), 0)] {
+        let (mut machine, now) = machine(policy);
+        for _ in 0..3 {
+            machine.told(Event::Pong(Pong::KeyRejected), now);
+        }
+        let end = now + 300 * SECOND;
+        assert_eq!(machine.refused(now), Some((Why::KeyRejected, Some(end))));
+        assert_eq!(machine.grant(now).last_resort, last_resort);
+    }
+    let (mut machine, now) = machine(policy());
+    for _ in 0..3 {
+        machine.told(Event::Pong(Pong::KeyRejected), now);
+    }
+    let epoch = machine.epoch();
+    let taken = Event::Spent {
+        epoch,
+        requests: 0,
+        last_resort: 1,
+        tokens_mark: 0,
+    };
+    machine.told(taken, now);
+    let mut served = machine.clone();
+    let changes = served.told(settled(epoch, Outcome::Success), now);
+    let reasons: Vec<_> = changes.iter().map(|it| it.reason).collect();
+    assert_eq!(reasons, [TransitionReason::LastResort]);
+    assert_eq!(served.grant(now).credits, 1, "the next trial");
+
+    machine.told(settled(epoch, Outcome::KeyRejected), now);
+    let later = now + 10 * SECOND;
+    machine.told(Event::Tick, later);
+    assert_eq!(machine.grant(later).last_resort, 0, "so it is true");
+}
