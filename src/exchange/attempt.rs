@@ -120,9 +120,8 @@ impl Exchange<'_> {
             flight.pauses(wait);
         }
         if !answer.status.is_success() {
-            return self
-                .refused(flight, answer, &outgoing, patience, story)
-                .await;
+            // Boxed, what is seldom or long is no part of every request.
+            return Box::pin(self.refused(flight, answer, &outgoing, patience, story)).await;
         }
         let evidence = Evidence {
             status: answer.status,
@@ -137,8 +136,7 @@ impl Exchange<'_> {
                 Tried::Failed(flight.fail(word, outcome))
             }
             _ if self.intake.peek.stream => {
-                self.stream(flight, answer, &outgoing, patience, story)
-                    .await
+                Box::pin(self.stream(flight, answer, &outgoing, patience, story)).await
             }
             _ => {
                 flight.head_came();
@@ -166,19 +164,13 @@ impl Exchange<'_> {
                 connect: routing.connect_timeout,
                 first_byte: routing.first_byte_timeout,
                 idle: routing.idle_timeout,
+                head: Some(patience.until()).filter(|_| peek.stream || patience.gives_way()),
                 // A stream that keeps talking may outlive the request's
                 // deadline; until its first event it may not.
                 total: Some(self.intake.deadline).filter(|_| !peek.stream),
             },
         };
-        let sending = self.worker.client.send(call);
-        if !peek.stream && !patience.gives_way() {
-            // The client keeps both times itself, at less cost.
-            return sending.await;
-        }
-        tokio::time::timeout_at(patience.until().into(), sending)
-            .await
-            .unwrap_or(Err(SendError::Deadline))
+        self.worker.client.send(call).await
     }
 
     /// Ends an attempt that has not spoken, or not finished, in time.
@@ -367,7 +359,7 @@ impl Exchange<'_> {
             let broke = (end != StreamEnd::Complete).then(|| end.label());
             note.into_iter()
                 .for_each(|it| it.streamed(outcome, broke, tab.cost()));
-            in_flight.into_iter().for_each(|it| it.finish());
+            in_flight.into_iter().for_each(|it| it.finish(clock::now()));
         };
         let mut closing = self.worker.shared.closing.clone();
         let mut relay = Relay::new(primed, settings, finish).without(redaction);
