@@ -20,7 +20,9 @@ pub mod request;
 pub mod sse;
 #[cfg(test)]
 mod tests;
+pub mod tool_names;
 pub mod translate;
+mod waiting;
 
 use std::sync::Once;
 

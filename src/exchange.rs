@@ -87,8 +87,8 @@ pub(crate) async fn serve(
     payload: Payload,
 ) -> HttpResponse {
     let api = called.api;
-    let metrics = worker.metrics(api);
-    let mut story = Story::begin(request, metrics.arrived(), api, &worker.ear);
+    let (metrics, now) = (worker.metrics(api), clock::now());
+    let mut story = Story::begin(request, metrics.arrived(now), now, api, &worker.ear);
     let response = match accept(&worker, called, request, payload, &mut story).await {
         Ok(response) => response,
         Err(error) => {
@@ -97,8 +97,10 @@ pub(crate) async fn serve(
             story.tell_error(api.dialect(), &error)
         }
     };
-    metrics.answered(story.counts.as_deref(), response.status(), story.overhead());
-    story.end(response.status());
+    let now = clock::now();
+    let overhead = story.overhead(now);
+    metrics.answered(story.counts.as_deref(), response.status(), overhead);
+    story.end(response.status(), now);
     response
 }
 
@@ -117,12 +119,13 @@ async fn accept(
     let wishes = Wishes::read(headers)?;
     story.is_for(wishes.user.clone());
     let room = &worker.shared.room;
+    let arrived = story.began();
     let mut intake = intake::take_in(
         &config.server,
         client,
         wishes,
         called,
-        request,
+        (request, arrived),
         payload,
         room,
     )
@@ -200,6 +203,8 @@ fn nobody_can(intake: &Intake, story: &mut Story) -> Result<HttpResponse, Gatewa
             message: format!("No endpoint of this model can answer {}.", api.label()),
         }));
     }
+    // Whoever counts refuses what is wrong.
+    translate::Asked::read(&intake.peek)?;
     let body = translate::counted(api, intake.estimate.input);
     Ok(story.tell_estimated().body(body))
 }
@@ -255,11 +260,15 @@ impl Exchange<'_> {
             }
             story.attempts += 1;
             tried.push(lease.target().clone());
-            let patience = self.patience(&tried, story);
+            let patience = self.patience(&lease, &tried, story);
             match self.attempt(lease, patience, story).await {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
                 Tried::Refused(error) => return Err(error),
+                Tried::Unsent(bad) => {
+                    story.attempts -= 1;
+                    return Err(bad.into());
+                }
                 Tried::NoRoom => {
                     return Err(GatewayError::Overloaded {
                         retry_after: intake::FULL_RETRY,
@@ -297,11 +306,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Returns how long the attempt that sets out now is waited for; those it
-    /// may give way to are none of `tried`.
-    fn patience(&self, tried: &[Arc<Target>], story: &Story) -> Patience {
+    /// Returns how long the attempt that sets out with `lease` is waited for;
+    /// those it may give way to are none of `tried`.
+    fn patience(&self, lease: &Lease, tried: &[Arc<Target>], story: &Story) -> Patience {
         let config = &self.generation.config;
-        Patience::new(config, &self.intake, |time, now| {
+        Patience::new(config, &self.intake, lease.started(), |time, now| {
             story.attempts < config.routing.max_attempts
                 && self.pick(tried, story).is_likely_within(time, now)
         })

@@ -5,19 +5,19 @@
 mod paths;
 
 use std::{
-    collections::HashMap,
     fs,
     hash::{BuildHasher, RandomState},
     sync::{Arc, LazyLock, Weak},
     time::SystemTime,
 };
 
-use actix_web::http::uri::PathAndQuery;
+use actix_web::http::{header::HeaderValue, uri::PathAndQuery};
 use breakerbox_actors::{
     id::TargetId,
     spec::{Spec, TargetSpec},
     state::estimate::Price,
 };
+use foldhash::{HashMap, HashMapExt};
 
 use crate::{
     accounts::{Account, Accounts},
@@ -55,6 +55,10 @@ pub struct Generation {
 /// How one target is reached.
 #[derive(Debug)]
 pub struct Site {
+    /// Which target it is.
+    pub id: TargetId,
+    /// The names of its endpoint and its model, as answers carry them.
+    pub(crate) names: [HeaderValue; 2],
     /// Where connections go.
     pub origin: Arc<Origin>,
     /// Lines every request carries: credentials and the like.
@@ -145,7 +149,8 @@ impl Generation {
             for model in &endpoint.models {
                 let id = TargetId::new(endpoint.name.clone(), model.name.clone());
                 let price = price(&config, model).map(|price| (price, CostMetric::new(&id)));
-                let site = Site::new(endpoint, model, origin.clone(), lines.clone(), price);
+                let reached = (origin.clone(), lines.clone());
+                let site = Site::new(id.clone(), endpoint, model, reached, price);
                 let site = site.ok_or_else(|| NotReady::Path {
                     endpoint: endpoint.name.clone(),
                     model: model.name.clone(),
@@ -245,19 +250,23 @@ impl Generation {
 
 impl Site {
     fn new(
+        id: TargetId,
         endpoint: &Endpoint,
         model: &Model,
-        origin: Arc<Origin>,
-        lines: Lines,
+        (origin, lines): (Arc<Origin>, Lines),
         price: Option<(Price, CostMetric)>,
     ) -> Option<Self> {
+        // Names are checked to be visible ASCII.
+        let named = |name: &str| HeaderValue::from_str(name).ok();
         Some(Self {
+            names: [named(&endpoint.name)?, named(&model.name)?],
+            metrics: SiteMetrics::new(&id),
+            id,
             origin,
             lines,
             upstream_model: model.upstream.clone(),
             provider: endpoint.provider,
             redaction: Redaction::of(endpoint.api_key.as_ref()),
-            metrics: SiteMetrics::new(&TargetId::new(endpoint.name.clone(), model.name.clone())),
             price,
             sends: Api::ALL.map(|api| endpoint.sends(api)),
             paths: Paths::new(endpoint, model)?,

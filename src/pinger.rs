@@ -161,6 +161,7 @@ pub(crate) async fn ask(
             connect: timeout,
             first_byte: timeout,
             idle: timeout,
+            head: None,
             total: Some(clock::now() + timeout),
         },
     };

@@ -14,9 +14,12 @@ const LARGEST_BODIES: usize = 16;
 
 /// Counts the bytes of all bodies under way. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Room {
-    taken: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
+pub struct Room(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    taken: AtomicUsize,
+    most: AtomicUsize,
 }
 
 /// Bytes that one body has taken; given back on drop.
@@ -29,16 +32,16 @@ pub struct Held {
 impl Room {
     /// Returns room for bodies of up to `max_body` bytes each.
     pub fn new(max_body: usize) -> Self {
-        Self {
-            taken: Arc::default(),
-            most: Arc::new(AtomicUsize::new(max_body.saturating_mul(LARGEST_BODIES))),
-        }
+        Self(Arc::new(Counts {
+            taken: AtomicUsize::new(0),
+            most: AtomicUsize::new(max_body.saturating_mul(LARGEST_BODIES)),
+        }))
     }
 
     /// Makes room for bodies of another size; those under way stay.
     pub fn resize(&self, max_body: usize) {
         let most = max_body.saturating_mul(LARGEST_BODIES);
-        self.most.store(most, Ordering::Relaxed);
+        self.0.most.store(most, Ordering::Relaxed);
     }
 
     /// Returns a place that holds nothing yet.
@@ -53,9 +56,10 @@ impl Room {
 impl Held {
     /// Takes `bytes` more; `false`, and nothing taken, if they do not fit.
     pub fn grow(&mut self, bytes: usize) -> bool {
-        let most = self.room.most.load(Ordering::Relaxed);
+        let most = self.room.0.most.load(Ordering::Relaxed);
         let fits = self
             .room
+            .0
             .taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
                 taken.checked_add(bytes).filter(|sum| *sum <= most)
@@ -70,7 +74,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.room.0.taken.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -89,6 +93,6 @@ mod tests {
         drop(first);
         assert!(second.grow(150));
         drop(second);
-        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+        assert_eq!(room.0.taken.load(Ordering::Relaxed), 0);
     }
 }

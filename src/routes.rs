@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource, Route, guard,
-    http::Method,
+    http::{Method, header::HeaderName},
     web::{self, Payload, ServiceConfig},
 };
 
@@ -23,7 +23,10 @@ use crate::{
 
 /// Headers that Google's clients send: google-genai lists models at `/v1/models`,
 /// as OpenAI's and Anthropic's do.
-const GOOGLE: [&str; 2] = ["x-goog-api-key", "x-goog-api-client"];
+const GOOGLE: [HeaderName; 2] = [
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("x-goog-api-client"),
+];
 
 /// Adds every path of the data plane.
 pub(crate) fn table(config: &mut ServiceConfig) {
@@ -86,15 +89,19 @@ fn refuse(request: &HttpRequest, error: &GatewayError) -> HttpResponse {
 
 /// Returns the dialect that a request outside the calls is of.
 fn dialect(request: &HttpRequest) -> Dialect {
-    let (path, headers) = (request.path(), request.headers());
-    let is_gemini = || GOOGLE.iter().any(|name| headers.contains_key(*name));
-    if path.starts_with("/v1/messages") || headers.contains_key(ANTHROPIC_VERSION) {
+    let headers = request.headers();
+    let is_gemini = || GOOGLE.iter().any(|name| headers.contains_key(name));
+    if is_anthropic(request) {
         Dialect::Anthropic
-    } else if path.starts_with("/v1beta/") || is_gemini() {
+    } else if request.path().starts_with("/v1beta/") || is_gemini() {
         Dialect::Gemini
     } else {
         Dialect::OpenAi
     }
+}
+
+fn is_anthropic(request: &HttpRequest) -> bool {
+    request.path().starts_with("/v1/messages") || request.headers().contains_key(ANTHROPIC_VERSION)
 }
 
 async fn call(called: Called, request: HttpRequest, payload: Payload) -> HttpResponse {

@@ -186,16 +186,15 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// Counts a request that is over and took so long; `rough` ones, and of the
-    /// others a sample, are recorded as `record` tells.
+    /// Counts a request that is over `now` and took so long; `rough` ones, and of
+    /// the others a sample, are recorded as `record` tells.
     pub(crate) fn ended(
         &self,
-        took: Duration,
+        (now, took): (Instant, Duration),
         (failed, rough): (bool, bool),
         cost: Option<Cost>,
         record: impl FnOnce() -> Record,
     ) {
-        let now = clock::now();
         self.minute.ended(now, took, failed, cost);
         if !rough && !self.samples(now) {
             return;
@@ -268,7 +267,8 @@ mod tests {
     }
 
     fn end(ear: &Ear, rough: bool, id: usize) {
-        ear.ended(Duration::ZERO, (false, rough), None, || record(id));
+        let over = (clock::now(), Duration::ZERO);
+        ear.ended(over, (false, rough), None, || record(id));
     }
 
     #[tokio::test(start_paused = true)]

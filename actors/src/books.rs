@@ -55,7 +55,7 @@ impl Books {
         self.replace(cell, now, luck, |machine| {
             let grant = machine.grant(now);
             Offer {
-                trial: machine.view(now).phase == Phase::HalfOpen,
+                trial: machine.phase() == Phase::HalfOpen,
                 refusal: grant.refusal.map(|it| (it.reason, it.until)),
                 grant,
             }

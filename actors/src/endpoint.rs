@@ -124,10 +124,11 @@ impl Endpoint {
         let changes = self.books.publish(&self.target.cell, now, luck());
         saved.clone_from(&self.books);
         drop(saved);
-        let view = self.books.machine.view(now);
         tell(&self.target, &self.books.machine, changes, now);
         let status = self.target.status();
-        let in_doubt = self.doubt.arises(view.failures_in_a_row, now);
+        let in_doubt = self
+            .doubt
+            .arises(self.books.machine.failures_in_a_row(), now);
         if status != self.status || in_doubt {
             self.status = status;
             self.around.tell(&self.target, status, in_doubt);

@@ -74,6 +74,11 @@ impl Lease {
         self.taken.trial || self.taken.last_resort
     }
 
+    /// Returns when the lease was given.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Returns how long ago the lease was given.
     pub fn age(&self) -> Duration {
         clock::now().saturating_duration_since(self.started)
@@ -81,32 +86,34 @@ impl Lease {
 
     /// Reports the first byte of a streamed answer, and what the provider's
     /// headers said. The answer's end is reported by [`settle`](Self::settle).
-    pub fn first_byte(&mut self, limits: ProviderLimits) {
+    /// Returns how long it took; only the first counts.
+    pub fn first_byte(&mut self, limits: ProviderLimits) -> Duration {
+        let latency = self.age();
         if std::mem::replace(&mut self.first_byte, true) {
-            return;
+            return latency;
         }
-        let now = clock::now();
-        self.hear(Some(now));
+        self.hear(Some(self.started + latency));
         let event = Event::FirstByte {
             epoch: self.taken.epoch,
-            latency: now.saturating_duration_since(self.started),
+            latency,
             mark: self.taken.mark,
             limits,
         };
         self.outbox.push(&self.target, event, self.is_trial());
+        latency
     }
 
     /// Notes that the head of an answer came that is settled when it is whole:
-    /// its latency is the head's. A trial is reported at once, to be silent no
-    /// longer.
-    pub fn head_came(&mut self) {
+    /// its latency is the head's, and returned. A trial is reported at once, to
+    /// be silent no longer.
+    pub fn head_came(&mut self) -> Duration {
         if self.is_trial() {
-            self.first_byte(ProviderLimits::default());
-        } else {
-            let now = clock::now();
-            self.hear(Some(now));
-            self.head = Some(now.saturating_duration_since(self.started));
+            return self.first_byte(ProviderLimits::default());
         }
+        let latency = self.age();
+        self.hear(Some(self.started + latency));
+        self.head = Some(latency);
+        latency
     }
 
     /// Notes that the endpoint gave a sign of life `at` this instant, or that

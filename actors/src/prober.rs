@@ -348,7 +348,7 @@ impl Handler<Missed> for Prober {
         let mut doubted = Vec::new();
         for (name, group) in self.groups.iter() {
             self.schedule.set_open(name, group.is_out(), now, luck());
-            if group.is_doubtful(now) {
+            if group.is_doubtful() {
                 doubted.push((name.clone(), group.quick_pings()));
             }
         }

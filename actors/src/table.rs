@@ -36,8 +36,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Returns it as one to choose from, for a request of this `estimate`.
-    pub(crate) fn candidate(&self, estimate: Estimate, seen: Seen, now: Instant) -> Candidate {
+    /// Returns it as one to choose from by `strategy`, for a request of this
+    /// `estimate`.
+    pub(crate) fn candidate(
+        &self,
+        strategy: Strategy,
+        estimate: Estimate,
+        seen: Seen,
+        now: Instant,
+    ) -> Candidate {
+        let price = self.price.filter(|_| strategy == Strategy::Cheapest);
         let cell = &self.target.cell;
         Candidate {
             weight: cell.weight(),
@@ -49,7 +57,7 @@ impl Entry {
             } else {
                 cell.silence(now)
             },
-            cost: self.price.map(|price| price.cost(estimate)),
+            cost: price.map(|price| price.cost(estimate)),
             order: self.order,
         }
     }
@@ -115,7 +123,7 @@ impl Plan {
 /// All plans, and how to choose among candidates.
 #[derive(Debug, Default)]
 pub struct Table {
-    pub(crate) plans: HashMap<Arc<str>, Arc<Plan>>,
+    pub(crate) plans: foldhash::HashMap<Arc<str>, Arc<Plan>>,
     /// In the order of the configuration: the first that takes a request counts.
     pub(crate) routes: Vec<(Route, Arc<Plan>)>,
     pub(crate) targets: Vec<Arc<Target>>,
@@ -134,7 +142,8 @@ impl Table {
         for tier in own {
             let open = tier.entries.iter().filter_map(|entry| {
                 let seen = entry.target.cell.look();
-                (seen.credits() > 0).then(|| (entry, entry.candidate(estimate, seen, now)))
+                (seen.credits() > 0)
+                    .then(|| (entry, entry.candidate(self.strategy, estimate, seen, now)))
             });
             let (open, field): (Vec<_>, Vec<_>) = open.unzip();
             for (entry, share) in open.iter().zip(choice::shares(self.strategy, &field)) {

@@ -15,9 +15,11 @@ pub(in crate::dialect) mod seal;
 pub(crate) mod testing;
 
 pub use conversation::{
-    Conversation, Effort, Media, OutputFormat, Part, Reasoning, Role, Sampling, Source, Thought,
-    Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Effort, Media, NOTHING, OutputFormat, Part, Reasoning, Role, Sampling, Source,
+    Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 pub use json::Json;
+pub(in crate::dialect) use json::push_key;
+pub(in crate::dialect) use lost::says_nothing;
 pub use lost::{Feature, Lost};
 pub use reply::{Choice, Delta, Reply, Stop, Unreadable};

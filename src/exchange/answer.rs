@@ -13,7 +13,7 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use breakerbox_actors::{clock, id::TargetId, table::Plan};
+use breakerbox_actors::{clock, table::Plan};
 
 use super::{
     flight::{Failed, Flight},
@@ -24,6 +24,7 @@ use crate::{
     config::Client,
     dialect::{Api, Dialect, neutral::Lost},
     error::{GatewayError, MAX_RETRY_AFTER},
+    generation::Site,
     metrics::{InFlight, ModelMetrics},
     request_id,
     tap::Ear,
@@ -77,7 +78,8 @@ pub(crate) struct Story {
     who: Who,
     began: Instant,
     upstream: Duration,
-    target: Option<TargetId>,
+    /// Whom the present attempt asks.
+    site: Option<Arc<Site>>,
     /// Whether there is a cost cap, and the target has no price to hold to it.
     unchecked: bool,
     /// What of the request the present attempt could not say.
@@ -92,10 +94,11 @@ impl Story {
     pub(super) fn begin(
         request: &HttpRequest,
         in_flight: InFlight,
+        began: Instant,
         api: Api,
         ear: &Rc<Ear>,
     ) -> Self {
-        let (id, began) = (request_id::of(request.headers()), clock::now());
+        let id = request_id::of(request.headers());
         Self {
             note: Some(Note::begin(ear.clone(), api, id.clone(), began)),
             plan: None,
@@ -109,7 +112,7 @@ impl Story {
             },
             began,
             upstream: Duration::ZERO,
-            target: None,
+            site: None,
             unchecked: false,
             lost: None,
             in_flight: Some(in_flight),
@@ -148,21 +151,21 @@ impl Story {
         self.in_flight.take()
     }
 
-    /// Ends the count of a request whose answer is whole.
-    pub(super) fn end(self, status: StatusCode) {
+    /// Ends the count of a request whose answer is whole at `now`.
+    pub(super) fn end(self, status: StatusCode, now: Instant) {
         let cost = self.tab.cost();
         self.note
             .into_iter()
-            .for_each(|note| note.answered(status, cost));
-        self.in_flight.into_iter().for_each(InFlight::finish);
+            .for_each(|note| note.answered(status, cost, now));
+        self.in_flight.into_iter().for_each(|it| it.finish(now));
     }
 
     /// Notes whom the present attempt asks, and what it may use there.
     pub(super) fn sets_out(&mut self, flight: &Flight) {
-        self.target = Some(flight.target().clone());
+        self.site = Some(flight.site().clone());
         self.note
             .iter_mut()
-            .for_each(|note| note.sets_out(flight.target()));
+            .for_each(|note| note.sets_out(flight.target(), flight.began()));
         let expected = flight.expected();
         self.unchecked = expected.cost.is_none() && self.tab.is_capped();
         self.tab.begins(expected);
@@ -229,14 +232,16 @@ impl Story {
         }
     }
 
-    /// Returns how long the request has been here.
-    fn age(&self) -> Duration {
-        clock::now().saturating_duration_since(self.began)
+    /// Returns when its head was here.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
-    /// Returns how long it has been here without waiting for an upstream.
-    pub(crate) fn overhead(&self) -> Duration {
-        self.age().saturating_sub(self.upstream)
+    /// Returns how long it has been here at `now` without waiting for an
+    /// upstream.
+    pub(crate) fn overhead(&self, now: Instant) -> Duration {
+        let age = now.saturating_duration_since(self.began);
+        age.saturating_sub(self.upstream)
     }
 
     /// Begins an answer with the provider's status and its headers that may pass.
@@ -310,15 +315,16 @@ impl Story {
     fn sign(&self, response: &mut HttpResponseBuilder) {
         response
             .insert_header((request_id::NAME, self.who.id.clone()))
-            .insert_header((ATTEMPTS, self.attempts))
-            .insert_header((OVERHEAD, millis(self.overhead())));
+            .insert_header((ATTEMPTS, attempts(self.attempts)))
+            .insert_header((OVERHEAD, millis(self.overhead(clock::now()))));
         if let Some(lost) = &self.lost {
             response.append_header((WARNINGS, lost.clone()));
         }
-        if let Some(target) = &self.target {
+        if let Some(site) = &self.site {
+            let ([endpoint, model], target) = (&site.names, &site.id);
             response
-                .insert_header((ENDPOINT, &**target.endpoint()))
-                .insert_header((MODEL, &**target.model()));
+                .insert_header((ENDPOINT, endpoint.clone()))
+                .insert_header((MODEL, model.clone()));
             let first = self.plan.as_ref().map(|plan| plan.first());
             if let Some(first) = first.filter(|it| *it != target.model()) {
                 response.insert_header((FALLBACK, format!("{first}>{}", target.model())));
@@ -331,6 +337,17 @@ impl Story {
     }
 }
 
+/// Most requests need one.
+fn attempts(count: u32) -> HeaderValue {
+    match count {
+        1 => HeaderValue::from_static("1"),
+        count => count.into(),
+    }
+}
+
+/// Returns `time` in milliseconds with three decimals. Integers: a float takes
+/// four times as long to write.
 fn millis(time: Duration) -> String {
-    format!("{:.3}", time.as_secs_f64() * 1e3)
+    let micros = (time.as_nanos() + 500) / 1_000;
+    format!("{}.{:03}", micros / 1_000, micros % 1_000)
 }

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     dialect::{
         self, NotAnAnswer, Reported, judge_answer,
+        request::BadRequest,
         translate::{self, Translation},
     },
     error::GatewayError,
@@ -53,6 +54,8 @@ pub(super) enum Tried {
     Reported(Reported),
     /// The request is wrong, and that has to be said in the client's dialect.
     Refused(GatewayError),
+    /// The request is wrong in its own dialect, and nobody was asked.
+    Unsent(BadRequest),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
     /// The request's own time was over first.
@@ -91,7 +94,7 @@ impl Exchange<'_> {
             Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),
             Err(bad) => {
                 unsent(lease);
-                return Tried::Refused(bad.into());
+                return Tried::Unsent(bad);
             }
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
@@ -117,9 +120,8 @@ impl Exchange<'_> {
             flight.pauses(wait);
         }
         if !answer.status.is_success() {
-            return self
-                .refused(flight, answer, &outgoing, patience, story)
-                .await;
+            // Boxed, what is seldom or long is no part of every request.
+            return Box::pin(self.refused(flight, answer, &outgoing, patience, story)).await;
         }
         let evidence = Evidence {
             status: answer.status,
@@ -134,8 +136,7 @@ impl Exchange<'_> {
                 Tried::Failed(flight.fail(word, outcome))
             }
             _ if self.intake.peek.stream => {
-                self.stream(flight, answer, &outgoing, patience, story)
-                    .await
+                Box::pin(self.stream(flight, answer, &outgoing, patience, story)).await
             }
             _ => {
                 flight.head_came();
@@ -163,19 +164,13 @@ impl Exchange<'_> {
                 connect: routing.connect_timeout,
                 first_byte: routing.first_byte_timeout,
                 idle: routing.idle_timeout,
+                head: Some(patience.until()).filter(|_| peek.stream || patience.gives_way()),
                 // A stream that keeps talking may outlive the request's
                 // deadline; until its first event it may not.
                 total: Some(self.intake.deadline).filter(|_| !peek.stream),
             },
         };
-        let sending = self.worker.client.send(call);
-        if !peek.stream && !patience.gives_way() {
-            // The client keeps both times itself, at less cost.
-            return sending.await;
-        }
-        tokio::time::timeout_at(patience.until().into(), sending)
-            .await
-            .unwrap_or(Err(SendError::Deadline))
+        self.worker.client.send(call).await
     }
 
     /// Ends an attempt that has not spoken, or not finished, in time.
@@ -282,7 +277,8 @@ impl Exchange<'_> {
         let judged = judge_answer(outgoing.sent, &body).and_then(|usage| {
             let body = match outgoing.is_translated() {
                 true => {
-                    translate::answer(outgoing.sent, asked, &body, wall::unix_seconds())?.into()
+                    let (sent, names) = (outgoing.sent, &outgoing.names);
+                    translate::answer(sent, asked, names, &body, wall::unix_seconds())?.into()
                 }
                 false => body,
             };
@@ -363,18 +359,14 @@ impl Exchange<'_> {
             let broke = (end != StreamEnd::Complete).then(|| end.label());
             note.into_iter()
                 .for_each(|it| it.streamed(outcome, broke, tab.cost()));
-            in_flight.into_iter().for_each(|it| it.finish());
+            in_flight.into_iter().for_each(|it| it.finish(clock::now()));
         };
         let mut closing = self.worker.shared.closing.clone();
         let mut relay = Relay::new(primed, settings, finish).without(redaction);
         if outgoing.is_translated() {
             let (sent, usage) = (outgoing.sent, peek.include_usage);
-            relay = relay.translated(Translation::new(
-                sent,
-                peek.api,
-                usage,
-                wall::unix_seconds(),
-            ));
+            let translation = Translation::new(sent, peek.api, usage, wall::unix_seconds());
+            relay = relay.translated(translation.with_names(outgoing.names.clone()));
         }
         let relay = relay.until(async move {
             // A sender that is gone cannot say that the grace is over.

@@ -1,7 +1,10 @@
 //! One attempt under way: its lease and its target's metric handles together,
 //! so that nothing is settled unmeasured.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use breakerbox_actors::{
     id::TargetId,
@@ -18,7 +21,7 @@ use crate::{dialect::Usage, generation::Site, metrics::RELOADED};
 /// See the [module](self). Dropped unsettled, it counts as cancelled.
 pub(super) struct Flight {
     lease: Option<Lease>,
-    target: TargetId,
+    began: Instant,
     site: Arc<Site>,
     limits: ProviderLimits,
     /// Tokens it uses unless the provider counts them.
@@ -86,7 +89,7 @@ impl Flight {
     /// Begins an attempt.
     pub(super) fn new(lease: Lease, site: Arc<Site>, intake: &Intake) -> Self {
         Self {
-            target: lease.id().clone(),
+            began: lease.started(),
             lease: Some(lease),
             site,
             limits: ProviderLimits::default(),
@@ -108,8 +111,13 @@ impl Flight {
         }
     }
 
+    /// Returns when it began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     pub(super) fn target(&self) -> &TargetId {
-        &self.target
+        &self.site.id
     }
 
     pub(super) fn site(&self) -> &Arc<Site> {
@@ -129,16 +137,15 @@ impl Flight {
     /// Reports the first event of a stream.
     pub(super) fn first_byte(&mut self) {
         if let Some(lease) = &mut self.lease {
-            lease.first_byte(std::mem::take(&mut self.limits));
-            self.site.metrics.first_byte(lease.age());
+            let took = lease.first_byte(std::mem::take(&mut self.limits));
+            self.site.metrics.first_byte(took);
         }
     }
 
     /// Notes that the head of a whole answer has come: the endpoint's first byte.
     pub(super) fn head_came(&mut self) {
         if let Some(lease) = &mut self.lease {
-            lease.head_came();
-            self.site.metrics.first_byte(lease.age());
+            self.site.metrics.first_byte(lease.head_came());
         }
     }
 
@@ -149,7 +156,7 @@ impl Flight {
 
     /// Reports a failure, for the request to go on from.
     pub(super) fn fail(mut self, label: &'static str, outcome: Outcome) -> Failed {
-        let target = self.target.clone();
+        let target = self.site.id.clone();
         let used = self.end(outcome, None);
         let blame = match outcome {
             Outcome::Failure(FailureKind::Timeout) => Blame::Slowness,

@@ -1,13 +1,18 @@
 //! What came in: who asks, for what, and is it worth an attempt.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpRequest,
     http::header::{self, HeaderMap},
     web::{Bytes, BytesMut, Payload},
 };
-use breakerbox_actors::{clock, state::estimate::Estimate};
+use breakerbox_actors::state::estimate::Estimate;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -55,7 +60,7 @@ pub(super) struct Intake {
     pub(super) is_hasty: bool,
 }
 
-/// Reads and checks a request of `client`.
+/// Reads and checks a request of `client` that arrived when it says.
 ///
 /// # Errors
 ///
@@ -65,7 +70,7 @@ pub(super) async fn take_in(
     client: Option<&Client>,
     wishes: Wishes,
     called: Called,
-    request: &HttpRequest,
+    (request, arrived): (&HttpRequest, Instant),
     payload: Payload,
     room: &Room,
 ) -> Result<Intake, GatewayError> {
@@ -77,7 +82,7 @@ pub(super) async fn take_in(
     }
     let most = server.request_timeout;
     let is_hasty = wishes.timeout.is_some_and(|own| own < most);
-    let deadline = clock::now() + wishes.timeout.map_or(most, |own| most.min(own));
+    let deadline = arrived + wishes.timeout.map_or(most, |own| most.min(own));
     let mut held = room.enter();
     let body = collect(headers, payload, server.max_body, &mut held).await?;
     let api = called.api;
@@ -215,7 +220,28 @@ async fn collect(
         }
         Ok(body)
     };
+    let mut reading = pin!(reading);
+    if let Some(read) = at_second_look(reading.as_mut()).await {
+        return read;
+    }
     tokio::time::timeout(BODY_TIMEOUT, reading)
         .await
         .unwrap_or(Err(GatewayError::BodyTimeout))
+}
+
+/// Returns what `reading` comes to, if that is there by the second look: the
+/// server asks for an answer before it hands over the body that came with the
+/// head, and a timer for that moment costs more than the look.
+async fn at_second_look<T>(mut reading: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let mut looked = false;
+    poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending if looked => Poll::Ready(None),
+        Poll::Pending => {
+            looked = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }

@@ -49,6 +49,8 @@ pub(super) struct Note {
     fault: Option<(&'static str, String)>,
     refused: bool,
     cost: Option<Cost>,
+    /// When it was over; `None`: when this is dropped.
+    over: Option<Instant>,
 }
 
 impl Note {
@@ -69,12 +71,13 @@ impl Note {
             fault: None,
             refused: false,
             cost: None,
+            over: None,
         }
     }
 
-    /// Notes that an attempt at `target` sets out.
-    pub(super) fn sets_out(&mut self, target: &TargetId) {
-        self.last = Some((target.clone(), clock::now()));
+    /// Notes that an attempt at `target` set out when it says.
+    pub(super) fn sets_out(&mut self, target: &TargetId, began: Instant) {
+        self.last = Some((target.clone(), began));
     }
 
     /// Notes that the attempt failed.
@@ -87,8 +90,9 @@ impl Note {
             .push((failed.target.clone(), failed.reason, took));
     }
 
-    /// Ends with a whole answer.
-    pub(super) fn answered(mut self, status: StatusCode, cost: Option<Cost>) {
+    /// Ends with an answer that is whole at `now`.
+    pub(super) fn answered(mut self, status: StatusCode, cost: Option<Cost>, now: Instant) {
+        self.over = Some(now);
         self.status = status.as_u16();
         self.outcome = if status.is_success() {
             Outcome::Success.label()
@@ -127,7 +131,7 @@ impl Note {
         }
     }
 
-    fn record(&self, took: Duration) -> Record {
+    fn record(&self, now: Instant) -> Record {
         let model = |id: &TargetId| id.model().to_string();
         let endpoint = |id: &TargetId| id.endpoint().to_string();
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
@@ -145,7 +149,7 @@ impl Note {
             endpoint: endpoint(id),
             model: model(id),
             outcome: self.outcome,
-            duration_ms: millis(clock::now().saturating_duration_since(*began)),
+            duration_ms: millis(now.saturating_duration_since(*began)),
         }));
         let answered = self.last.as_ref().filter(|_| self.status < 400);
         let fault = self.fault.as_ref().map(|(code, message)| Fault {
@@ -168,7 +172,7 @@ impl Note {
             endpoint: answered.map(|(id, _)| endpoint(id)),
             status: self.status,
             stream: self.stream,
-            duration_ms: millis(took),
+            duration_ms: millis(now.saturating_duration_since(self.began)),
             attempts,
             error: fault.or_else(|| (self.status == CLIENT_LEFT).then(left)),
             cost_usd: self.cost.map(Cost::dollars),
@@ -198,11 +202,12 @@ impl Note {
 
 impl Drop for Note {
     fn drop(&mut self) {
-        let took = clock::now().saturating_duration_since(self.began);
+        let now = self.over.unwrap_or_else(clock::now);
+        let took = now.saturating_duration_since(self.began);
         let broke = self.fault.is_some() && self.status < 400;
         let failed = self.status >= 500 || broke;
         let rough = self.status >= 400 || broke || !self.failed.is_empty();
         let ear = self.ear.clone();
-        ear.ended(took, (failed, rough), self.cost, || self.record(took));
+        ear.ended((now, took), (failed, rough), self.cost, || self.record(now));
     }
 }

@@ -3,10 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use breakerbox_actors::{
-    clock,
-    state::event::{FailureKind, Outcome},
-};
+use breakerbox_actors::state::event::{FailureKind, Outcome};
 
 use super::intake::Intake;
 use crate::config::Config;
@@ -31,7 +28,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// Returns the times of an attempt that begins now.
+    /// Returns the times of an attempt that `began` now.
     ///
     /// `another` tells whether another endpoint is likely to answer within
     /// such a time. If one is, the attempt may take half of what is left of
@@ -40,9 +37,9 @@ impl Patience {
     pub(super) fn new(
         config: &Config,
         intake: &Intake,
+        began: Instant,
         another: impl FnOnce(Duration, Instant) -> bool,
     ) -> Self {
-        let began = clock::now();
         let deadline = intake.deadline;
         let own = began + config.routing.first_byte_timeout;
         let half = deadline.saturating_duration_since(began) / 2;

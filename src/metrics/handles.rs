@@ -51,13 +51,13 @@ impl ApiMetrics {
         })
     }
 
-    /// Counts a request that has come in.
-    pub fn arrived(self: &Rc<Self>) -> InFlight {
+    /// Counts a request that came in at `now`.
+    pub fn arrived(self: &Rc<Self>, now: Instant) -> InFlight {
         self.in_flight.increment(1.0);
         InFlight {
             metrics: self.clone(),
-            began: clock::now(),
-            whole: false,
+            began: now,
+            whole: None,
         }
     }
 
@@ -83,25 +83,26 @@ impl ApiMetrics {
 pub struct InFlight {
     metrics: Rc<ApiMetrics>,
     began: Instant,
-    whole: bool,
+    whole: Option<Instant>,
 }
 
 impl InFlight {
-    /// Says that the answer was whole: its client did not leave before.
-    pub fn finish(mut self) {
-        self.whole = true;
+    /// Says that the answer was whole at `now`: its client did not leave before.
+    pub fn finish(mut self, now: Instant) {
+        self.whole = Some(now);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        let over = self.whole.unwrap_or_else(|| {
+            self.metrics.disconnects.increment(1);
+            clock::now()
+        });
         self.metrics.in_flight.decrement(1.0);
         self.metrics
             .duration
-            .record(clock::now().saturating_duration_since(self.began));
-        if !self.whole {
-            self.metrics.disconnects.increment(1);
-        }
+            .record(over.saturating_duration_since(self.began));
     }
 }
 

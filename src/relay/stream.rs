@@ -267,7 +267,10 @@ impl<S, F: Finish> Relay<S, F> {
     fn give_up(&mut self, end: StreamEnd) -> Bytes {
         if self.may_end && self.phase == Phase::Flowing {
             let mut out = Vec::new();
-            self.finish_translation(&mut out);
+            if !self.finish_translation(&mut out) {
+                out.extend_from_slice(&self.break_off(StreamEnd::Truncated));
+                return out.into();
+            }
             self.complete();
             self.close();
             return out.into();

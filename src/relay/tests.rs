@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
 use super::*;
-use crate::dialect::{Api, Usage};
+use crate::dialect::{Api, Usage, translate::Translation};
 
 /// A stream in several languages, with a comment, CRLF, data over two lines
 /// and its usage where only the gateway asked for it.
@@ -166,6 +166,10 @@ pub(super) fn relayed(settings: Settings, steps: impl IntoIterator<Item = Step>)
         let told = Told::default();
         let start = clock::now();
         let mut relay = Relay::new(Primed::unread(body), settings, teller(&told));
+        if settings.sent != settings.asked {
+            let (sent, asked) = (settings.sent, settings.asked);
+            relay = relay.translated(Translation::new(sent, asked, settings.forward_usage, 9));
+        }
         let mut writes = Vec::new();
         let mut bytes = Vec::new();
         while let Some(Ok(write)) = relay.next().await {

@@ -13,8 +13,8 @@ use actix_web::{
 };
 use futures_util::future::Either;
 
-use super::dialect;
-use crate::{dialect::Dialect, request_id};
+use super::is_anthropic;
+use crate::request_id;
 
 /// Passes `request` on to `next`, unless it is a browser's question whether it
 /// may ask, and completes the answer.
@@ -45,9 +45,13 @@ where
 /// Gives an answer the request's id, unless it has it already; to Anthropic's
 /// clients by the name that they know as well.
 fn identify(answer: &mut ServiceResponse) {
+    let is_anthropic = is_anthropic(answer.request());
+    if !is_anthropic && answer.headers().contains_key(&request_id::NAME) {
+        return;
+    }
     let told = answer.headers().get(&request_id::NAME).cloned();
     let id = told.unwrap_or_else(|| request_id::of(answer.request().headers()));
-    if dialect(answer.request()) == Dialect::Anthropic {
+    if is_anthropic {
         let headers = answer.headers_mut();
         headers.insert(request_id::ANTHROPIC_NAME, id.clone());
     }

@@ -37,7 +37,7 @@ pub struct Body {
 }
 
 struct Live {
-    connection: Connection,
+    connection: Box<Connection>,
     decoder: Decoder,
     /// Where the connection goes after the last byte; `None` closes it.
     home: Option<Home>,
@@ -97,7 +97,7 @@ impl Body {
     /// Returns the body that follows on `connection`.
     pub(super) fn new(
         framing: Framing,
-        connection: Connection,
+        connection: Box<Connection>,
         home: Option<Home>,
         patience: Patience,
     ) -> Self {

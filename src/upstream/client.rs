@@ -32,8 +32,17 @@ pub struct Deadlines {
     pub first_byte: Duration,
     /// Without a byte of the body while the caller waits for one.
     pub idle: Duration,
+    /// When the answer's head must be there, whatever else holds.
+    pub head: Option<Instant>,
     /// When the whole call, its body included, must be over.
     pub total: Option<Instant>,
+}
+
+impl Deadlines {
+    /// Returns when the head must be there for the whole call's sake.
+    fn until(&self) -> Option<Instant> {
+        [self.head, self.total].into_iter().flatten().min()
+    }
 }
 
 /// One request.
@@ -97,29 +106,32 @@ impl Client {
     pub async fn send(&self, call: Call<'_>) -> Result<Answer, SendError> {
         let now = clock::now();
         if let Some(connection) = self.pool.take(call.origin, now) {
-            match self.exchange(connection, &call, true).await {
+            match self.exchange(connection, &call, now, true).await {
                 Err(failed) if failed.may_be_stale => self.pool.distrust(call.origin),
                 done => return done.map_err(|failed| failed.error),
             }
         }
         let own = clock::now() + call.deadlines.connect;
-        let (deadline, is_total) = match call.deadlines.total {
+        let (deadline, is_total) = match call.deadlines.until() {
             Some(total) if total < own => (total, true),
             _ => (own, false),
         };
-        let io = match connect(call.origin, deadline).await {
+        // Seldom, and large: boxed, it is no part of every request.
+        let io = match Box::pin(connect(call.origin, deadline)).await {
             Err(SendError::ConnectTimeout(_)) if is_total => return Err(SendError::Deadline),
             io => io?,
         };
-        let fresh = Connection::new(io, clock::now());
-        let done = self.exchange(fresh, &call, false).await;
+        let now = clock::now();
+        let fresh = Box::new(Connection::new(io, now));
+        let done = self.exchange(fresh, &call, now, false).await;
         done.map_err(|failed| failed.error)
     }
 
     async fn exchange(
         &self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         call: &Call<'_>,
+        now: Instant,
         reused: bool,
     ) -> Result<Answer, Failed> {
         connection.load(&call.body, |head| write_head(head, call));
@@ -130,7 +142,8 @@ impl Client {
             ..
         } = call.deadlines;
         let lull = first_byte.min(idle);
-        let mut exchange = Exchange::new(&call.method, first_byte, total, lull);
+        let until = call.deadlines.until();
+        let mut exchange = Exchange::new(&call.method, now, first_byte, until, lull);
         let head = match poll_fn(|cx| exchange.poll(&mut connection, cx)).await {
             Ok(head) => head,
             Err(error) => {

@@ -41,14 +41,15 @@ pub(super) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// Prepares to read the answer to a request with the method `asked`.
+    /// Prepares to read the answer to a request with the method `asked` that
+    /// starts now.
     pub(super) fn new(
         asked: &'a Method,
+        started: Instant,
         first_byte: Duration,
         total: Option<Instant>,
         lull: Duration,
     ) -> Self {
-        let started = clock::now();
         let own = started + first_byte;
         let (deadline, is_total) = match total {
             Some(total) if total < own => (total, true),

@@ -1,5 +1,7 @@
 //! The head of an answer: status, headers, and how its body is delimited.
 
+use std::mem::MaybeUninit;
+
 use actix_http::{Method, StatusCode};
 use bytes::{Bytes, BytesMut};
 
@@ -27,8 +29,8 @@ struct Span {
 impl AnswerHeaders {
     /// Returns the first value of `name`, in any case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+        self.bytes()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
@@ -39,28 +41,31 @@ impl AnswerHeaders {
 
     /// Returns every value of `name`, in the order they came.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+        self.bytes()
+            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
     /// Returns names, in the case they came in, and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.spans.iter().map(|span| {
-            let name = std::str::from_utf8(self.slice(span.name)).unwrap_or_default();
-            (name, self.slice(span.value))
-        })
+        let text = |name| std::str::from_utf8(name).unwrap_or_default();
+        self.bytes().map(move |(name, value)| (text(name), value))
     }
 
-    /// Returns names and values; the values share the buffer.
-    pub(super) fn shared(&self) -> impl Iterator<Item = (&str, Bytes)> {
-        self.spans.iter().map(|span| {
-            let name = std::str::from_utf8(self.slice(span.name)).unwrap_or_default();
-            let value = self
-                .lines
-                .slice(span.value.0 as usize..span.value.1 as usize);
-            (name, value)
-        })
+    /// Returns names, in the case they came in, and values.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let spans = self.spans.iter();
+        spans.map(|span| (self.slice(span.name), self.slice(span.value)))
+    }
+
+    /// Returns the names that are `wanted`, and their values, which share the
+    /// buffer.
+    pub(super) fn shared(
+        &self,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> impl Iterator<Item = (&[u8], Bytes)> {
+        let lines = self.bytes().filter(move |(name, _)| wanted(name));
+        lines.map(|(name, value)| (name, self.lines.slice_ref(value)))
     }
 
     fn slice(&self, (start, end): (u32, u32)) -> &[u8] {
@@ -129,9 +134,11 @@ pub(super) struct Head {
 ///
 /// What is wrong with it, in a few fixed words.
 pub(super) fn parse(inbound: &mut BytesMut, asked: &Method) -> Result<Option<Head>, &'static str> {
-    let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut response = httparse::Response::new(&mut lines);
-    let length = match response.parse(inbound) {
+    let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let parsed = parser.parse_response_with_uninit_headers(&mut response, inbound, &mut lines);
+    let length = match parsed {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if inbound.len() > MAX_HEAD => return Err("head too long"),
         Ok(httparse::Status::Partial) => return Ok(None),

@@ -1,5 +1,7 @@
 //! Which headers cross the gateway, and with whose key.
 
+use std::sync::LazyLock;
+
 use actix_http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
@@ -92,12 +94,16 @@ const RETURNED_PREFIXES: [&str; 3] = ["anthropic-ratelimit-", "openai-", "x-rate
 /// account answered.
 const ACCOUNT: [&str; 2] = ["openai-organization", "openai-project"];
 
+/// The first allocation for a client's lines, in bytes: what an SDK sends.
+const USUAL: usize = 512;
+
 /// Returns the lines of a client's `headers` that go to an endpoint. Made once
 /// per request, used for every attempt.
 pub fn forwarded(headers: &HeaderMap) -> Lines {
-    let mut lines = Lines::new();
+    let mut lines = Lines::with_capacity(USUAL);
+    let names_more = connection_names_more(headers);
     for (name, value) in headers {
-        if !stays(name.as_str()) && !is_named_by_connection(headers, name) {
+        if !(stays(name.as_str()) || names_more && is_named_by_connection(headers, name)) {
             lines.push(name, value);
         }
     }
@@ -120,10 +126,23 @@ pub fn forwarded_to_another(headers: &HeaderMap) -> Lines {
 }
 
 fn stays(name: &str) -> bool {
-    KEPT_HERE.binary_search(&name).is_ok()
+    // By length: most names are told from those few by nothing else.
+    static BY_LENGTH: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
+        let longest = KEPT_HERE.iter().map(|name| name.len()).max().unwrap_or(0);
+        let of = |length| KEPT_HERE.into_iter().filter(move |it| it.len() == length);
+        (0..=longest).map(|length| of(length).collect()).collect()
+    });
+    let same_length = BY_LENGTH.get(name.len());
+    same_length.is_some_and(|few| few.contains(&name))
         || KEPT_HERE_PREFIXES
             .iter()
             .any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a `Connection` header may name what would not stay here anyway.
+fn connection_names_more(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONNECTION);
+    !values.all(|it| it.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// Whether a `Connection` header makes `name` a matter of this hop.
@@ -200,21 +219,21 @@ fn credential(name: &HeaderName, scheme: &str, key: &str) -> Result<Lines, Inval
 
 /// Returns the headers of an endpoint's answer that its client may see.
 pub fn returned(headers: &AnswerHeaders) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    headers
-        .shared()
-        .filter(|(name, _)| comes_back(name))
-        .filter_map(|(name, value)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-            Some((name, HeaderValue::from_maybe_shared(value).ok()?))
-        })
+    headers.shared(comes_back).filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name).ok()?;
+        Some((name, HeaderValue::from_maybe_shared(value).ok()?))
+    })
 }
 
-fn comes_back(name: &str) -> bool {
-    let is_one_of = |list: &[&str]| list.iter().any(|other| name.eq_ignore_ascii_case(other));
+fn comes_back(name: &[u8]) -> bool {
+    let is_one_of = |list: &[&str]| {
+        let mut list = list.iter();
+        list.any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
+    };
     let starts_known = || {
         RETURNED_PREFIXES.iter().any(|prefix| {
             name.get(..prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         })
     };
     is_one_of(&RETURNED) || (starts_known() && !is_one_of(&ACCOUNT))

@@ -42,7 +42,7 @@ const UNIX_MILLIS: f64 = 1e12;
 pub fn read(headers: &AnswerHeaders, now: SystemTime) -> ProviderLimits {
     let mut left = [None; 2];
     let mut reset = [None; 2];
-    for (name, value) in headers.iter() {
+    for (name, value) in headers.bytes() {
         let Some((tells, index)) = split(name) else {
             continue;
         };
@@ -72,7 +72,7 @@ enum Tells {
 }
 
 /// Returns what `name` tells, and of which window: 0 requests, 1 tokens.
-fn split(name: &str) -> Option<(Tells, usize)> {
+fn split(name: &[u8]) -> Option<(Tells, usize)> {
     let (what, window) = if let Some(rest) = strip(name, "x-ratelimit-") {
         rest.split_once('-')?
     } else {
@@ -91,9 +91,10 @@ fn split(name: &str) -> Option<(Tells, usize)> {
     }
 }
 
-fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+fn strip<'a>(name: &'a [u8], prefix: &str) -> Option<&'a str> {
+    let (head, rest) = name.split_at_checked(prefix.len())?;
+    let fits = head.eq_ignore_ascii_case(prefix.as_bytes());
+    fits.then(|| std::str::from_utf8(rest).ok())?
 }
 
 /// Reads when a window is whole again: `6m0s`, `120ms`, seconds as a number, a

@@ -15,6 +15,11 @@ impl Lines {
         Self::default()
     }
 
+    /// Returns no lines, with room for so many bytes of them.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// Adds a line.
     pub fn push(&mut self, name: &HeaderName, value: &HeaderValue) {
         let lines = &mut self.0;

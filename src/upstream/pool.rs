@@ -2,12 +2,12 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
     rc::{Rc, Weak},
     time::{Duration, Instant},
 };
 
 use breakerbox_actors::clock;
+use foldhash::HashMap;
 
 use super::{connection::Connection, origin::Origin};
 
@@ -36,7 +36,7 @@ impl Default for KeepAlive {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -58,7 +58,7 @@ impl Pool {
     }
 
     /// Returns the connection to `origin` that was used last, if one is alive.
-    pub(super) fn take(&self, origin: &Origin, now: Instant) -> Option<Connection> {
+    pub(super) fn take(&self, origin: &Origin, now: Instant) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         let stack = idle.get_mut(&origin.id())?;
         while let Some(mut top) = stack.pop() {
@@ -75,7 +75,7 @@ impl Pool {
     }
 
     /// Keeps `connection` for the next request to the origin with this id.
-    pub(super) fn put(&self, origin: u64, mut connection: Connection, now: Instant) {
+    pub(super) fn put(&self, origin: u64, mut connection: Box<Connection>, now: Instant) {
         if !connection.is_settled() || !self.is_young(&connection, now) {
             return;
         }

@@ -141,6 +141,7 @@ pub(super) const PATIENT: Deadlines = Deadlines {
     connect: Duration::from_secs(20),
     first_byte: Duration::from_secs(20),
     idle: Duration::from_secs(20),
+    head: None,
     total: None,
 };
 

@@ -174,7 +174,7 @@ impl Still {
     /// How the actor of `endpoint` for the model `m` is, once it has heard all there is to hear.
     pub(crate) async fn seen(&self, endpoint: &str) -> EndpointSeen {
         // Reports that are not urgent wait for company, a moment long.
-        tokio::time::advance(Duration::from_millis(5)).await;
+        tokio::time::advance(Duration::from_millis(10)).await;
         settle().await;
         let seen = self.engine.observe(&target(endpoint)).await;
         seen.unwrap_or_else(|| panic!("no actor of {endpoint}"))

@@ -74,8 +74,7 @@ impl Kept {
         }
         let (policy, drained) = {
             let saved = self.target.snapshot.lock();
-            let drained = saved.machine.view(clock::now()).drained;
-            (*saved.machine.policy(), drained)
+            (*saved.machine.policy(), saved.machine.is_drained())
         };
         if policy != self.policy {
             office.post(Patch(self.policy));

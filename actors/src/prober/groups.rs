@@ -24,11 +24,8 @@ impl Group {
     }
 
     /// Returns whether requests have begun to fail at one that is not out.
-    pub(super) fn is_doubtful(&self, now: Instant) -> bool {
-        let fails = |target: &Arc<Target>| {
-            let view = target.snapshot.lock().machine.view(now);
-            view.failures_in_a_row > 0
-        };
+    pub(super) fn is_doubtful(&self) -> bool {
+        let fails = |target: &Arc<Target>| target.snapshot.lock().machine.failures_in_a_row() > 0;
         !self.is_out() && self.targets.iter().any(fails)
     }
 

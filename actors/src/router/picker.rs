@@ -143,7 +143,7 @@ impl Picker {
             };
             let open =
                 credit && may_serve(entry, pick) && !lost.contains(&Arc::as_ptr(&entry.target));
-            open.then(|| entry.candidate(pick.estimate, seen, now))
+            open.then(|| entry.candidate(strategy, pick.estimate, seen, now))
         };
         self.candidates.clear();
         self.candidates.extend(entries.iter().filter_map(candidate));

@@ -222,6 +222,17 @@ impl Machine {
         self.breaker.phase()
     }
 
+    /// Returns how many requests have failed in a row while the circuit is
+    /// closed.
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.breaker.failures_in_a_row()
+    }
+
+    /// Returns whether nothing new is to start.
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
     /// Returns the settings in force.
     pub fn policy(&self) -> &EndpointPolicy {
         &self.policy

@@ -27,7 +27,7 @@ async fn told(house: &House) -> (u32, Option<f64>) {
 }
 
 #[actix::test]
-async fn a_success_comes_home_after_two_milliseconds() {
+async fn a_success_comes_home_after_five_milliseconds() {
     let house = House::paused(&[Make::new("a")]).await;
     let lease = lease(&house).await;
     assert_eq!(house.seen("a").await.in_flight, 1);
@@ -37,7 +37,7 @@ async fn a_success_comes_home_after_two_milliseconds() {
         0,
         "its place is free at once"
     );
-    tokio::time::sleep(Duration::from_micros(1_500)).await;
+    tokio::time::sleep(Duration::from_micros(4_500)).await;
     assert_eq!(told(&house).await, (0, None));
     tokio::time::sleep(Duration::from_micros(2_500)).await;
     assert_eq!(told(&house).await, (0, Some(0.0)));
@@ -83,10 +83,10 @@ async fn what_a_breaker_must_know_at_once_does_not_wait() {
 }
 
 #[actix::test]
-async fn sixty_four_reports_are_not_kept_waiting() {
+async fn a_whole_batch_of_reports_is_not_kept_waiting() {
     let house = House::paused(&[Make::new("a"), Make::new("b")]).await;
     let start = clock::now();
-    for _ in 0..63 {
+    for _ in 0..255 {
         settle(lease(&house).await, Outcome::Success);
     }
     let home = async |name| house.view(name).await.failure_ratio.is_some();
@@ -127,14 +127,14 @@ async fn the_first_byte_is_told_once_and_is_the_latency() {
     lease.first_byte(left(3));
     house.turn().await;
     let latency = house.view("a").await.latency.expect("a latency");
-    assert!(latency >= 100 * MS && latency < 102 * MS, "{latency:?}");
+    assert!(latency >= 100 * MS && latency < 105 * MS, "{latency:?}");
     assert_eq!(house.seen("a").await.credits, 7);
     tokio::time::sleep(SECOND).await;
     settle(lease, Outcome::Success);
     house.turn().await;
     let latency = house.view("a").await.latency.expect("a latency");
     assert!(
-        latency < 102 * MS,
+        latency < 105 * MS,
         "the rest of the answer is no latency: {latency:?}"
     );
 }
@@ -172,7 +172,9 @@ async fn whatever_happens_no_place_in_flight_is_lost() {
             let mut lease = held.swap_remove(rng.random_range(0..held.len()));
             match rng.random_range(0..5) {
                 0 => drop(lease),
-                1 => lease.first_byte(ProviderLimits::default()),
+                1 => {
+                    lease.first_byte(ProviderLimits::default());
+                }
                 2 => settle(lease, FAILED),
                 3 => used(lease, 500),
                 _ => settle(lease, Outcome::Success),

@@ -258,7 +258,7 @@ impl House {
 
     /// Lets everybody finish what they have to do now, batches included.
     pub(crate) async fn turn(&self) {
-        tokio::time::sleep(5 * MS).await;
+        tokio::time::sleep(10 * MS).await;
     }
 
     pub(crate) fn pick(&self) -> Pick {

@@ -6,7 +6,7 @@ use super::{
     line::one_line,
     wire::{Fields, Text, list},
 };
-use crate::dialect::neutral::Json;
+use crate::dialect::neutral::{Json, push_key};
 
 /// The most levels of a schema that are read.
 const DEEPEST: u32 = 64;
@@ -46,7 +46,7 @@ fn write(schema: &RawValue, levels: u32, out: &mut String) -> Option<()> {
             "example" => "examples",
             other => other,
         };
-        key(name, &mut first, out)?;
+        push_key(name, &mut first, out)?;
         match name {
             "type" => types(raw, nullable, out)?,
             "items" | "additionalProperties" => write(raw, levels, out)?,
@@ -54,7 +54,7 @@ fn write(schema: &RawValue, levels: u32, out: &mut String) -> Option<()> {
                 out.push('{');
                 let mut first = true;
                 for (name, raw) in Fields::read(raw.get())?.0 {
-                    key(&name, &mut first, out)?;
+                    push_key(&name, &mut first, out)?;
                     write(raw, levels, out)?;
                 }
                 out.push('}');
@@ -90,13 +90,6 @@ fn write(schema: &RawValue, levels: u32, out: &mut String) -> Option<()> {
         }
     }
     out.push('}');
-    Some(())
-}
-
-fn key(name: &str, first: &mut bool, out: &mut String) -> Option<()> {
-    out.push_str(if std::mem::take(first) { "" } else { "," });
-    out.push_str(&serde_json::to_string(name).ok()?);
-    out.push(':');
     Some(())
 }
 

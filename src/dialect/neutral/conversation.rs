@@ -36,6 +36,10 @@ pub struct Turn {
     pub parts: Vec<Part>,
 }
 
+/// What is said in the place of a user who has said nothing, where a dialect
+/// wants the user to speak and no text to be empty.
+pub const NOTHING: &str = ".";
+
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

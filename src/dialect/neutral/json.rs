@@ -3,6 +3,14 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+/// Appends the name of an object's next field and the colon behind it.
+pub(in crate::dialect) fn push_key(name: &str, first: &mut bool, out: &mut String) -> Option<()> {
+    out.push_str(if std::mem::take(first) { "" } else { "," });
+    out.push_str(&serde_json::to_string(name).ok()?);
+    out.push(':');
+    Some(())
+}
+
 /// One whole JSON value as its author wrote it: a tool's schema, a call's
 /// arguments. Never taken apart, so that neither the order of its names nor its
 /// numbers change.

@@ -7,6 +7,8 @@ use std::{collections::BTreeSet, fmt};
 pub enum Feature {
     /// The place of instructions given in the middle of the conversation: they are moved.
     SystemInConversation,
+    /// That the user has said nothing: a dot is said in their place.
+    SilentUser,
     /// Images at an address.
     ImageUrl,
     /// Documents, sound.
@@ -51,8 +53,9 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of the mapping's table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SystemInConversation,
+        Self::SilentUser,
         Self::ImageUrl,
         Self::File,
         Self::UploadedFile,
@@ -79,6 +82,7 @@ impl Feature {
     pub const fn label(self) -> &'static str {
         match self {
             Self::SystemInConversation => "system_in_conversation",
+            Self::SilentUser => "silent_user",
             Self::ImageUrl => "image_url",
             Self::File => "file",
             Self::UploadedFile => "uploaded_file",
@@ -133,6 +137,13 @@ impl Lost {
         }
     }
 
+    /// Like [`Self::field`], unless `json`, the field's value, asks for nothing.
+    pub fn value(&mut self, name: &str, json: &str) {
+        if !says_nothing(json) {
+            self.field(name);
+        }
+    }
+
     fn note(&mut self, name: &str) {
         if self.names.contains(name) {
             return;
@@ -161,6 +172,15 @@ impl fmt::Display for Lost {
         }
         Ok(())
     }
+}
+
+/// Tells whether a value that nobody reads asks for nothing: `null`, nothing
+/// yet, and what is empty.
+pub(in crate::dialect) fn says_nothing(json: &str) -> bool {
+    let inner = |open, close| json.strip_prefix(open)?.strip_suffix(close);
+    matches!(json, "null" | "false" | "0" | "0.0" | "\"\"")
+        || inner('[', ']').is_some_and(|inner| inner.trim_ascii().is_empty())
+        || inner('{', '}').is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
 #[cfg(test)]

@@ -74,16 +74,18 @@ fn has_just_results(turn: &Turn) -> bool {
     turn.role == Role::User && matches!(turn.parts.last(), Some(Part::ToolResult(_)))
 }
 
-/// Returns where `url` points; what a `data:` URL holds is inline.
+/// Returns where `url` points; what a `data:` URL holds is inline, by its media
+/// type without parameters such as `charset=utf-8`: no dialect takes them.
 pub(super) fn source(mut url: String) -> Source {
     let inline = url
         .strip_prefix("data:")
         .and_then(|rest| rest.split_once(','))
         .and_then(|(kind, _)| kind.strip_suffix(";base64"))
-        .map(str::to_owned);
+        .map(|kind| (kind.len(), kind.split(';').next().unwrap_or_default()))
+        .map(|(length, mime)| (length, mime.trim().to_owned()));
     match inline {
-        Some(mime) => Source::Inline {
-            data: url.split_off("data:".len() + mime.len() + ";base64,".len()),
+        Some((length, mime)) => Source::Inline {
+            data: url.split_off("data:".len() + length + ";base64,".len()),
             mime,
         },
         None => Source::Url { url, mime: None },
@@ -129,4 +131,9 @@ pub(super) fn tool_choice(word: &str) -> Result<ToolChoice, BadRequest> {
 /// Keeps the smaller of two limits on the answer's length.
 pub(super) fn lower(limit: &mut Option<u64>, other: u64) {
     *limit = Some(limit.map_or(other, |limit| limit.min(other)));
+}
+
+/// Returns `text`, unless it is empty.
+pub(super) fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

@@ -26,7 +26,8 @@ pub(super) struct Fields<'de> {
     /// The largest of the limits; a client that sets two means either.
     pub(super) max_output_tokens: Option<u64>,
     pub(super) n: Option<u64>,
-    seen: Vec<Field>,
+    /// Which fields there were, a bit each.
+    seen: u8,
 }
 
 /// The fields that are read.
@@ -75,10 +76,11 @@ struct GenerationConfig<'a> {
 impl<'de> Fields<'de> {
     /// Takes the value `raw` of `field`, or says what is wrong with it.
     fn take(&mut self, field: Field, raw: &'de RawValue) -> Result<(), Cow<'static, str>> {
-        if self.seen.contains(&field) {
+        let bit = 1 << field as u8;
+        if self.seen & bit != 0 {
             return Err("is there twice".into());
         }
-        self.seen.push(field);
+        self.seen |= bit;
         match field {
             Field::Model => {
                 let model =

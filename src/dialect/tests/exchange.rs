@@ -9,6 +9,7 @@ use crate::dialect::{
         Delta, Part, Stop,
         testing::{deltas, reply},
     },
+    tool_names::ToolNames,
     translate::{self, Translation},
 };
 
@@ -85,7 +86,7 @@ fn translated(sent: Api, asked: Api, stream: &[u8]) -> Vec<u8> {
     for event in std::str::from_utf8(stream).unwrap().split_inclusive("\n\n") {
         translation.event(event.as_bytes(), &mut out).unwrap();
     }
-    translation.finish(&mut out);
+    translation.finish(&mut out).unwrap();
     out
 }
 
@@ -105,7 +106,7 @@ proptest! {
         for (sent, asked) in pairs() {
             let body = write_reply(sent, &reply);
             let expected = sayable(asked, seen(&readers::reply(sent, &body)));
-            let given = translate::answer(sent, asked, &body, 9).unwrap();
+            let given = translate::answer(sent, asked, &ToolNames::default(), &body, 9).unwrap();
             let told = sayable(asked, seen(&readers::reply(asked, &given)));
             prop_assert_eq!(told, expected, "{:?} {:?}", sent, asked);
         }

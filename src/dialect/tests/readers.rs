@@ -41,7 +41,7 @@ pub(super) fn stream(asked: Api, bytes: &[u8]) -> Reply {
         (_, Dialect::Gemini) => {
             let mut reader = gemini::read::Events::default();
             events.for_each(|event| reader.read(&event, &mut deltas).unwrap());
-            reader.finish(&mut deltas);
+            reader.finish(&mut deltas).unwrap();
         }
     }
     assert_eq!(deltas.last(), Some(&Delta::End), "{text}");

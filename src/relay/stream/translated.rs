@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Phase, Relay};
 use crate::{
-    dialect::Kind,
+    dialect::{Kind, translate::Translation},
     relay::{Finish, StreamEnd},
 };
 
@@ -46,14 +46,14 @@ impl<S, F: Finish> Relay<S, F> {
         let end = match self.note(event) {
             Kind::Silent => return,
             kind @ (Kind::Content | Kind::UsageOnly | Kind::MayEnd | Kind::Terminal) => {
-                if self.write_translated(bytes, out) {
-                    if kind == Kind::Terminal {
-                        self.finish_translation(out);
-                        self.complete();
-                    }
-                    return;
+                match self.write_translated(bytes, out) {
+                    false => StreamEnd::Malformed,
+                    true if kind != Kind::Terminal => return,
+                    true => match self.finish_translation(out) {
+                        false => StreamEnd::Truncated,
+                        true => return self.complete(),
+                    },
                 }
-                StreamEnd::Malformed
             }
             Kind::Error { reported, .. } => {
                 let error = self.pass_on(reported);
@@ -80,10 +80,10 @@ impl<S, F: Finish> Relay<S, F> {
         true
     }
 
-    /// Appends what a translation owes at the end of a whole answer.
-    pub(super) fn finish_translation(&mut self, out: &mut Vec<u8>) {
-        if let Some(translation) = &mut self.translation {
-            translation.finish(out);
-        }
+    /// Appends what a translation owes at the end of a whole answer; returns
+    /// `false` for one that is not whole.
+    pub(super) fn finish_translation(&mut self, out: &mut Vec<u8>) -> bool {
+        let finish = |it: &mut Box<Translation>| it.finish(out).is_ok();
+        self.translation.as_mut().is_none_or(finish)
     }
 }

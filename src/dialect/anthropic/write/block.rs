@@ -97,7 +97,7 @@ impl Serialize for Input<'_> {
 impl<'a> Block<'a> {
     /// Returns the text, if it says anything: a block must.
     pub(super) fn text(text: &'a str) -> Option<Self> {
-        (!text.trim_ascii().is_empty()).then_some(Self::Text { text })
+        (!text.trim().is_empty()).then_some(Self::Text { text })
     }
 
     pub(super) fn thought(thought: &'a Thought) -> Self {

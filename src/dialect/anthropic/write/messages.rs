@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::block::{Block, Input};
-use crate::dialect::neutral::{Conversation, Feature, Lost, Part, Role, seal::is_anthropics};
-
-/// What is said where the user must speak first and has not: no text is empty.
-const NOTHING: &str = ".";
+use crate::dialect::neutral::{
+    Conversation, Feature, Lost, NOTHING, Part, Role, seal::is_anthropics,
+};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Message<'a> {
@@ -77,6 +76,7 @@ pub(super) fn messages<'a>(of: &'a Conversation, lost: &mut Lost) -> Vec<Message
     }
     trim_end(&mut list);
     if list.first().is_none_or(|first| first.role != "user") {
+        lost.feature(Feature::SilentUser);
         let content = vec![Block::Text { text: NOTHING }];
         let role = "user";
         list.insert(0, Message { role, content });

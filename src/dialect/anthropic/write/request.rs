@@ -21,6 +21,7 @@ use crate::dialect::{
 /// What this dialect cannot say at all.
 pub const CANNOT: &[Feature] = &[
     Feature::SystemInConversation,
+    Feature::SilentUser,
     Feature::UploadedFile,
     Feature::JsonObject,
     Feature::Temperature,

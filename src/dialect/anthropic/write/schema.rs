@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::dialect::neutral::{Feature, Json, Lost};
+use crate::dialect::neutral::{Feature, Json, Lost, push_key};
 
 /// The most levels of a schema that are looked at.
 const DEEPEST: u32 = 64;
@@ -54,14 +54,14 @@ fn close(schema: &str, levels: u32, out: &mut String, lost: &mut Lost) -> Option
     out.push('{');
     let mut first = true;
     for (name, raw) in &fields {
-        key(name, &mut first, out)?;
+        push_key(name, &mut first, out)?;
         match (&**name, raw.get().as_bytes().first()) {
             ("properties" | "$defs" | "definitions", Some(b'{')) => {
                 let Fields(inner) = serde_json::from_str(raw.get()).ok()?;
                 out.push('{');
                 let mut first = true;
                 for (name, raw) in inner {
-                    key(&name, &mut first, out)?;
+                    push_key(&name, &mut first, out)?;
                     close(raw.get(), levels, out, lost)?;
                 }
                 out.push('}');
@@ -81,17 +81,10 @@ fn close(schema: &str, levels: u32, out: &mut String, lost: &mut Lost) -> Option
         }
     }
     if is_object && field("additionalProperties").is_none() {
-        key("additionalProperties", &mut first, out)?;
+        push_key("additionalProperties", &mut first, out)?;
         out.push_str("false");
     }
     out.push('}');
-    Some(())
-}
-
-fn key(name: &str, first: &mut bool, out: &mut String) -> Option<()> {
-    out.push_str(if std::mem::take(first) { "" } else { "," });
-    out.push_str(&serde_json::to_string(name).ok()?);
-    out.push(':');
     Some(())
 }
 

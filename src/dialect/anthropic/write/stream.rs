@@ -1,24 +1,18 @@
 //! A streamed answer, written as it comes.
 
-mod progress;
 #[cfg(test)]
 mod tests;
-mod waiting;
 mod wire;
 
-use self::{
-    progress::Progress,
-    waiting::{Said, Waiting},
-    wire::{Ending, Event, Piece, send},
-};
+use self::wire::{Ending, Event, Piece, send};
 use super::{
     block::{Block, Input, stop},
     reply::{Message, id},
 };
 use crate::dialect::{
     Usage,
-    anthropic::error,
     neutral::{Delta, Stop, seal::ahead_of_call},
+    waiting::{MAX_WAITING, Progress, Said, Waiting},
 };
 
 /// The block that is open.
@@ -32,10 +26,8 @@ enum Open {
 /// Writes the events of one stream.
 ///
 /// Anthropic's blocks follow one another. While a call is open whose arguments
-/// are not whole yet, everything else waits, up to [`Self::MAX_WAITING`] bytes;
-/// the call is closed when its arguments are a whole JSON object, or the answer
-/// ends. An answer that has more to wait for, or none of whose deltas says why
-/// it ended, ends with an `error` event.
+/// are not whole yet, everything else waits, up to 1 MiB; the call is closed when
+/// its arguments are a whole JSON object, or the answer ends.
 ///
 /// There is place for the first of several answers. The seal on a call is a
 /// hidden thought before it.
@@ -43,7 +35,7 @@ enum Open {
 pub struct Events {
     now: u64,
     started: bool,
-    ended: bool,
+    broken: bool,
     next: u64,
     open: Option<Open>,
     waiting: Waiting,
@@ -52,15 +44,12 @@ pub struct Events {
 }
 
 impl Events {
-    /// The most that waits for a call to be whole, in bytes.
-    pub const MAX_WAITING: usize = 1 << 20;
-
     /// Begins a stream at `now`, in seconds since 1970.
     pub fn new(now: u64) -> Self {
         Self {
             now,
             started: false,
-            ended: false,
+            broken: false,
             next: 0,
             open: None,
             waiting: Waiting::default(),
@@ -69,9 +58,15 @@ impl Events {
         }
     }
 
+    /// Tells whether too much has to wait, or the answer ended and nobody said
+    /// why; nothing more is written then, and the stream must end with an error.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Appends the events that say `delta`; may be none.
     pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
-        if self.ended {
+        if self.broken {
             return;
         }
         if let Delta::Start {
@@ -111,27 +106,8 @@ impl Events {
                 name,
                 signature,
             } => {
-                if let Some(seal) = ahead_of_call(signature.as_deref()) {
-                    let (signature, redacted) = (seal.into(), true);
-                    self.say(
-                        Said::Seal {
-                            signature,
-                            redacted,
-                        },
-                        out,
-                    );
-                }
-                let (call, id, name) = (*call, id.into(), name.into());
-                let arguments = String::new();
-                self.say(
-                    Said::Call {
-                        call,
-                        id,
-                        name,
-                        arguments,
-                    },
-                    out,
-                );
+                let call = Said::call(*call, id, name, signature.as_deref());
+                self.say(call, out);
             }
             Delta::CallArguments {
                 choice: 0,
@@ -174,7 +150,7 @@ impl Events {
             false => self.put(what, out),
             true => {
                 self.waiting.push(what);
-                self.limit(out);
+                self.limit();
             }
         }
     }
@@ -184,16 +160,11 @@ impl Events {
         matches!(&self.open, Some(Open::Call { arguments, .. }) if !arguments.is_whole())
     }
 
-    fn limit(&mut self, out: &mut Vec<u8>) {
-        if self.waiting.size() > Self::MAX_WAITING {
-            self.fail("The provider mixes too much into a call of a tool.", out);
+    fn limit(&mut self) {
+        if self.waiting.size() > MAX_WAITING {
+            self.broken = true;
+            self.waiting = Waiting::default();
         }
-    }
-
-    fn fail(&mut self, why: &str, out: &mut Vec<u8>) {
-        self.ended = true;
-        self.waiting = Waiting::default();
-        error::event(out, error::kind(502), why, None);
     }
 
     /// Says what waits, as far as no call is open, or all of it.
@@ -234,32 +205,34 @@ impl Events {
                 self.open = Some(Open::Thought { sealed: true });
             }
             Said::Seal { signature, .. } => {
-                let block = Block::RedactedThinking { data: signature };
-                self.open(Open::Thought { sealed: true }, block, out);
-                self.close(out);
+                self.hidden_thought(&signature, out);
             }
-            Said::Call {
-                call,
-                id,
-                name,
-                arguments,
-            } => {
+            Said::Call(call) => {
+                if let Some(data) = ahead_of_call(call.seal.as_deref()) {
+                    self.hidden_thought(&data, out);
+                }
                 let block = Block::ToolUse {
-                    id,
-                    name: &name,
+                    id: call.id,
+                    name: &call.name,
                     input: Input::Empty,
                 };
-                let progress = Progress::default();
                 let open = Open::Call {
-                    call,
-                    arguments: progress,
+                    call: call.call,
+                    arguments: call.progress,
                 };
                 self.open(open, block, out);
-                if !arguments.is_empty() {
-                    self.arguments(call, &arguments, out);
+                if !call.arguments.is_empty() {
+                    let partial_json = &*call.arguments;
+                    self.piece(Piece::Arguments { partial_json }, out);
                 }
             }
         }
+    }
+
+    fn hidden_thought(&mut self, data: &str, out: &mut Vec<u8>) {
+        let block = Block::RedactedThinking { data: data.into() };
+        self.open(Open::Thought { sealed: true }, block, out);
+        self.close(out);
     }
 
     fn open_thought(&mut self, out: &mut Vec<u8>) {
@@ -306,18 +279,18 @@ impl Events {
             }
             _ => {
                 self.waiting.arguments(of, piece);
-                self.limit(out);
+                self.limit();
             }
         }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
         let Some(reason) = self.stop.take() else {
-            return self.fail("The provider did not say why the answer ended.", out);
+            self.broken = true;
+            return;
         };
         self.flush(true, out);
         self.close(out);
-        self.ended = true;
         let (stop_reason, stop_sequence) = stop(&reason);
         let delta = Ending {
             stop_reason,

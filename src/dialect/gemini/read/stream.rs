@@ -111,11 +111,13 @@ impl Events {
         Ok(())
     }
 
-    /// Appends what is owed when the body has ended: why each answer ended and,
-    /// if all of them say so, [`Delta::End`].
+    /// Appends what is owed when the body has ended: why each answer ended, and
+    /// [`Delta::End`].
     ///
-    /// Without `End` the stream was cut short.
-    pub fn finish(&mut self, out: &mut Vec<Delta>) {
+    /// # Errors
+    ///
+    /// [`Unreadable`] if one of them does not say so: the stream was cut short.
+    pub fn finish(&mut self, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
         let mut whole = !self.choices.is_empty();
         for (&choice, progress) in &self.choices {
             match &progress.reason {
@@ -126,9 +128,11 @@ impl Events {
                 None => whole = false,
             }
         }
-        if whole {
-            out.push(Delta::End);
+        if !whole {
+            return Err(Unreadable);
         }
+        out.push(Delta::End);
+        Ok(())
     }
 }
 

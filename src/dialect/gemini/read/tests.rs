@@ -84,7 +84,7 @@ fn a_request_of_gemini_cli() {
     assert_eq!(
         lost,
         "not carried over: contents.parts.videoMetadata, generationConfig.mediaResolution, \
-         labels, safetySettings, tools.googleSearch"
+         labels, tools.googleSearch"
     );
 }
 
@@ -209,7 +209,7 @@ fn deltas(stream: &str) -> Vec<Delta> {
         from = end;
     }
     assert!(!out.iter().any(|it| matches!(it, Delta::Stop { .. })));
-    events.finish(&mut out);
+    events.finish(&mut out).unwrap();
     out
 }
 
@@ -321,7 +321,7 @@ fn why_answers_end() {
     let mut out = Vec::new();
     let cut = Event::parse(br#"data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}]}"#);
     events.read(&cut, &mut out).unwrap();
-    events.finish(&mut out);
+    assert!(events.finish(&mut out).is_err());
     assert!(!out.contains(&Delta::End));
     let error = Event::parse(br#"data: {"error":{"code":500}}"#);
     assert!(events.read(&error, &mut out).is_err());
@@ -340,7 +340,7 @@ proptest! {
             let _ = crate::dialect::gemini::judge::event(body);
             let (mut events, mut out) = (Events::default(), Vec::new());
             let _ = events.read(&Event::parse(body), &mut out);
-            events.finish(&mut out);
+            let _ = events.finish(&mut out);
         }
     }
 }

@@ -137,7 +137,11 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
         }
         Reasoning::Effort(effort) if model.is_third() => of_level(match effort {
             Effort::Minimal if model.has_minimal() => "MINIMAL",
-            Effort::Minimal | Effort::Low => "LOW",
+            Effort::Minimal => {
+                lost.feature(Feature::Reasoning);
+                "LOW"
+            }
+            Effort::Low => "LOW",
             Effort::Medium => "MEDIUM",
             Effort::High => "HIGH",
         }),

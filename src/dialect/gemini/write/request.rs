@@ -16,6 +16,7 @@ use crate::dialect::{
 /// What this dialect cannot say, whatever the model.
 pub const CANNOT: &[Feature] = &[
     Feature::SystemInConversation,
+    Feature::SilentUser,
     Feature::UploadedFile,
     Feature::ParallelTools,
     Feature::StrictTools,
@@ -79,8 +80,18 @@ impl<'a> Request<'a> {
             writer.turn(turn, lost);
         }
         let Writer {
-            system, contents, ..
+            system,
+            mut contents,
+            ..
         } = writer;
+        // Google refuses a request without any.
+        if contents.is_empty() {
+            lost.feature(Feature::SilentUser);
+            contents.push(Content {
+                role: "user",
+                parts: vec![Part::text(neutral::NOTHING)],
+            });
+        }
         Self {
             model: None,
             system_instruction: (!system.is_empty()).then_some(Content {

@@ -1,6 +1,6 @@
 //! Streams.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     part::Part,
@@ -11,22 +11,29 @@ use crate::dialect::{
     gemini::seal,
     neutral::{Delta, Stop, ToolCall},
     sse,
+    waiting::{MAX_WAITING, Said, Waiting},
 };
 
 /// Writes the chunks of one stream as events.
 ///
-/// A call is written once it is whole, as this dialect has no pieces of one;
-/// why the answers ended is written with the usage, in the last chunk.
+/// This dialect has no pieces of a call: each is written once it is whole, and
+/// what comes behind it waits so long, up to 1 MiB in all. Why the answers ended
+/// is written with the usage, in the last chunk.
 #[derive(Debug, Default)]
 pub struct Events {
     id: String,
     model: String,
     usage: Option<Usage>,
-    /// The call each answer is in the middle of.
-    calls: BTreeMap<u32, (u32, ToolCall)>,
-    /// The answers that are in the middle of a thought.
-    thinking: BTreeSet<u32>,
-    stops: BTreeMap<u32, Stop>,
+    choices: BTreeMap<u32, Choice>,
+    broken: bool,
+}
+
+/// How far one of the answers has come.
+#[derive(Debug, Default)]
+struct Choice {
+    waiting: Waiting,
+    in_thought: bool,
+    stop: Option<Stop>,
 }
 
 impl Events {
@@ -35,8 +42,17 @@ impl Events {
         Self::default()
     }
 
+    /// Tells whether too much has to wait, or the answer ended and nobody said
+    /// why; nothing more is written then, and the stream must end with an error.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Appends the events that say `delta`, none or a few.
     pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        if self.broken {
+            return;
+        }
         match delta {
             Delta::Start {
                 id, model, usage, ..
@@ -46,32 +62,22 @@ impl Events {
                 self.usage = *usage;
             }
             Delta::Text { choice, text } | Delta::Refusal { choice, text } => {
-                self.flush(*choice, out);
-                self.part(*choice, Part::text(text), out);
+                self.say(*choice, Said::Text(text.into()), out);
             }
             Delta::Thought { choice, text } => {
-                self.flush(*choice, out);
-                let part = Part {
-                    thought: true,
-                    ..Part::text(text)
-                };
-                self.part(*choice, part, out);
-                self.thinking.insert(*choice);
+                self.say(*choice, Said::Thought(text.into()), out);
             }
             Delta::Signature {
                 choice,
                 signature,
                 redacted,
             } => {
-                self.flush(*choice, out);
-                // Behind a thought, a part of it: clients that give no thoughts
-                // back must not give back its seal alone.
-                let part = Part {
-                    thought: *redacted || self.thinking.contains(choice),
-                    thought_signature: Some(seal::for_client(signature)),
-                    ..Part::text("")
+                let (signature, redacted) = (signature.into(), *redacted);
+                let seal = Said::Seal {
+                    signature,
+                    redacted,
                 };
-                self.part(*choice, part, out);
+                self.say(*choice, seal, out);
             }
             Delta::CallStart {
                 choice,
@@ -80,56 +86,119 @@ impl Events {
                 name,
                 signature,
             } => {
-                self.flush(*choice, out);
-                let begun = ToolCall {
-                    id: id.clone(),
-                    name: name.clone(),
-                    arguments: String::new(),
-                    signature: signature.clone(),
-                };
-                self.calls.insert(*choice, (*call, begun));
+                let call = Said::call(*call, id, name, signature.as_deref());
+                self.choices.entry(*choice).or_default().waiting.push(call);
+                self.limit();
             }
             Delta::CallArguments {
                 choice,
                 call,
                 piece,
             } => {
-                if let Some((begun, made)) = self.calls.get_mut(choice)
-                    && begun == call
-                {
-                    made.arguments.push_str(piece);
-                }
-            }
-            Delta::Stop { choice, stop } => {
+                let waiting = &mut self.choices.entry(*choice).or_default().waiting;
+                waiting.arguments(*call, piece);
                 self.flush(*choice, out);
-                self.stops.insert(*choice, stop.clone());
+                self.limit();
+            }
+            // Some providers say more behind it.
+            Delta::Stop { choice, stop } => {
+                self.choices.entry(*choice).or_default().stop = Some(stop.clone());
             }
             Delta::Usage(usage) => self.usage = Some(*usage),
             Delta::End => self.end(out),
         }
     }
 
-    /// Writes the call that `choice` is in the middle of.
+    /// Says `said`, or has it wait for the calls before it.
+    fn say(&mut self, choice: u32, said: Said<'_>, out: &mut Vec<u8>) {
+        let waiting = &mut self.choices.entry(choice).or_default().waiting;
+        if waiting.is_empty() {
+            return self.put(choice, said, out);
+        }
+        waiting.push(said);
+        self.limit();
+    }
+
+    /// Says what waits up to the first call that is not whole.
     fn flush(&mut self, choice: u32, out: &mut Vec<u8>) {
-        if let Some((_, call)) = self.calls.remove(&choice) {
-            let seal = call.signature.as_deref().map(seal::for_client);
-            self.part(choice, Part::call(&call, seal), out);
+        let next = |this: &mut Self| this.choices.get_mut(&choice)?.waiting.pop_whole();
+        while let Some(said) = next(self) {
+            self.put(choice, said, out);
         }
     }
 
-    fn part(&mut self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
-        self.thinking.remove(&choice);
+    fn limit(&mut self) {
+        let waits: usize = self.choices.values().map(|it| it.waiting.size()).sum();
+        if waits > MAX_WAITING {
+            self.broken = true;
+            self.choices.clear();
+        }
+    }
+
+    fn put(&mut self, choice: u32, said: Said<'_>, out: &mut Vec<u8>) {
+        let was_in_thought = {
+            let progress = self.choices.entry(choice).or_default();
+            let thinks = matches!(said, Said::Thought(_));
+            std::mem::replace(&mut progress.in_thought, thinks)
+        };
+        match said {
+            Said::Text(text) => self.part(choice, Part::text(&text), out),
+            Said::Thought(text) => {
+                let part = Part {
+                    thought: true,
+                    ..Part::text(&text)
+                };
+                self.part(choice, part, out);
+            }
+            Said::Seal {
+                signature,
+                redacted,
+            } => {
+                // Behind a thought, a part of it: clients that give no thoughts
+                // back must not give back its seal alone.
+                let part = Part {
+                    thought: redacted || was_in_thought,
+                    thought_signature: Some(seal::for_client(&signature)),
+                    ..Part::text("")
+                };
+                self.part(choice, part, out);
+            }
+            Said::Call(call) => {
+                let seal = call.seal.as_deref().map(seal::for_client);
+                let made = ToolCall {
+                    id: call.id.into_owned(),
+                    name: call.name.into_owned(),
+                    arguments: call.arguments,
+                    signature: None,
+                };
+                self.part(choice, Part::call(&made, seal), out);
+            }
+        }
+    }
+
+    fn part(&self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
         let candidate = Candidate::new(choice, vec![part], None);
         self.chunk(vec![candidate], None, out);
     }
 
     /// Writes the last chunk. It has a text, if an empty one: `chunk.text` of
     /// google-genai is no string otherwise, and programs print it.
-    fn end(&self, out: &mut Vec<u8>) {
-        let candidates = self
-            .stops
-            .iter()
-            .map(|(choice, stop)| Candidate::new(*choice, vec![Part::text("")], Some(stop)));
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let has_ended = |choice: &Choice| choice.stop.is_some();
+        if self.choices.is_empty() || !self.choices.values().all(has_ended) {
+            self.broken = true;
+            return;
+        }
+        let next = |this: &mut Self| {
+            let mut choices = this.choices.iter_mut();
+            choices.find_map(|(choice, it)| Some((*choice, it.waiting.pop()?)))
+        };
+        while let Some((choice, said)) = next(self) {
+            self.put(choice, said, out);
+        }
+        let candidates = self.choices.iter().map(|(choice, progress)| {
+            Candidate::new(*choice, vec![Part::text("")], progress.stop.as_ref())
+        });
         self.chunk(candidates.collect(), self.usage, out);
     }
 

@@ -1,4 +1,5 @@
 mod back;
+mod mixed;
 
 use super::*;
 use crate::dialect::{
@@ -146,9 +147,10 @@ fn asking(feature: Feature) -> Conversation {
                 .turns
                 .push(turn(Role::System, vec![Part::Text("s".into())]));
         }
+        Feature::SilentUser => asked.turns = Vec::new(),
         Feature::ImageUrl => asked.turns = say(Part::Image(url)),
         Feature::File => asked.turns = say(Part::File(url)),
-        Feature::UploadedFile => asked.turns = say(Part::File(uploaded)),
+        Feature::UploadedFile => asked.turns[0].parts.push(Part::File(uploaded)),
         Feature::ToolResultImage => {
             let content = vec![Part::Image(inline())];
             asked.turns = say(Part::ToolResult(ToolResult {
@@ -224,6 +226,10 @@ fn what_older_models_or_odd_values_lose() {
         reasoning: Some(Reasoning::Off),
         ..asking(Feature::TopK)
     };
+    let minimal = Conversation {
+        reasoning: Some(Reasoning::Effort(Effort::Minimal)),
+        ..off.clone()
+    };
     let mut stops = asking(Feature::Stop);
     stops.sampling.stop.push("y".into());
     let mut seed = asking(Feature::Seed);
@@ -251,6 +257,8 @@ fn what_older_models_or_odd_values_lose() {
             Some(Feature::Reasoning),
         ),
         (&asking(Feature::Reasoning), SECOND, None),
+        (&minimal, "gemini-3-pro", Some(Feature::Reasoning)),
+        (&minimal, THIRD, None),
         (&stops, THIRD, Some(Feature::Stop)),
         (&seed, THIRD, Some(Feature::Seed)),
         (&sealed, THIRD, Some(Feature::Thought)),
@@ -336,7 +344,8 @@ fn a_stream_of_chunks() {
         lengths.push(out.len());
     }
     assert!(lengths[1] > lengths[0], "a thought is written at once");
-    assert_eq!(lengths[4], lengths[6], "a call is written once it is whole");
+    assert_eq!(lengths[3], lengths[5], "a call has no pieces");
+    assert!(lengths[6] > lengths[5], "it is written once it is whole");
     let text = String::from_utf8(out.clone()).unwrap();
     let common = r#""modelVersion":"m","responseId":"r1"}"#;
     let chunk = |part: &str| {
@@ -386,4 +395,25 @@ fn a_whole_answer() {
         "modelVersion": "m", "responseId": "r1",
     });
     assert_eq!(body, expected);
+}
+
+#[test]
+fn nothing_said_is_still_a_request() {
+    let system = vec![Part::Text("Be brief.".into())];
+    let silent = Conversation {
+        system,
+        ..Conversation::default()
+    };
+    for (asked, instructions) in [
+        (&silent, json!({"parts": [{"text": "Be brief."}]})),
+        (&asking(Feature::SilentUser), Value::Null),
+    ] {
+        let (body, lost) = written(asked, THIRD);
+        assert_eq!(
+            body["contents"],
+            json!([{"role": "user", "parts": [{"text": "."}]}])
+        );
+        assert_eq!(body["systemInstruction"], instructions);
+        assert_eq!(lost.to_string(), "not carried over: silent_user");
+    }
 }

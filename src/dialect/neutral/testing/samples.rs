@@ -132,10 +132,16 @@ pub(crate) fn samples() -> Vec<Sample> {
     let image = |media| says(Part::Image(media));
     let file = |media| says(Part::File(media));
     let hm = |signature| answered(thinks("hm", signature, false));
+    let object = tool(None).parameters.unwrap_or_else(Json::empty_object);
     let schema = OutputFormat::JsonSchema {
         name: Some("n".to_owned()),
-        schema: Json::empty_object(),
+        schema: object.clone(),
         strict: Some(true),
+    };
+    let list = OutputFormat::JsonSchema {
+        name: Some("n".to_owned()),
+        schema: Json::parse(r#"{"type":"array","items":{"type":"string"}}"#).unwrap_or(object),
+        strict: None,
     };
     let system = turn(Role::System, vec![text("be kind")]);
     let lines = [
@@ -143,6 +149,14 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::SystemInConversation,
             "instructions in the middle",
             with(|it| it.turns.push(system)),
+        ),
+        (
+            Feature::SilentUser,
+            "instructions and nothing else",
+            Conversation {
+                system: vec![text("be kind")],
+                ..Conversation::default()
+            },
         ),
         (
             Feature::ImageUrl,
@@ -233,6 +247,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::JsonSchema,
             "an answer that fits a schema",
             with(|it| it.format = schema),
+        ),
+        (
+            Feature::JsonSchema,
+            "an answer that fits the schema of a list",
+            with(|it| it.format = list),
         ),
         (
             Feature::Temperature,

@@ -188,8 +188,10 @@ fn sealed_calls(contents: &[Value]) -> Checked {
         let name = call["name"].as_str().unwrap_or_default();
         let none = serde_json::json!({});
         let seal = field(part, "thoughtSignature").and_then(Value::as_str);
-        let good = |seal: &str| {
-            FOREIGN.contains(&seal) || seal == sealed(name, field(call, "args").unwrap_or(&none))
+        let good = |given: &str| {
+            // Bytes may come in either of base64's alphabets.
+            let seal = given.replace('-', "+").replace('_', "/");
+            FOREIGN.contains(&given) || seal == sealed(name, field(call, "args").unwrap_or(&none))
         };
         match seal {
             None => {
@@ -202,4 +204,30 @@ fn sealed_calls(contents: &[Value]) -> Checked {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn seals_are_known_in_either_alphabet_of_base64() {
+        let mut seals = (0..).map(|number| (number, sealed("f", &json!({"n": number}))));
+        let (number, seal) = seals.find(|(_, seal)| seal.contains(['+', '/'])).unwrap();
+        let spelt = seal.replace('+', "-").replace('/', "_");
+        for (given, good) in [
+            (&seal, true),
+            (&spelt, true),
+            (&sealed("g", &json!({})), false),
+        ] {
+            let call = json!({"functionCall": {"name": "f", "args": {"n": number}}, "thoughtSignature": given});
+            let contents = [
+                json!({"role": "user", "parts": [{"text": "hi"}]}),
+                json!({"role": "model", "parts": [call]}),
+            ];
+            assert_eq!(sealed_calls(&contents).is_ok(), good, "{given}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ const HASTY: Deadlines = Deadlines {
     connect: Duration::from_secs(2),
     first_byte: Duration::from_secs(60),
     idle: Duration::from_secs(30),
+    head: None,
     total: None,
 };
 

@@ -280,7 +280,7 @@ proptest! {
             events.read(&Event::parse(&block[from..end]), &mut back).unwrap();
             from = end;
         }
-        events.finish(&mut back);
+        events.finish(&mut back).unwrap();
         prop_assert_eq!(back, deltas);
     }
 }

@@ -8,6 +8,7 @@ use crate::dialect::{
     neutral::{Delta, Unreadable, ids::name_of_answer},
     openai::shape,
     sse::Event,
+    waiting::Progress,
 };
 
 /// The most calls of one stream.
@@ -43,9 +44,29 @@ struct Piece {
 #[derive(Debug)]
 struct Begun {
     choice: u32,
+    number: u32,
     /// The provider's number of it, unique in its choice at most.
     index: u32,
     id: Option<String>,
+    name: String,
+    arguments: Progress,
+}
+
+impl Begun {
+    /// Tells whether a piece under this id and name may be a part of the call.
+    ///
+    /// Servers leave out the index, or give every call the same, and some leave
+    /// out the id as well. Without a name it is never a new call. With one it is
+    /// under a new id; and without an id, under another name or if this call is
+    /// whole: some servers say the name again with each piece.
+    fn may_go_on(&self, id: Option<&str>, name: Option<&str>, arguments: Option<&str>) -> bool {
+        let says_more = || arguments.is_some_and(|text| !text.trim_ascii().is_empty());
+        match (id, name) {
+            (_, None) => true,
+            (Some(id), Some(_)) => self.id.as_deref() == Some(id),
+            (None, Some(name)) => self.name == name && !(self.arguments.is_whole() && says_more()),
+        }
+    }
 }
 
 /// Reads the events of one stream.
@@ -141,46 +162,54 @@ impl Events {
         let signature = call.signature();
         let id = filled(call.id);
         let function = call.function.unwrap_or_default();
-        let name = filled(function.name);
-        let of_choice = self.calls.iter().filter(|begun| begun.choice == choice);
-        // Servers leave out the index, or give every call the same: a new name
-        // under a new id is a new call, and without either it is the last one's.
-        let known = (0..).zip(of_choice.clone()).filter(|(_, begun)| {
-            let may_be = id.is_none() || name.is_none() || begun.id == id;
-            may_be && call.index.is_none_or(|index| begun.index == index)
-        });
-        let known = known.map(|(number, _)| number).last();
-        let number = match known {
-            Some(number) => number,
+        let (name, piece) = (filled(function.name), filled(function.arguments));
+        let is_of = |begun: &&mut Begun| {
+            begun.choice == choice && call.index.is_none_or(|index| begun.index == index)
+        };
+        let mut known: Vec<_> = self.calls.iter_mut().filter(is_of).collect();
+        let named = |begun: &&mut Begun| id.is_some() && begun.id == id;
+        let may_be =
+            |it: &&mut Begun| it.may_go_on(id.as_deref(), name.as_deref(), piece.as_deref());
+        let at = known
+            .iter()
+            .rposition(named)
+            .or(known.iter().rposition(may_be));
+        let begun = match at {
+            Some(at) => known.swap_remove(at),
             None => {
+                let number = self.calls.iter().filter(|it| it.choice == choice).count() as u32;
                 if self.calls.len() >= MAX_CALLS {
                     return Err(Unreadable);
                 }
-                let number = of_choice.count() as u32;
+                let name = name.ok_or(Unreadable)?;
                 let answer = self.answer.as_deref().unwrap_or_default();
+                let made = || call_id(answer, choice, number);
                 out.push(Delta::CallStart {
                     choice,
                     call: number,
-                    id: id
-                        .clone()
-                        .unwrap_or_else(|| call_id(answer, choice, number)),
-                    name: name.ok_or(Unreadable)?,
+                    id: id.clone().unwrap_or_else(made),
+                    name: name.clone(),
                     signature,
                 });
                 self.calls.push(Begun {
                     choice,
+                    number,
                     index: call.index.unwrap_or(number),
                     id,
+                    name,
+                    arguments: Progress::default(),
                 });
-                number
+                self.calls.last_mut().ok_or(Unreadable)?
             }
         };
-        let piece = filled(function.arguments);
-        out.extend(piece.map(|piece| Delta::CallArguments {
-            choice,
-            call: number,
-            piece,
-        }));
+        if let Some(piece) = piece {
+            begun.arguments.push(&piece);
+            out.push(Delta::CallArguments {
+                choice,
+                call: begun.number,
+                piece,
+            });
+        }
         Ok(())
     }
 }

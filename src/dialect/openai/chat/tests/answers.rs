@@ -180,6 +180,33 @@ fn calls_are_told_apart_however_a_server_numbers_them() {
         &[bare(0, "f", "1"), bare(1, "f", "2"), bare(0, "", "3")],
         &[("call_x_0_0", "13"), ("call_x_0_1", "2")],
     );
+    // No id, and every call has the same index: another name, or the same one
+    // behind a whole call, is another call; the name again is none.
+    expect(
+        &[
+            bare(0, "f", r#"{"a":"#),
+            bare(0, "f", "1}"),
+            bare(0, "f", ""),
+            bare(0, "f", r#"{"b":2}"#),
+            bare(0, "g", r#"{"c":"#),
+            bare(0, "", "3}"),
+        ],
+        &[
+            ("call_x_0_0", r#"{"a":1}"#),
+            ("call_x_0_1", r#"{"b":2}"#),
+            ("call_x_0_2", r#"{"c":3}"#),
+        ],
+    );
+    // Two ids at one index, in turns.
+    let mut first = [whole("a", "1"), whole("b", "2")];
+    for call in &mut first {
+        call["index"] = json!(0);
+    }
+    let [a, b] = first;
+    expect(
+        &[a, b, piece("a", "3"), piece("b", "4")],
+        &[("a", "13"), ("b", "24")],
+    );
 }
 
 #[test]

@@ -261,10 +261,11 @@ fn with(feature: Feature) -> Conversation {
     };
     match feature {
         Feature::SystemInConversation => role = Role::System,
+        Feature::SilentUser => parts = vec![text("")],
         Feature::ImageUrl => parts = vec![Part::Image(media(url()))],
         Feature::File => parts = vec![Part::File(media(url()))],
         Feature::UploadedFile => {
-            parts = vec![Part::Image(media(Source::Uploaded("f".to_owned())))];
+            parts.push(Part::Image(media(Source::Uploaded("f".to_owned()))));
         }
         Feature::ToolResultImage => parts = returned(Part::Image(media(url())), false),
         Feature::ToolResultError => parts = returned(text("failed"), true),
@@ -283,7 +284,7 @@ fn with(feature: Feature) -> Conversation {
         Feature::JsonSchema => {
             asked.format = OutputFormat::JsonSchema {
                 name: None,
-                schema: Json::empty_object(),
+                schema: tool.parameters.unwrap_or_else(Json::empty_object),
                 strict: None,
             }
         }
@@ -321,6 +322,10 @@ fn each_feature_is_said_or_named() {
                 Feature::Stop,
                 Feature::Thought,
             ];
+            // Nothing else was said here.
+            if feature == Feature::File || feature == Feature::Thought {
+                expected.feature(Feature::SilentUser);
+            }
             if write::CANNOT.contains(&feature) || odd.contains(&feature) {
                 expected.feature(feature);
             }

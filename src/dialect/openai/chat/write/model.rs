@@ -59,7 +59,12 @@ impl Model {
             // The default of models that think at all.
             Reasoning::Adaptive => return (None, true),
             Reasoning::Effort(effort) => effort,
-            Reasoning::Budget(tokens) => Effort::of_budget(tokens),
+            Reasoning::Budget(tokens) => {
+                return (
+                    self.effort(Reasoning::Effort(Effort::of_budget(tokens))).0,
+                    false,
+                );
+            }
         };
         match effort {
             Effort::Minimal if matches!(self, Self::O | Self::Later) => (Some("low"), false),
@@ -120,6 +125,10 @@ mod tests {
         ] {
             assert_eq!(model.effort(Reasoning::Off), off, "{model:?}");
             assert_eq!(model.effort(minimal), least, "{model:?}");
+            // A budget is an effort only nearly.
+            let budget = model.effort(Reasoning::Budget(20_000));
+            let high = (model != Model::Plain).then_some("high");
+            assert_eq!(budget, (high, false), "{model:?}");
         }
         assert!(
             Model::Later.takes_sampling(Some("none")) && !Model::Later.takes_sampling(Some("low"))

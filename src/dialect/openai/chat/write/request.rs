@@ -30,7 +30,7 @@ pub const CANNOT: &[Feature] = &[
     Feature::TopK,
 ];
 
-/// What this dialect can say in part: files that are right here, or uploaded
+/// What this dialect can say in part: schemas of an object to OpenAI itself, files that are right here, or uploaded
 /// documents, up to four stop texts, thoughts that are in words and led to
 /// calls, to servers that are not OpenAI's own; and to models that do not
 /// reason, or always do, what these take.
@@ -41,6 +41,7 @@ pub const IN_PART: &[Feature] = &[
     Feature::Stop,
     Feature::PresencePenalty,
     Feature::FrequencyPenalty,
+    Feature::JsonSchema,
     Feature::Reasoning,
     Feature::Thought,
 ];
@@ -195,7 +196,7 @@ pub fn request(
         tools: asked.tools.iter().map(|it| tool(it, lost)).collect(),
         tool_choice: asked.tool_choice.as_ref().filter(|_| has_tools).map(choice),
         parallel_tool_calls: asked.parallel_tools.filter(|_| has_tools),
-        response_format: format(&asked.format),
+        response_format: format(&asked.format, variant, lost),
         max_tokens,
         max_completion_tokens,
         drawn,
@@ -256,6 +257,11 @@ fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> V
             Role::Assistant => message::assistant(&turn.parts, variant, lost, &mut messages),
         }
     }
+    // Refused where there are none.
+    if messages.is_empty() {
+        lost.feature(Feature::SilentUser);
+        messages.push(message::nothing());
+    }
     messages
 }
 
@@ -291,10 +297,20 @@ fn choice(choice: &ToolChoice) -> Choice<'_> {
     }
 }
 
-fn format(format: &OutputFormat) -> Option<Format<'_>> {
+/// # Source
+///
+/// OpenAI, "Structured outputs", "Supported schemas": the root must be an
+/// object, and is refused otherwise. Compatible servers take any.
+fn format<'a>(format: &'a OutputFormat, variant: Variant, lost: &mut Lost) -> Option<Format<'a>> {
     match format {
         OutputFormat::Text => None,
         OutputFormat::JsonObject => Some(Format::JsonObject),
+        OutputFormat::JsonSchema { schema, .. }
+            if variant == Variant::OpenAi && !exact::is_of_object(schema) =>
+        {
+            lost.feature(Feature::JsonSchema);
+            None
+        }
         OutputFormat::JsonSchema {
             name,
             schema,

@@ -32,6 +32,7 @@ pub struct Events {
     stop: Option<Stop>,
     usage: Option<Usage>,
     kept: usize,
+    unexplained: bool,
 }
 
 impl Events {
@@ -50,6 +51,7 @@ impl Events {
             stop: None,
             usage: None,
             kept: 0,
+            unexplained: false,
         }
     }
 
@@ -69,10 +71,11 @@ impl Events {
         self.sequence.checked_sub(1)
     }
 
-    /// Tells whether the answer was too long to repeat; nothing more is
-    /// written then, and the stream must end with an error.
-    pub fn is_overlong(&self) -> bool {
-        self.kept > MAX_KEPT
+    /// Tells whether the answer was too long to repeat, or ended and nobody
+    /// said why; nothing more is written then, and the stream must end with an
+    /// error.
+    pub fn is_broken(&self) -> bool {
+        self.kept > MAX_KEPT || self.unexplained
     }
 
     /// Appends the events that say `delta`. The dialect has one choice: the first.
@@ -86,7 +89,7 @@ impl Events {
             Delta::CallStart { id, name, .. } => id.len() + name.len() + 256,
             Delta::Start { .. } | Delta::Stop { .. } | Delta::Usage(_) | Delta::End => 0,
         };
-        if self.is_overlong() {
+        if self.is_broken() {
             return;
         }
         let out = &mut Out { to: out };
@@ -139,29 +142,27 @@ impl Events {
                 call,
                 piece,
             } => self.argue(*call, piece, out),
-            Delta::Stop { choice: 0, stop } => {
-                self.stop = Some(stop.clone());
-                // What came last is what a limit cut off.
-                let last = self.items.len().checked_sub(1);
-                let status = status(stop).0;
-                let of = |at| if at == last { status } else { "completed" };
-                self.hush(of(self.speaking), out);
-                for (_, at) in std::mem::take(&mut self.calls) {
-                    self.end(at, of(Some(at)), out);
-                }
-            }
+            // Some providers say more behind it.
+            Delta::Stop { choice: 0, stop } => self.stop = Some(stop.clone()),
             Delta::Usage(usage) => self.usage = Some(*usage),
-            Delta::End => {
-                // Without a reason the answer is not whole, and nobody says it is.
-                if let Some(stop) = &self.stop {
+            Delta::End => match &self.stop {
+                None => self.unexplained = true,
+                Some(stop) => {
                     let status = status(stop);
+                    // What came last is what a limit cut off.
+                    let last = self.items.len().checked_sub(1);
+                    let of = |at| if at == last { status.0 } else { "completed" };
+                    self.hush(of(self.speaking), out);
+                    for (_, at) in std::mem::take(&mut self.calls) {
+                        self.end(at, of(Some(at)), out);
+                    }
                     let name = match status.1 {
                         None => "response.completed",
                         Some(_) => "response.incomplete",
                     };
                     self.about(name, status, out);
                 }
-            }
+            },
             Delta::Text { .. }
             | Delta::Refusal { .. }
             | Delta::Thought { .. }

@@ -36,10 +36,89 @@ fn a_tool_that_openai_would_refuse_as_strict_is_not() {
     ] {
         let asked = Conversation {
             tools: vec![tool(schema)],
+            turns: vec![Turn {
+                role: Role::User,
+                parts: vec![text("hi")],
+            }],
             ..Conversation::default()
         };
         let (body, lost) = written(&asked, Variant::OpenAi);
         assert_eq!(body["tools"][0]["function"]["strict"], strict);
         assert_eq!(lost.to_string(), told);
+    }
+}
+
+#[test]
+fn openai_itself_is_asked_for_objects_only() {
+    let format = |schema: &str| OutputFormat::JsonSchema {
+        name: None,
+        schema: Json::parse(schema).unwrap(),
+        strict: None,
+    };
+    for (schema, is_object) in [
+        (r#"{"type":"object","properties":{}}"#, true),
+        (r#"{"type":"array","items":{"type":"object"}}"#, false),
+        (r#"{"anyOf":[{"type":"object"}]}"#, false),
+    ] {
+        let asked = Conversation {
+            system: vec![text("hi")],
+            format: format(schema),
+            ..Conversation::default()
+        };
+        for variant in [Variant::OpenAi, Variant::Compatible] {
+            let (body, lost) = written(&asked, variant);
+            let is_said = is_object || variant == Variant::Compatible;
+            assert_eq!(body["response_format"].is_object(), is_said, "{schema}");
+            let told = if is_said {
+                ""
+            } else {
+                "not carried over: json_schema"
+            };
+            assert_eq!(lost.to_string(), told);
+        }
+    }
+}
+
+#[test]
+fn nothing_said_is_still_a_request() {
+    let gone = Part::Image(Media {
+        source: Source::Uploaded("f".to_owned()),
+        name: None,
+    });
+    let turns = vec![Turn {
+        role: Role::User,
+        parts: vec![gone],
+    }];
+    let asked = Conversation {
+        turns,
+        ..Conversation::default()
+    };
+    let (body, lost) = written(&asked, Variant::OpenAi);
+    assert_eq!(body["messages"], json!([{"role": "user", "content": "."}]));
+    assert_eq!(
+        lost.to_string(),
+        "not carried over: silent_user, uploaded_file"
+    );
+}
+
+#[test]
+fn an_image_has_a_media_type_without_parameters() {
+    for kind in [
+        "image/png",
+        "image/png;charset=utf-8",
+        "image/png; charset=utf-8;name=a",
+    ] {
+        let url = format!("data:{kind};base64,aGk=");
+        let image = json!({"type": "image_url", "image_url": {"url": url}});
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": [image]}]});
+        let (read, lost) = asked(&body);
+        let inline = Source::Inline {
+            mime: "image/png".to_owned(),
+            data: "aGk=".to_owned(),
+        };
+        let Part::Image(media) = &read.turns[0].parts[0] else {
+            panic!("{read:?}");
+        };
+        assert_eq!((&media.source, lost.as_str()), (&inline, ""), "{kind}");
     }
 }

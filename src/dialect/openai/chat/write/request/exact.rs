@@ -15,6 +15,11 @@ pub(super) fn may_be_strict(schema: &Json) -> bool {
     serde_json::from_str(schema.get()).is_ok_and(|schema: Value| is_exact(&schema))
 }
 
+/// Tells whether `schema` is one of an object, and says so.
+pub(super) fn is_of_object(schema: &Json) -> bool {
+    serde_json::from_str(schema.get()).is_ok_and(|schema: Value| schema["type"] == "object")
+}
+
 fn is_exact(schema: &Value) -> bool {
     match schema {
         Value::Array(items) => items.iter().all(is_exact),

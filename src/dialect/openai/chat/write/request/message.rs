@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Feature, Lost, Part, Variant};
 use crate::dialect::{
-    neutral::{Media, Source, Thought, ToolResult},
+    neutral::{Media, NOTHING, Source, Thought, ToolResult},
     openai::{
         chat::write::{Call, Extra, Function},
         turns::data_url,
@@ -74,6 +74,11 @@ fn message<'a>(role: &'static str, content: Option<Content<'a>>) -> Message<'a> 
         tool_calls: Vec::new(),
         tool_call_id: None,
     }
+}
+
+/// Stands in for a conversation of which nothing is left.
+pub(super) fn nothing() -> Message<'static> {
+    message("user", Some(Content::Text(Cow::Borrowed(NOTHING))))
 }
 
 /// Joins texts. Only a user's content goes out in parts: many compatible

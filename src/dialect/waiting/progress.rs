@@ -3,7 +3,7 @@
 /// Knows when an object that is written piece by piece is whole. It does not
 /// check it: of text that is no object it says that it is never whole.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
+pub(in crate::dialect) struct Progress {
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -22,7 +22,7 @@ enum State {
 
 impl Progress {
     /// Takes the next piece.
-    pub(super) fn push(&mut self, piece: &str) {
+    pub(in crate::dialect) fn push(&mut self, piece: &str) {
         for byte in piece.bytes() {
             if self.in_string {
                 self.in_string = self.escaped || byte != b'"';
@@ -50,7 +50,7 @@ impl Progress {
     }
 
     /// Tells whether the object is whole.
-    pub(super) fn is_whole(self) -> bool {
+    pub(in crate::dialect) fn is_whole(self) -> bool {
         self.state == State::Whole
     }
 }

@@ -1,6 +1,15 @@
-//! What has to wait for a call to be whole.
+//! What has to wait for a call to be whole, where a dialect has one thing after
+//! the other, or no pieces of calls.
+
+mod progress;
 
 use std::{borrow::Cow, collections::VecDeque};
+
+pub(super) use progress::Progress;
+
+/// The most that waits for the calls of one stream to be whole, in bytes: as
+/// much as one event may have.
+pub(super) const MAX_WAITING: usize = 1 << 20;
 
 /// What comes in blocks of its own.
 #[derive(Debug)]
@@ -11,12 +20,18 @@ pub(super) enum Said<'a> {
         signature: Cow<'a, str>,
         redacted: bool,
     },
-    Call {
-        call: u32,
-        id: Cow<'a, str>,
-        name: Cow<'a, str>,
-        arguments: String,
-    },
+    Call(Call<'a>),
+}
+
+/// A call, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) call: u32,
+    pub(super) id: Cow<'a, str>,
+    pub(super) name: Cow<'a, str>,
+    pub(super) seal: Option<Cow<'a, str>>,
+    pub(super) arguments: String,
+    pub(super) progress: Progress,
 }
 
 /// What waits, in order, and how much it is.
@@ -41,13 +56,12 @@ impl Waiting {
     /// Appends a piece to the arguments of a call that waits, if it does.
     pub(super) fn arguments(&mut self, of: u32, piece: &str) {
         let waits = self.queue.iter_mut().find_map(|said| match said {
-            Said::Call {
-                call, arguments, ..
-            } if *call == of => Some(arguments),
+            Said::Call(call) if call.call == of => Some(call),
             _ => None,
         });
-        if let Some(arguments) = waits {
-            arguments.push_str(piece);
+        if let Some(call) = waits {
+            call.arguments.push_str(piece);
+            call.progress.push(piece);
             self.size += piece.len();
         }
     }
@@ -60,24 +74,47 @@ impl Waiting {
         what
     }
 
+    /// Takes what has waited longest, unless it is a call that is not whole.
+    pub(super) fn pop_whole(&mut self) -> Option<Said<'static>> {
+        match self.queue.front() {
+            Some(Said::Call(call)) if !call.progress.is_whole() => None,
+            _ => self.pop(),
+        }
+    }
+
+    /// Tells whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Returns about how many bytes wait.
     pub(super) fn size(&self) -> usize {
         self.size
     }
 }
 
-impl Said<'_> {
+impl<'a> Said<'a> {
+    /// Returns a call that has only begun.
+    pub(super) fn call(call: u32, id: &'a str, name: &'a str, seal: Option<&'a str>) -> Self {
+        Self::Call(Call {
+            call,
+            id: id.into(),
+            name: name.into(),
+            seal: seal.map(Cow::from),
+            arguments: String::new(),
+            progress: Progress::default(),
+        })
+    }
+
     /// Returns about how many bytes it takes to hold it.
     fn size(&self) -> usize {
         let texts = match self {
             Self::Text(text) | Self::Thought(text) => text.len(),
             Self::Seal { signature, .. } => signature.len(),
-            Self::Call {
-                id,
-                name,
-                arguments,
-                ..
-            } => id.len() + name.len() + arguments.len(),
+            Self::Call(call) => {
+                let seal = call.seal.as_ref().map_or(0, |seal| seal.len());
+                call.id.len() + call.name.len() + seal + call.arguments.len()
+            }
         };
         size_of::<Self>() + texts
     }
@@ -94,17 +131,14 @@ impl Said<'_> {
                 signature: own(signature),
                 redacted,
             },
-            Self::Call {
-                call,
-                id,
-                name,
-                arguments,
-            } => Said::Call {
-                call,
-                id: own(id),
-                name: own(name),
-                arguments,
-            },
+            Self::Call(call) => Said::Call(Call {
+                id: own(call.id),
+                name: own(call.name),
+                seal: call.seal.map(own),
+                call: call.call,
+                arguments: call.arguments,
+                progress: call.progress,
+            }),
         }
     }
 }
