@@ -156,9 +156,9 @@ fn peeked(asked: Api) -> Peek {
 /// There and back, as the gateway does for another dialect.
 fn exchange(peek: &Peek, asked: Api, sent: Api, answer: &[u8]) -> usize {
     let read = Asked::read(peek).expect("a conversation");
-    let (body, lost) = read.write(sent, Variant::OpenAi, "m");
-    let told = translate::answer(sent, asked, answer, 9).expect("an answer");
-    body.len() + told.len() + usize::from(lost.is_empty())
+    let written = read.write(sent, Variant::OpenAi, "m");
+    let told = translate::answer(sent, asked, &written.names, answer, 9).expect("an answer");
+    written.body.len() + told.len() + usize::from(written.lost.is_empty())
 }
 
 /// A stream of [`CHUNKS`] chunks, in the client's dialect.

@@ -20,6 +20,7 @@ pub mod request;
 pub mod sse;
 #[cfg(test)]
 mod tests;
+pub mod tool_names;
 pub mod translate;
 mod waiting;
 

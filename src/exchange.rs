@@ -203,6 +203,8 @@ fn nobody_can(intake: &Intake, story: &mut Story) -> Result<HttpResponse, Gatewa
             message: format!("No endpoint of this model can answer {}.", api.label()),
         }));
     }
+    // Whoever counts refuses what is wrong.
+    translate::Asked::read(&intake.peek)?;
     let body = translate::counted(api, intake.estimate.input);
     Ok(story.tell_estimated().body(body))
 }
@@ -263,6 +265,10 @@ impl Exchange<'_> {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
                 Tried::Refused(error) => return Err(error),
+                Tried::Unsent(bad) => {
+                    story.attempts -= 1;
+                    return Err(bad.into());
+                }
                 Tried::NoRoom => {
                     return Err(GatewayError::Overloaded {
                         retry_after: intake::FULL_RETRY,

@@ -12,6 +12,7 @@ mod crossings;
 mod failover;
 mod models;
 mod refusals;
+mod tools;
 
 /// The calls that carry a conversation, by the client's dialect.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -20,5 +20,6 @@ pub use conversation::{
 };
 pub use json::Json;
 pub(in crate::dialect) use json::push_key;
+pub(in crate::dialect) use lost::says_nothing;
 pub use lost::{Feature, Lost};
 pub use reply::{Choice, Delta, Reply, Stop, Unreadable};

@@ -6,6 +6,7 @@ mod mapping;
 mod pairs;
 mod readers;
 mod seals;
+mod unsaid;
 
 use std::collections::BTreeSet;
 

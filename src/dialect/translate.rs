@@ -9,6 +9,7 @@ use super::{
     },
     request::{BadRequest, Peek},
     sse::Event,
+    tool_names::ToolNames,
 };
 
 /// What a client asked, read once however many endpoints are tried.
@@ -40,11 +41,13 @@ impl Asked {
         Ok(Self { conversation, lost })
     }
 
-    /// Returns the body of the call `sent` for a provider that calls the model
-    /// `model`, and what could not be said in it. `variant` matters to chat only.
-    pub fn write(&self, sent: Api, variant: Variant, model: &str) -> (Vec<u8>, Lost) {
+    /// Writes the call `sent` for a provider that calls the model `model`.
+    /// `variant` matters to chat only.
+    pub fn write(&self, sent: Api, variant: Variant, model: &str) -> Written {
         let mut lost = self.lost.clone();
-        let asked = &self.conversation;
+        let names = ToolNames::of(&self.conversation, sent.dialect());
+        let renamed = names.renamed(&self.conversation, sent.dialect());
+        let asked = &*renamed;
         let body = match sent {
             Api::CountMessageTokens => anthropic::count::write_request(asked, model, &mut lost),
             Api::CountContentTokens => gemini::count::write_request(asked, model, &mut lost),
@@ -54,17 +57,35 @@ impl Asked {
                 Dialect::Gemini => gemini::write::request(asked, model, &mut lost),
             },
         };
-        (body, lost)
+        Written { body, lost, names }
     }
 }
 
-/// Translates a whole answer to a call of `sent` into one to a call of `asked`;
-/// `now` is in seconds since 1970.
+/// A request in the dialect of the provider that is asked.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What could not be said in it.
+    pub lost: Lost,
+    /// The tools that go by another name in it.
+    pub names: ToolNames,
+}
+
+/// Translates a whole answer to a call of `sent` into one to a call of `asked`,
+/// in which tools have the names that the client knows; `now` is in seconds
+/// since 1970.
 ///
 /// # Errors
 ///
 /// [`NotAnAnswer`] for a body that is none.
-pub fn answer(sent: Api, asked: Api, body: &[u8], now: u64) -> Result<Vec<u8>, NotAnAnswer> {
+pub fn answer(
+    sent: Api,
+    asked: Api,
+    names: &ToolNames,
+    body: &[u8],
+    now: u64,
+) -> Result<Vec<u8>, NotAnAnswer> {
     if asked.counts() {
         let tokens = match sent.dialect() {
             Dialect::Gemini => gemini::count::read_answer(body)?,
@@ -77,6 +98,7 @@ pub fn answer(sent: Api, asked: Api, body: &[u8], now: u64) -> Result<Vec<u8>, N
         Dialect::Anthropic => anthropic::read::reply(body)?,
         Dialect::Gemini => gemini::read::reply(body)?,
     };
+    names.restore(&mut reply);
     if asked.dialect() != Dialect::Gemini {
         reply.put_media_in_words();
     }
@@ -103,6 +125,7 @@ pub fn counted(asked: Api, tokens: u64) -> Vec<u8> {
 pub struct Translation {
     reader: Reader,
     writer: Writer,
+    names: ToolNames,
     deltas: Vec<Delta>,
 }
 
@@ -140,8 +163,16 @@ impl Translation {
         Self {
             reader,
             writer,
+            names: ToolNames::default(),
             deltas: Vec::new(),
         }
+    }
+
+    /// Tells the client of tools by the names that it knows.
+    #[must_use]
+    pub fn with_names(mut self, names: ToolNames) -> Self {
+        self.names = names;
+        self
     }
 
     /// Appends what the bytes of one event mean in the client's dialect.
@@ -178,6 +209,7 @@ impl Translation {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        self.names.restore_in(&mut self.deltas);
         for delta in &self.deltas {
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(delta, out),

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     dialect::{
         self, NotAnAnswer, Reported, judge_answer,
+        request::BadRequest,
         translate::{self, Translation},
     },
     error::GatewayError,
@@ -53,6 +54,8 @@ pub(super) enum Tried {
     Reported(Reported),
     /// The request is wrong, and that has to be said in the client's dialect.
     Refused(GatewayError),
+    /// The request is wrong in its own dialect, and nobody was asked.
+    Unsent(BadRequest),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
     /// The request's own time was over first.
@@ -91,7 +94,7 @@ impl Exchange<'_> {
             Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),
             Err(bad) => {
                 unsent(lease);
-                return Tried::Refused(bad.into());
+                return Tried::Unsent(bad);
             }
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
@@ -274,7 +277,8 @@ impl Exchange<'_> {
         let judged = judge_answer(outgoing.sent, &body).and_then(|usage| {
             let body = match outgoing.is_translated() {
                 true => {
-                    translate::answer(outgoing.sent, asked, &body, wall::unix_seconds())?.into()
+                    let (sent, names) = (outgoing.sent, &outgoing.names);
+                    translate::answer(sent, asked, names, &body, wall::unix_seconds())?.into()
                 }
                 false => body,
             };
@@ -361,12 +365,8 @@ impl Exchange<'_> {
         let mut relay = Relay::new(primed, settings, finish).without(redaction);
         if outgoing.is_translated() {
             let (sent, usage) = (outgoing.sent, peek.include_usage);
-            relay = relay.translated(Translation::new(
-                sent,
-                peek.api,
-                usage,
-                wall::unix_seconds(),
-            ));
+            let translation = Translation::new(sent, peek.api, usage, wall::unix_seconds());
+            relay = relay.translated(translation.with_names(outgoing.names.clone()));
         }
         let relay = relay.until(async move {
             // A sender that is gone cannot say that the grace is over.

@@ -15,6 +15,7 @@ use crate::{
         neutral::Lost,
         openai::chat::write::Variant,
         request::{BadRequest, Peek},
+        tool_names::ToolNames,
         translate::Asked,
     },
     generation::Site,
@@ -31,6 +32,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) lines: [&'a Lines; 2],
     /// What could not be said, if it was translated.
     pub(super) lost: Option<Lost>,
+    /// The tools that go by another name there.
+    pub(super) names: ToolNames,
 }
 
 impl Outgoing<'_> {
@@ -84,18 +87,20 @@ impl<'a> Incoming<'a> {
                 body: peek.rewrite(&site.upstream_model),
                 lines: [own, wanted(sent, named)],
                 lost: None,
+                names: ToolNames::default(),
             }));
         }
         let asked = self.asked.get_or_init(|| Asked::read(peek));
         let asked = asked.as_ref().map_err(BadRequest::clone)?;
-        let (body, lost) = asked.write(sent, variant(site.provider), &site.upstream_model);
+        let written = asked.write(sent, variant(site.provider), &site.upstream_model);
         let neutral = || headers::forwarded_to_another(self.headers);
         Ok(Some(Outgoing {
             sent,
             path,
-            body: body.into(),
+            body: written.body.into(),
             lines: [self.neutral.get_or_init(neutral), wanted(sent, false)],
-            lost: Some(lost),
+            lost: Some(written.lost),
+            names: written.names,
         }))
     }
 }

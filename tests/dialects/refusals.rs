@@ -155,3 +155,27 @@ async fn geminis_clients_may_put_their_key_into_the_query() {
     let asked = evil.requests().pop().expect("a request");
     assert!(!asked.head.start.contains(KEY), "{}", asked.head.start);
 }
+
+#[tokio::test]
+async fn what_is_wrong_in_its_own_dialect_is_refused_before_anyone_is_asked() {
+    let evil = Says::OpenAi.answers("hello");
+    let yaml = format!("endpoints:\n{}", Says::OpenAi.endpoint("unasked", &evil));
+    let house = House::start(&yaml);
+    let wrong =
+        json!({"model": "m", "max_tokens": 9, "messages": [{"role": "nobody", "content": "hi"}]});
+    for path in ["/v1/messages", "/v1/messages/count_tokens"] {
+        let answer = crate::support::client::post(house.addr(), path, &wrong).await;
+        assert_eq!(answer.status(), 400, "{path}: {}", answer.text());
+        assert!(
+            answer.text().contains("messages[0].role"),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(
+            answer.head.header("x-breakerbox-attempts"),
+            Some("0"),
+            "{path}"
+        );
+    }
+    assert_eq!(evil.count(), 0);
+}

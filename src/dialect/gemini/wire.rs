@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::dialect::Usage;
+use crate::dialect::{Usage, neutral::says_nothing};
 
 /// A string, borrowed unless it has escapes; `Option<Cow<str>>` never borrows.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -102,7 +102,7 @@ pub(super) struct Part<'a> {
     pub(super) media: Option<Media<'a>>,
     pub(super) call: Option<Call<'a>>,
     pub(super) response: Option<Response<'a>>,
-    /// What else it has, by name.
+    /// What else it has and asks for something, by name.
     pub(super) unknown: Vec<String>,
 }
 
@@ -169,8 +169,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
                         "functionCall" => part.call = map.next_value()?,
                         "functionResponse" => part.response = map.next_value()?,
                         other => {
-                            part.unknown.push(other.to_owned());
-                            map.next_value::<IgnoredAny>()?;
+                            let raw: &RawValue = map.next_value()?;
+                            if !says_nothing(raw.get()) {
+                                part.unknown.push(other.to_owned());
+                            }
                         }
                     }
                 }

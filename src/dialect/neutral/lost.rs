@@ -137,6 +137,13 @@ impl Lost {
         }
     }
 
+    /// Like [`Self::field`], unless `json`, the field's value, asks for nothing.
+    pub fn value(&mut self, name: &str, json: &str) {
+        if !says_nothing(json) {
+            self.field(name);
+        }
+    }
+
     fn note(&mut self, name: &str) {
         if self.names.contains(name) {
             return;
@@ -165,6 +172,15 @@ impl fmt::Display for Lost {
         }
         Ok(())
     }
+}
+
+/// Tells whether a value that nobody reads asks for nothing: `null`, nothing
+/// yet, and what is empty.
+pub(in crate::dialect) fn says_nothing(json: &str) -> bool {
+    let inner = |open, close| json.strip_prefix(open)?.strip_suffix(close);
+    matches!(json, "null" | "false" | "0" | "0.0" | "\"\"")
+        || inner('[', ']').is_some_and(|inner| inner.trim_ascii().is_empty())
+        || inner('{', '}').is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
 #[cfg(test)]

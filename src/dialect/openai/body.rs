@@ -170,11 +170,6 @@ pub(super) fn parts(
     Ok(parts)
 }
 
-/// Tells whether a value says no more than its absence: off, zero or empty.
-pub(super) fn says_nothing(json: &str) -> bool {
-    matches!(json, "false" | "0" | "\"\"" | "[]" | "{}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

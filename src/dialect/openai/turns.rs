@@ -132,3 +132,8 @@ pub(super) fn tool_choice(word: &str) -> Result<ToolChoice, BadRequest> {
 pub(super) fn lower(limit: &mut Option<u64>, other: u64) {
     *limit = Some(limit.map_or(other, |limit| limit.min(other)));
 }
+
+/// Returns `text`, unless it is empty.
+pub(super) fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}

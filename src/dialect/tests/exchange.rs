@@ -9,6 +9,7 @@ use crate::dialect::{
         Delta, Part, Stop,
         testing::{deltas, reply},
     },
+    tool_names::ToolNames,
     translate::{self, Translation},
 };
 
@@ -105,7 +106,7 @@ proptest! {
         for (sent, asked) in pairs() {
             let body = write_reply(sent, &reply);
             let expected = sayable(asked, seen(&readers::reply(sent, &body)));
-            let given = translate::answer(sent, asked, &body, 9).unwrap();
+            let given = translate::answer(sent, asked, &ToolNames::default(), &body, 9).unwrap();
             let told = sayable(asked, seen(&readers::reply(asked, &given)));
             prop_assert_eq!(told, expected, "{:?} {:?}", sent, asked);
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::{neutral::testing::samples, translate};
+use crate::dialect::{neutral::testing::samples, tool_names::ToolNames, translate};
 
 const PAGE: &str = include_str!("../MAPPING.md");
 
@@ -37,6 +37,7 @@ fn page() -> String {
     let mut page = HEAD.to_owned();
     requests(&mut page);
     fields(&mut page);
+    tool_names(&mut page);
     stops(&mut page);
     usage(&mut page);
     page
@@ -109,14 +110,14 @@ fn fields(page: &mut String) {
             Api::Messages,
             json!({"max_tokens": 9, "messages": [{"role": "user", "content": [
             {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}], "container": "c",
-            "mcp_servers": [{"type": "url"}], "context_management": {"edits": []}, "service_tier": "auto",
+            "mcp_servers": [{"type": "url"}], "context_management": {"edits": []}, "service_tier": "standard_only",
             "tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
         ),
         (
             Api::GenerateContent,
             json!({"contents": contents, "safetySettings": [{"category": "c"}],
             "cachedContent": "c", "tools": [{"googleSearch": {}}],
-            "generationConfig": {"responseModalities": ["IMAGE"], "speechConfig": {}, "mediaResolution": "LOW"}}),
+            "generationConfig": {"responseModalities": ["IMAGE"], "speechConfig": {"languageCode": "de"}, "mediaResolution": "LOW"}}),
         ),
     ];
     page.push_str(
@@ -129,6 +130,39 @@ fn fields(page: &mut String) {
         read_request(api, body.to_string().as_bytes(), false, &mut lost);
         let named: Vec<_> = names(&lost).iter().map(|name| code(name)).collect();
         row(page, [client(api).to_owned(), named.join(", ")]);
+    }
+}
+
+fn tool_names(page: &mut String) {
+    page.push_str(
+        "\n## Names of tools\n\n\
+        A name that the provider would refuse is another one there, and the client's own in its answers.\n\n",
+    );
+    let head = [
+        "the client's",
+        "to chat completions",
+        "to Messages",
+        "to Gemini",
+    ];
+    title(page, &head.map(str::to_owned));
+    for name in ["get_weather", "files.read", "2nd-try", "größe"] {
+        let chat = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}],
+            "tools": [{"type": "function", "function": {"name": name}}]});
+        let body = chat.to_string().into();
+        // Only to be asked in another dialect than its own.
+        let asked = request::peek(&body, Api::ChatCompletions).unwrap();
+        let asked = translate::Asked::read(&asked).unwrap();
+        let told = PROVIDERS.map(|to| {
+            let body = asked.write(to, Variant::OpenAi, "m").body;
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let tool = &body["tools"][0];
+            let places = ["/function/name", "/name", "/functionDeclarations/0/name"];
+            let name = places
+                .iter()
+                .find_map(|place| tool.pointer(place)?.as_str());
+            code(name.unwrap())
+        });
+        row(page, [code(name)].into_iter().chain(told));
     }
 }
 
@@ -177,7 +211,7 @@ fn answer(sent: Api, word: &str) -> Value {
 
 fn told(asked: Api, sent: Api, body: &Value) -> Value {
     let body = body.to_string();
-    let answer = translate::answer(sent, asked, body.as_bytes(), 9).unwrap();
+    let answer = translate::answer(sent, asked, &ToolNames::default(), body.as_bytes(), 9).unwrap();
     serde_json::from_slice(&answer).unwrap()
 }
 

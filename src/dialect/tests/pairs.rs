@@ -262,7 +262,7 @@ fn the_words_of_a_warning_are_the_tables() {
                     _ => request::peek(&body.into(), from),
                 };
                 let asked = translate::Asked::read(&peek.unwrap()).unwrap();
-                let (_, told) = asked.write(to, Variant::Compatible, model);
+                let told = asked.write(to, Variant::Compatible, model).lost;
                 assert_eq!(
                     told.to_string(),
                     expected.to_string(),

@@ -157,13 +157,13 @@ impl<'a> Fields<'a, '_> {
         })
     }
 
-    /// Notes every field that is not `known`, as `place.name`.
+    /// Notes every field that is not `known` and asks for something, as `place.name`.
     pub(super) fn others(&self, known: &[&str], place: &str, lost: &mut Lost) {
-        for (name, _) in &self.list.0 {
+        for (name, raw) in &self.list.0 {
             if !known.contains(&&**name) {
                 match place {
-                    "" => lost.field(name),
-                    place => lost.field(&format!("{place}.{name}")),
+                    "" => lost.value(name, raw.get()),
+                    place => lost.value(&format!("{place}.{name}"), raw.get()),
                 }
             }
         }

@@ -18,7 +18,7 @@ use crate::dialect::{
 };
 
 /// The fields that are read, or mean nothing once the request is routed.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "model",
     "messages",
     "system",
@@ -35,6 +35,7 @@ const KNOWN: [&str; 16] = [
     "output_config",
     "output_format",
     "anthropic_version",
+    "service_tier",
 ];
 
 /// The smallest budget for thinking, in tokens.
@@ -93,7 +94,8 @@ fn conversation(fields: &Fields<'_, '_>, lost: &mut Lost) -> Result<Conversation
     }
     if let Some(metadata) = fields.get("metadata") {
         let fields = metadata.object()?;
-        out.user = fields.get("user_id").map(|it| it.string()).transpose()?;
+        let user = fields.get("user_id").map(|it| it.string()).transpose()?;
+        out.user = user.filter(|it| !it.is_empty());
         fields.others(&["user_id"], "metadata", lost);
     }
     if let Some(stream) = fields.get("stream") {
@@ -110,6 +112,11 @@ fn conversation(fields: &Fields<'_, '_>, lost: &mut Lost) -> Result<Conversation
     out.reasoning = effort.map(Reasoning::Effort);
     if let Some(thinking) = fields.get("thinking") {
         out.reasoning = Some(read_thinking(&thinking, effort, lost)?);
+    }
+    if let Some(tier) = fields.get("service_tier")
+        && tier.json() != "\"auto\""
+    {
+        lost.field("service_tier");
     }
     fields.others(&KNOWN, "", lost);
     Ok(out)

@@ -56,8 +56,9 @@ pub(super) fn read(
                 format.schema = Some(schema.ok_or_else(|| wrong(at(), "a schema"))?);
             }
             "responseJsonSchema" => format.schema = Json::parse(&one_line(raw.get())),
-            "thinkingConfig" => asked.reasoning = thinking(raw, lost)?,
-            other => lost.field(&format!("generationConfig.{other}")),
+            "thinkingConfig" => asked.reasoning = thinking(raw)?,
+            "responseModalities" if is_text_only(raw) => {}
+            other => lost.value(&format!("generationConfig.{other}"), raw.get()),
         }
     }
     asked.format = match format {
@@ -73,6 +74,13 @@ pub(super) fn read(
         Format { json: false, .. } => OutputFormat::Text,
     };
     Ok(())
+}
+
+/// Tells whether an answer is to be what it is anyway.
+fn is_text_only(modalities: &RawValue) -> bool {
+    let all = list(modalities);
+    all.iter()
+        .all(|it| it.get().eq_ignore_ascii_case("\"text\""))
 }
 
 #[derive(Default)]
@@ -94,13 +102,10 @@ struct Thinking<'a> {
 
 /// Reads `thinkingConfig`; thoughts that are wanted without a word on how many
 /// mean as many as the model likes.
-fn thinking(raw: &RawValue, lost: &mut Lost) -> Result<Option<Reasoning>, BadRequest> {
+fn thinking(raw: &RawValue) -> Result<Option<Reasoning>, BadRequest> {
     const PATH: &str = "generationConfig.thinkingConfig";
     let thinking: Thinking<'_> =
         serde_json::from_str(raw.get()).map_err(|_| wrong(PATH, "an object of its fields"))?;
-    if thinking.include_thoughts == Some(false) {
-        lost.field("includeThoughts");
-    }
     if let Some(budget) = thinking.thinking_budget {
         return Ok(Some(match budget {
             ..0.0 => Reasoning::Adaptive,

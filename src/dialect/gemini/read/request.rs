@@ -64,7 +64,7 @@ pub(in crate::dialect::gemini) fn conversation(
             "generationConfig" => config::read(raw, &mut asked, lost)?,
             // Part of the path; repeated in the body of `:countTokens`.
             "model" => {}
-            other => lost.field(other),
+            other => lost.value(other, raw.get()),
         }
     }
     if validated {

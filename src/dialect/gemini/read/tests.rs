@@ -84,7 +84,7 @@ fn a_request_of_gemini_cli() {
     assert_eq!(
         lost,
         "not carried over: contents.parts.videoMetadata, generationConfig.mediaResolution, \
-         labels, safetySettings, tools.googleSearch"
+         labels, tools.googleSearch"
     );
 }
 

@@ -59,7 +59,7 @@ fn declaration(raw: &RawValue, path: &str, lost: &mut Lost) -> Result<Tool, BadR
                 tool.parameters = Some(schema);
             }
             "parametersJsonSchema" => tool.parameters = Json::parse(&one_line(raw.get())),
-            other => lost.field(&format!("functionDeclarations.{other}")),
+            other => lost.value(&format!("functionDeclarations.{other}"), raw.get()),
         }
     }
     match tool.name.is_empty() {
@@ -89,7 +89,7 @@ pub(super) fn choice(
     let mut validated = false;
     for (name, raw) in fields.named() {
         if name != "functionCallingConfig" {
-            lost.field(&format!("toolConfig.{name}"));
+            lost.value(&format!("toolConfig.{name}"), raw.get());
             continue;
         }
         let calling: Calling<'_> =

@@ -100,10 +100,8 @@ impl Events {
                 self.flush(*choice, out);
                 self.limit();
             }
+            // Some providers say more behind it.
             Delta::Stop { choice, stop } => {
-                while let Some(said) = self.choices.entry(*choice).or_default().waiting.pop() {
-                    self.put(*choice, said, out);
-                }
                 self.choices.entry(*choice).or_default().stop = Some(stop.clone());
             }
             Delta::Usage(usage) => self.usage = Some(*usage),
@@ -190,6 +188,13 @@ impl Events {
         if self.choices.is_empty() || !self.choices.values().all(has_ended) {
             self.broken = true;
             return;
+        }
+        let next = |this: &mut Self| {
+            let mut choices = this.choices.iter_mut();
+            choices.find_map(|(choice, it)| Some((*choice, it.waiting.pop()?)))
+        };
+        while let Some((choice, said)) = next(self) {
+            self.put(choice, said, out);
         }
         let candidates = self.choices.iter().map(|(choice, progress)| {
             Candidate::new(*choice, vec![Part::text("")], progress.stop.as_ref())

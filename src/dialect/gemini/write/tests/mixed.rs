@@ -69,6 +69,8 @@ fn calls_that_come_mixed_keep_their_arguments_and_their_order() {
         call(3),
         piece(3, "{}"),
         stop(),
+        call(4),
+        text("after"),
         Delta::End,
     ] {
         events.write(&delta, &mut out);
@@ -82,6 +84,8 @@ fn calls_that_come_mixed_keep_their_arguments_and_their_order() {
             json!("in between"),
             json!(["c2", {}]),
             json!(["c3", {}]),
+            json!(["c4", {}]),
+            json!("after"),
         ]
     );
 }

@@ -6,10 +6,10 @@ use crate::dialect::{
     neutral::{Conversation, Json, Lost, OutputFormat, Tool, ToolChoice},
     openai::{
         body::{
-            Within, count, fields, flag, integer, list, needed, number, object, says_nothing, text,
-            told, utf8, wrong,
+            Within, count, fields, flag, integer, list, needed, number, object, text, told, utf8,
+            wrong,
         },
-        turns::{Turns, lower, reasoning, tool_choice},
+        turns::{Turns, filled, lower, reasoning, tool_choice},
     },
     request::BadRequest,
 };
@@ -79,16 +79,15 @@ fn field(
         "frequency_penalty" => sampling.frequency_penalty = Some(number(raw)?),
         "n" => sampling.candidates = Some(count(raw)?).filter(|many| *many != 1),
         "reasoning_effort" => asked.reasoning = Some(reasoning(&text(raw)?, lost)?),
-        "user" => asked.user = Some(text(raw)?),
-        // The successor of `user`.
-        "safety_identifier" => asked.user = Some(text(raw)?),
+        // The second is the successor of the first.
+        "user" | "safety_identifier" => asked.user = filled(text(raw)?),
         "stream" => asked.stream = flag(raw)?,
         // The gateway's own business, or of no consequence to the answer.
         "model" | "stream_options" | "prompt_cache_key" => {}
+        "verbosity" if raw == r#""medium""# => {}
         "modalities" if raw.replace(' ', "") == r#"["text"]"# => {}
         "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
-        _ if says_nothing(raw) => {}
-        _ => lost.field(name),
+        _ => lost.value(name, raw),
     }
     Ok(())
 }
@@ -101,7 +100,7 @@ fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
             "type" => kind = Some(text(raw).within("type")?),
             "function" => function = Some(raw),
             "custom" => {}
-            other => lost.field(&format!("tools.{other}")),
+            other => lost.value(&format!("tools.{other}"), raw),
         }
     }
     let kind = needed(kind, "type")?;
@@ -122,7 +121,7 @@ fn read_function(raw: &str, lost: &mut Lost) -> Result<Tool, BadRequest> {
             "description" => description = Some(text(raw).within("description")?),
             "parameters" => parameters = Some(object(raw).within("parameters")?),
             "strict" => strict = Some(flag(raw).within("strict")?),
-            other => lost.field(&format!("tools.function.{other}")),
+            other => lost.value(&format!("tools.function.{other}"), raw),
         }
     }
     Ok(Tool {
@@ -162,7 +161,7 @@ fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {
         match &*name {
             "type" => kind = Some(text(raw).within("type")?),
             "json_schema" => schema = Some(raw),
-            other => lost.field(&format!("response_format.{other}")),
+            other => lost.value(&format!("response_format.{other}"), raw),
         }
     }
     match needed(kind, "type")?.as_str() {
@@ -180,7 +179,7 @@ fn json_schema(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {
             "name" => called = Some(text(raw).within("name")?),
             "schema" => schema = object(raw).within("schema")?,
             "strict" => strict = Some(flag(raw).within("strict")?),
-            other => lost.field(&format!("json_schema.{other}")),
+            other => lost.value(&format!("json_schema.{other}"), raw),
         }
     }
     Ok(OutputFormat::JsonSchema {

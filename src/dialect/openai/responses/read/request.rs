@@ -6,10 +6,9 @@ use crate::dialect::{
     neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, seal},
     openai::{
         body::{
-            Within, count, fields, flag, list, needed, number, object, says_nothing, text, told,
-            utf8, wrong,
+            Within, count, fields, flag, list, needed, number, object, text, told, utf8, wrong,
         },
-        turns::{Turns, reasoning, tool_choice},
+        turns::{Turns, filled, reasoning, tool_choice},
     },
     request::BadRequest,
 };
@@ -79,7 +78,7 @@ fn field(
                 match &*name {
                     "format" => asked.format = format(raw, lost).within("format")?,
                     "verbosity" if raw == r#""medium""# => {}
-                    other => lost.field(&format!("text.{other}")),
+                    other => lost.value(&format!("text.{other}"), raw),
                 }
             }
         }
@@ -95,12 +94,12 @@ fn field(
                     }
                     // Summaries come wherever the provider gives any.
                     "summary" | "generate_summary" => {}
-                    other => lost.field(&format!("reasoning.{other}")),
+                    other => lost.value(&format!("reasoning.{other}"), raw),
                 }
             }
         }
         // The second is the successor of the first.
-        "user" | "safety_identifier" => asked.user = Some(text(raw)?),
+        "user" | "safety_identifier" => asked.user = filled(text(raw)?),
         "stream" => asked.stream = flag(raw)?,
         "previous_response_id" | "conversation" | "prompt" => {
             return Err(wrong(
@@ -125,8 +124,7 @@ fn field(
         "model" | "stream_options" | "prompt_cache_key" | "client_metadata" => {}
         "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
         "truncation" if raw == r#""disabled""# => {}
-        _ if says_nothing(raw) => {}
-        _ => lost.field(name),
+        _ => lost.value(name, raw),
     }
     Ok(())
 }
@@ -150,8 +148,7 @@ fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
             "description" => description = Some(text(raw).within("description")?),
             "parameters" => parameters = Some(object(raw).within("parameters")?),
             "strict" => strict = Some(flag(raw).within("strict")?),
-            _ if says_nothing(raw) => {}
-            other => lost.field(&format!("tools.{other}")),
+            other => lost.value(&format!("tools.{other}"), raw),
         }
     }
     Ok(Some(Tool {
@@ -190,7 +187,7 @@ fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {
             "name" => called = Some(text(raw).within("name")?),
             "schema" => schema = Some(object(raw).within("schema")?),
             "strict" => strict = Some(flag(raw).within("strict")?),
-            other => lost.field(&format!("text.format.{other}")),
+            other => lost.value(&format!("text.format.{other}"), raw),
         }
     }
     match needed(kind, "type")?.as_str() {

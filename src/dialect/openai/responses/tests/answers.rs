@@ -165,6 +165,27 @@ fn without_a_reason_nothing_ends() {
 }
 
 #[test]
+fn what_comes_behind_the_reason_is_ended_as_well() {
+    let mut deltas = testing::deltas(&rich(), 9);
+    let stop = deltas
+        .iter()
+        .position(|it| matches!(it, Delta::Stop { .. }));
+    let text = "after".to_owned();
+    deltas.insert(stop.unwrap() + 1, Delta::Text { choice: 0, text });
+    let all = events(&written(&deltas));
+    let count = |kind: &str| all.iter().filter(|event| event["type"] == kind).count();
+    let items = count("response.output_item.added");
+    assert_eq!(count("response.output_item.done"), items);
+    let output = all.last().unwrap()["response"]["output"]
+        .as_array()
+        .unwrap();
+    assert_eq!(output.len(), items);
+    assert_eq!(output[items - 1]["content"][0]["text"], "after");
+    let open = output.iter().filter(|item| item["status"] == "in_progress");
+    assert_eq!(open.count(), 0, "{output:?}");
+}
+
+#[test]
 fn the_relay_knows_who_and_where_the_stream_is() {
     let mut events = write::Events::new(NOW);
     let mut out = Vec::new();

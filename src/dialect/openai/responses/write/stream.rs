@@ -142,22 +142,20 @@ impl Events {
                 call,
                 piece,
             } => self.argue(*call, piece, out),
-            Delta::Stop { choice: 0, stop } => {
-                self.stop = Some(stop.clone());
-                // What came last is what a limit cut off.
-                let last = self.items.len().checked_sub(1);
-                let status = status(stop).0;
-                let of = |at| if at == last { status } else { "completed" };
-                self.hush(of(self.speaking), out);
-                for (_, at) in std::mem::take(&mut self.calls) {
-                    self.end(at, of(Some(at)), out);
-                }
-            }
+            // Some providers say more behind it.
+            Delta::Stop { choice: 0, stop } => self.stop = Some(stop.clone()),
             Delta::Usage(usage) => self.usage = Some(*usage),
             Delta::End => match &self.stop {
                 None => self.unexplained = true,
                 Some(stop) => {
                     let status = status(stop);
+                    // What came last is what a limit cut off.
+                    let last = self.items.len().checked_sub(1);
+                    let of = |at| if at == last { status.0 } else { "completed" };
+                    self.hush(of(self.speaking), out);
+                    for (_, at) in std::mem::take(&mut self.calls) {
+                        self.end(at, of(Some(at)), out);
+                    }
                     let name = match status.1 {
                         None => "response.completed",
                         Some(_) => "response.incomplete",

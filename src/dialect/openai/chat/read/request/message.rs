@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::{
     neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall, seal},
     openai::{
-        body::{Within, fields, list, needed, parts, says_nothing, text, wrong},
+        body::{Within, fields, list, needed, parts, text, wrong},
         turns::{Turns, source},
     },
     request::BadRequest,
@@ -93,8 +93,8 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
 
 /// What SDKs leave in an answer that a client gives back says nothing new.
 fn unknown(name: &str, raw: &str, lost: &mut Lost) {
-    if !says_nothing(raw) && name != "annotations" {
-        lost.field(&format!("messages.{name}"));
+    if name != "annotations" {
+        lost.value(&format!("messages.{name}"), raw);
     }
 }
 
@@ -105,9 +105,9 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
     let (_, kind) = needed(kind, "type")?;
     let kind = text(kind).within("type")?;
     let of_kind = |name: &str| name == kind;
-    for (name, _) in &fields {
+    for (name, raw) in &fields {
         if name != "type" && !of_kind(name) {
-            lost.field(&format!("messages.content.{name}"));
+            lost.value(&format!("messages.content.{name}"), raw);
         }
     }
     let value = fields.iter().find(|(name, _)| of_kind(name));
@@ -133,7 +133,7 @@ fn image(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
         match &*name {
             "url" => url = Some(text(raw).within("url")?),
             "detail" if raw == r#""auto""# => {}
-            other => lost.field(&format!("image_url.{other}")),
+            other => lost.value(&format!("image_url.{other}"), raw),
         }
     }
     Ok(Part::Image(Media {
@@ -149,7 +149,7 @@ fn file(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
             "file_data" => data = Some(text(raw).within("file_data")?),
             "file_id" => id = Some(text(raw).within("file_id")?),
             "filename" => called = Some(text(raw).within("filename")?),
-            other => lost.field(&format!("file.{other}")),
+            other => lost.value(&format!("file.{other}"), raw),
         }
     }
     let source = match (data, id) {
@@ -174,7 +174,7 @@ fn audio(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
         match &*name {
             "data" => data = Some(text(raw).within("data")?),
             "format" => format = Some(text(raw).within("format")?),
-            other => lost.field(&format!("input_audio.{other}")),
+            other => lost.value(&format!("input_audio.{other}"), raw),
         }
     }
     let mime = match needed(format, "format")?.as_str() {
@@ -205,7 +205,7 @@ fn call(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
             }
             // Streams number their calls, and clients give that back.
             "index" | "custom" => {}
-            other => lost.field(&format!("messages.tool_calls.{other}")),
+            other => lost.value(&format!("messages.tool_calls.{other}"), raw),
         }
     }
     if let Some(kind) = kind.filter(|kind| kind != "function") {
@@ -217,7 +217,7 @@ fn call(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
         match &*name {
             "name" => called = Some(text(raw).within("name").within("function")?),
             "arguments" => arguments = Some(text(raw).within("arguments").within("function")?),
-            other => lost.field(&format!("messages.tool_calls.function.{other}")),
+            other => lost.value(&format!("messages.tool_calls.function.{other}"), raw),
         }
     }
     let id = needed(id.filter(|id| !id.is_empty()), "id")?;

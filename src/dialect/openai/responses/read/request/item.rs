@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::{
     neutral::{Feature, Lost, Media, Part, Role, Source, Thought, ToolCall},
     openai::{
-        body::{Within, fields, list, needed, parts, says_nothing, text, wrong},
+        body::{Within, fields, list, needed, parts, text, wrong},
         responses::REDACTED,
         turns::{Turns, source},
     },
@@ -22,17 +22,18 @@ type Fields<'a> = [(Cow<'a, str>, &'a str)];
 pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
     let fields = fields(raw)?;
     let kind = fields.iter().find(|(name, _)| name == "type");
-    // Only a message may leave its type out.
-    let kind = kind.map_or(Ok("message".to_owned()), |(_, raw)| {
-        text(raw).within("type")
-    });
+    // A message may leave its type out, and so may a reference.
+    let is_id = matches!(fields.as_slice(), [(name, _)] if name == "id");
+    let untyped = if is_id { "item_reference" } else { "message" };
+    let kind = kind.map_or(Ok(untyped.to_owned()), |(_, raw)| text(raw).within("type"));
     match kind?.as_str() {
         "message" => message(&fields, turns, lost),
         "function_call" => call(&fields, turns, lost),
         "function_call_output" => result(&fields, turns, lost),
         "reasoning" => reasoning(&fields, turns, lost),
         "item_reference" => Err(wrong(
-            "must not be item_reference: nothing is stored; send the item itself",
+            "must not be item_reference: this model's provider keeps nothing; \
+             send the item itself, as it was in the answer",
         ))
         .within("type"),
         other => {
@@ -45,8 +46,8 @@ pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), 
 /// What an item that a client gives back still has from its answer.
 fn unknown(name: &str, raw: &str, lost: &mut Lost) {
     let is_known = matches!(name, "type" | "id" | "status" | "phase");
-    if !is_known && !says_nothing(raw) {
-        lost.field(&format!("input.{name}"));
+    if !is_known {
+        lost.value(&format!("input.{name}"), raw);
     }
 }
 
@@ -154,10 +155,10 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
         let is_known = match name {
             "type" | "annotations" | "logprobs" => true,
             "detail" => raw == r#""auto""#,
-            _ => says_nothing(raw),
+            _ => false,
         };
         if !is_known {
-            lost.field(&format!("input.content.{name}"));
+            lost.value(&format!("input.content.{name}"), raw);
         }
     };
     match kind.as_str() {

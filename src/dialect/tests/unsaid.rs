@@ -1,0 +1,78 @@
+//! What is there and asks for nothing: nobody is warned of its loss.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Requests with everything in them that is empty, off or at its default.
+fn requests() -> [(Api, Value); 4] {
+    let schema = json!({"type": "object", "properties": {}});
+    [
+        (
+            Api::ChatCompletions,
+            json!({"model": "m", "logit_bias": {}, "logprobs": false, "top_logprobs": 0, "metadata": {}, "store": false,
+            "verbosity": "medium", "service_tier": "auto", "modalities": ["text"], "functions": [], "audio": null,
+            "user": "", "web_search_options": { }, "messages": [
+                {"role": "user", "name": "", "content": [
+                    {"type": "text", "text": "hi", "cache_control": {}},
+                    {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "auto", "x": ""}}]},
+                {"role": "assistant", "content": "hello", "function_call": null, "audio": {}, "tool_calls": [
+                    {"id": "c", "type": "function", "index": 0, "function": {"name": "f", "arguments": "{}", "x": []}}]},
+                {"role": "tool", "tool_call_id": "c", "content": "1"}],
+            "response_format": {"type": "text", "x": [ ]},
+            "tools": [{"type": "function", "x": 0, "function": {"name": "f", "parameters": schema, "x": {}}}]}),
+        ),
+        (
+            Api::Responses,
+            json!({"model": "m", "store": false, "truncation": "disabled", "text": {"verbosity": "medium", "x": ""},
+            "metadata": {}, "top_logprobs": 0, "service_tier": "default", "reasoning": {"context": ""}, "user": "",
+            "input": [{"role": "user", "x": [], "content": [{"type": "input_text", "text": "hi", "x": {}}]}],
+            "tools": [{"type": "function", "name": "f", "parameters": schema, "strict": false, "x": ""}]}),
+        ),
+        (
+            Api::Messages,
+            json!({"model": "m", "max_tokens": 9, "service_tier": "auto", "mcp_servers": [], "container": "",
+            "context_management": {}, "metadata": {"user_id": "", "x": ""}, "stop_sequences": [],
+            "messages": [{"role": "user", "x": 0, "content": [{"type": "text", "text": "hi", "citations": []}]}],
+            "tools": [{"name": "f", "input_schema": schema, "defer_loading": false}]}),
+        ),
+        (
+            Api::GenerateContent,
+            json!({"safetySettings": [], "cachedContent": "", "labels": {},
+            "contents": [{"parts": [{"text": "hi", "partMetadata": {}, "videoMetadata": null}]}],
+            "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema, "response": {}}]}],
+            "toolConfig": {"retrievalConfig": {}},
+            "generationConfig": {"responseModalities": ["TEXT"], "speechConfig": {}, "responseLogprobs": false,
+                "logprobs": 0, "thinkingConfig": {"includeThoughts": false}}}),
+        ),
+    ]
+}
+
+#[test]
+fn what_asks_for_nothing_is_not_named() {
+    for (api, body) in requests() {
+        let mut lost = Lost::default();
+        let asked = read_request(api, body.to_string().as_bytes(), false, &mut lost);
+        assert_eq!(lost.to_string(), "", "{api:?}");
+        assert_eq!(asked.user, None, "{api:?}");
+        for to in PROVIDERS {
+            let mut lost = Lost::default();
+            write_request(to, &asked, "some-model", &mut lost);
+            assert_eq!(lost.to_string(), "", "{api:?} to {to:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reference_is_told_how_to_be_mended() {
+    for item in [
+        json!({"type": "item_reference", "id": "msg_1"}),
+        json!({"id": "msg_1"}),
+    ] {
+        let body = json!({"model": "m", "input": [{"role": "user", "content": "hi"}, item]});
+        let wrong = responses::read::request(body.to_string().as_bytes(), &mut Lost::default());
+        let wrong = wrong.unwrap_err();
+        assert_eq!(wrong.param.as_deref(), Some("input[1].type"));
+        assert!(wrong.message.contains("send the item itself"), "{wrong}");
+    }
+}

@@ -1,0 +1,237 @@
+//! Names of tools that one dialect takes and another does not.
+//!
+//! A tool with such a name goes by another one to the provider, and by its own
+//! to the client, whatever the provider says of it: nothing is lost.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hasher},
+};
+
+use super::{
+    Dialect,
+    neutral::{Conversation, Delta, Part, Reply, ToolChoice},
+};
+
+/// The longest name that all providers take, in bytes: OpenAI's limit, and that
+/// of Anthropic's and Google's guides; their references allow 128.
+const LONGEST: usize = 64;
+
+/// The tools of one request that have another name for its provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolNames {
+    /// By the name that the provider is told, the client's.
+    given: BTreeMap<String, String>,
+}
+
+impl ToolNames {
+    /// Returns those of `asked` that a provider of `dialect` would refuse.
+    pub(super) fn of(asked: &Conversation, dialect: Dialect) -> Self {
+        let odd = names(asked).filter(|name| is_odd(name, dialect));
+        Self {
+            given: odd.map(|name| (fair(name), name.to_owned())).collect(),
+        }
+    }
+
+    /// Returns `asked` as the provider is to be told it.
+    pub(super) fn renamed<'a>(
+        &self,
+        asked: &'a Conversation,
+        dialect: Dialect,
+    ) -> Cow<'a, Conversation> {
+        if self.given.is_empty() {
+            return Cow::Borrowed(asked);
+        }
+        let told = |name: &mut String| {
+            if is_odd(name, dialect) {
+                *name = fair(name);
+            }
+        };
+        let mut asked = asked.clone();
+        asked.tools.iter_mut().for_each(|tool| told(&mut tool.name));
+        if let Some(ToolChoice::Named(name)) = &mut asked.tool_choice {
+            told(name);
+        }
+        for part in asked.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+            match part {
+                Part::ToolCall(call) => told(&mut call.name),
+                Part::ToolResult(result) => result.name.iter_mut().for_each(told),
+                _ => {}
+            }
+        }
+        Cow::Owned(asked)
+    }
+
+    /// Puts the client's names into an answer.
+    pub(super) fn restore(&self, reply: &mut Reply) {
+        for part in reply.choices.iter_mut().flat_map(|it| &mut it.parts) {
+            if let Part::ToolCall(call) = part {
+                self.restore_one(&mut call.name);
+            }
+        }
+    }
+
+    /// Puts the client's names into pieces of an answer.
+    pub(super) fn restore_in(&self, deltas: &mut [Delta]) {
+        for delta in deltas {
+            if let Delta::CallStart { name, .. } = delta {
+                self.restore_one(name);
+            }
+        }
+    }
+
+    fn restore_one(&self, name: &mut String) {
+        if let Some(given) = self.given.get(name) {
+            name.clone_from(given);
+        }
+    }
+}
+
+/// Every name of a tool that `asked` says.
+fn names(asked: &Conversation) -> impl Iterator<Item = &str> {
+    let tools = asked.tools.iter().map(|tool| &tool.name);
+    let chosen = asked.tool_choice.iter().filter_map(|it| match it {
+        ToolChoice::Named(name) => Some(name),
+        _ => None,
+    });
+    let parts = asked.turns.iter().flat_map(|turn| &turn.parts);
+    let told = parts.filter_map(|part| match part {
+        Part::ToolCall(call) => Some(&call.name),
+        Part::ToolResult(result) => result.name.as_ref(),
+        _ => None,
+    });
+    tools.chain(chosen).chain(told).map(String::as_str)
+}
+
+/// Tells whether a tool needs another name; one without any is for the provider
+/// to refuse.
+fn is_odd(name: &str, dialect: Dialect) -> bool {
+    !name.is_empty() && !is_fair(name, dialect)
+}
+
+/// Tells whether providers of `dialect` take a tool of this name.
+///
+/// # Source
+///
+/// OpenAI, "Function calling", and Anthropic, "Tool use":
+/// `^[a-zA-Z0-9_-]{1,64}$`. Google, `FunctionDeclaration.name`: letters, digits,
+/// `_`, `-`, `.` and `:`, beginning with a letter or `_`.
+fn is_fair(name: &str, dialect: Dialect) -> bool {
+    let more = match dialect {
+        Dialect::OpenAi | Dialect::Anthropic => "_-",
+        Dialect::Gemini => "_-.:",
+    };
+    let begins = match dialect {
+        Dialect::OpenAi | Dialect::Anthropic => true,
+        Dialect::Gemini => name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'),
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+    begins && name.len() <= LONGEST && name.chars().all(fits)
+}
+
+/// Returns the name, fair to everybody, that stands for `name`: what can be
+/// kept of it, and a mark that no other name of the request has.
+fn fair(name: &str) -> String {
+    let mut mark = DefaultHasher::new();
+    mark.write(name.as_bytes());
+    let mark = format!("_{:08x}", mark.finish() as u32);
+    let keep = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    // What Google wants ahead of a digit does no harm elsewhere.
+    let begins = name.starts_with(|c: char| c.is_ascii_digit());
+    let kept = begins.then_some('_').into_iter();
+    let kept = kept.chain(name.chars().map(keep));
+    kept.take(LONGEST - mark.len())
+        .chain(mark.chars())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dialect::neutral::{Choice, Role, Stop, Tool, ToolCall, ToolResult, Turn};
+
+    const DIALECTS: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini];
+
+    fn call(name: &str) -> Part {
+        Part::ToolCall(ToolCall {
+            id: "c".to_owned(),
+            name: name.to_owned(),
+            arguments: "{}".to_owned(),
+            signature: None,
+        })
+    }
+
+    fn asking(name: &str) -> Conversation {
+        let result = Part::ToolResult(ToolResult {
+            id: "c".to_owned(),
+            name: Some(name.to_owned()),
+            content: Vec::new(),
+            is_error: false,
+        });
+        let turn = |role, part| Turn {
+            role,
+            parts: vec![part],
+        };
+        Conversation {
+            tools: vec![Tool {
+                name: name.to_owned(),
+                description: None,
+                parameters: None,
+                strict: None,
+            }],
+            tool_choice: Some(ToolChoice::Named(name.to_owned())),
+            turns: vec![turn(Role::Assistant, call(name)), turn(Role::User, result)],
+            ..Conversation::default()
+        }
+    }
+
+    #[test]
+    fn a_name_is_changed_only_for_those_who_refuse_it() {
+        let long = "x".repeat(65);
+        for (name, changed) in [
+            ("get_weather-2", [false; 3]),
+            ("files.read:all", [true, true, false]),
+            ("2nd", [false, false, true]),
+            ("-a", [false, false, true]),
+            ("naïve", [true; 3]),
+            ("a b", [true; 3]),
+            (&long, [true; 3]),
+        ] {
+            let is_changed =
+                DIALECTS.map(|to| ToolNames::of(&asking(name), to) != ToolNames::default());
+            assert_eq!(is_changed, changed, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_fair_and_comes_back(given in "[a-c0-1._:é -]{1,70}") {
+            let asked = asking(&given);
+            for to in DIALECTS {
+                let names = ToolNames::of(&asked, to);
+                let told = names.renamed(&asked, to);
+                for name in super::names(&told) {
+                    prop_assert!(is_fair(name, to), "{name}");
+                    prop_assert_eq!(name, &told.tools[0].name);
+                }
+                prop_assert_eq!(super::names(&told).count(), 4);
+                let name = &told.tools[0].name;
+                let mut reply = Reply {
+                    choices: vec![Choice { parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],
+                    ..Reply::default()
+                };
+                names.restore(&mut reply);
+                prop_assert_eq!(&reply.choices[0].parts, &vec![call(&given), call("other")]);
+                let mut deltas = [Delta::CallStart {
+                    choice: 0, call: 0, id: "c".to_owned(), name: name.clone(), signature: None,
+                }];
+                names.restore_in(&mut deltas);
+                let [Delta::CallStart { name, .. }] = &deltas else { unreachable!() };
+                prop_assert_eq!(name, &given);
+            }
+        }
+    }
+}
