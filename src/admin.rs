@@ -13,6 +13,8 @@ mod reason;
 mod requests;
 mod status;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod ws;
 

@@ -7,6 +7,7 @@ mod catalogue;
 mod exposition;
 mod handles;
 mod models;
+mod page;
 mod process;
 mod recorder;
 

@@ -1,30 +1,19 @@
 //! `/metrics`: what is measured, as Prometheus reads it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write as _,
-    time::Duration,
-};
+use std::time::Duration;
 
-use breakerbox_actors::{
-    clock,
-    engine::Engine,
-    metrics::{Kind, Metric},
-};
+use breakerbox_actors::{clock, engine::Engine};
+use foldhash::HashSet;
 use metrics::Key;
-use metrics_exporter_prometheus::{
-    LabelSet,
-    formatting::{write_help_line, write_type_line},
-};
 
 use super::{
     ApiMetrics,
     catalogue::{
         BUILD, CONFIG_GENERATION, CONFIG_INFO, CONFIG_OK, CONFIG_OK_AT, CONFIG_RELOADS, FAILOVERS,
-        LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET, catalogue,
+        LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET,
     },
-    models, process,
-    recorder::{Recorder, Value},
+    models, page, process,
+    recorder::Recorder,
 };
 use crate::{
     config::{AUTO, Config},
@@ -103,81 +92,7 @@ impl Exposition {
         engine.show();
         process::show();
         self.forget(generation);
-        self.text()
-    }
-
-    /// Writes every series of the catalogue, in its order.
-    fn text(&self) -> String {
-        let mut series: HashMap<&str, Vec<String>> = HashMap::new();
-        let catalogue: Vec<&'static Metric> = catalogue().collect();
-        let names: HashSet<&str> = catalogue.iter().map(|it| it.name).collect();
-        self.recorder.visit(|key, value| {
-            if let Some(name) = names.get(key.name()) {
-                series.entry(name).or_default().push(lines(key, &value));
-            }
-        });
-        let mut text = String::new();
-        for metric in catalogue {
-            let Some(mut mine) = series.remove(metric.name) else {
-                continue;
-            };
-            mine.sort_unstable();
-            write_help_line(&mut text, metric.name, None, None, metric.help);
-            let kind = match metric.kind {
-                Kind::Counter | Kind::Sum => "counter",
-                Kind::Gauge => "gauge",
-                Kind::Histogram(_) => "histogram",
-            };
-            write_type_line(&mut text, metric.name, None, None, kind);
-            text.extend(mine);
-        }
-        text
-    }
-}
-
-/// Writes one series. Its labels are made once: a histogram has them on every line.
-fn lines(key: &Key, value: &Value) -> String {
-    let labels = LabelSet::from_key_and_global(key, &Default::default());
-    let labels = labels.to_strings().collect::<Vec<_>>().join(",");
-    let mut text = String::new();
-    let mut write = |suffix: &str, bound: Option<f64>, value: f64| {
-        text += key.name();
-        text += suffix;
-        let comma = if labels.is_empty() { "" } else { "," };
-        // Writing to a string cannot fail.
-        match bound {
-            Some(bound) => write!(text, "{{{labels}{comma}le=\"{}\"}}", Shown(bound)),
-            None if labels.is_empty() => Ok(()),
-            None => write!(text, "{{{labels}}}"),
-        }
-        .and_then(|()| writeln!(text, " {}", Shown(value)))
-        .ok();
-    };
-    match value {
-        Value::Whole(value) => write("", None, *value as f64),
-        Value::Real(value) => write("", None, *value),
-        Value::Distribution(all) => {
-            for (bound, count) in &all.buckets {
-                write("_bucket", Some(*bound), *count as f64);
-            }
-            write("_bucket", Some(f64::INFINITY), all.count as f64);
-            write("_sum", None, all.sum);
-            write("_count", None, all.count as f64);
-        }
-    }
-    text
-}
-
-/// A number as Prometheus spells it.
-struct Shown(f64);
-
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0 == f64::INFINITY {
-            f.write_str("+Inf")
-        } else {
-            self.0.fmt(f)
-        }
+        page::text(&self.recorder)
     }
 }
 

@@ -28,8 +28,8 @@ pub(super) enum Value {
 
 /// A histogram at one moment.
 pub(super) struct Distribution {
-    /// Upper bounds, each with how many samples are not above it.
-    pub(super) buckets: Vec<(f64, u64)>,
+    /// How many samples are not above each of the metric's bounds.
+    pub(super) totals: Vec<u64>,
     pub(super) count: u64,
     pub(super) sum: f64,
 }
@@ -158,9 +158,11 @@ impl Buckets {
             count += it.load(Ordering::Acquire);
             count
         };
-        let totals: Vec<u64> = self.counts.iter().map(&mut up_to).collect();
+        let mut totals: Vec<u64> = self.counts.iter().map(&mut up_to).collect();
+        // The last is of what is above all bounds, too: the count.
+        totals.truncate(self.bounds.len());
         Distribution {
-            buckets: self.bounds.iter().copied().zip(totals).collect(),
+            totals,
             count,
             sum: f64::from_bits(self.sum.load(Ordering::Acquire)),
         }

@@ -157,7 +157,9 @@ export class Store extends EventTarget {
   #alert(alert) {
     const at = this.alerts.findIndex((it) => it.id === alert.id);
     if (at >= 0) this.alerts[at] = alert;
-    else this.alerts = [alert, ...this.alerts].slice(0, MOST.alerts);
+    else this.alerts = [alert, ...this.alerts];
+    // What goes on is the last to be forgotten.
+    if (this.alerts.length > MOST.alerts) this.alerts.splice(this.alerts.findLastIndex((it) => it.resolved_at), 1);
   }
 }
 
