@@ -7,6 +7,7 @@ use crate::support::gateway::House;
 
 mod socket;
 mod status;
+mod token;
 
 /// One request to the admin address.
 async fn call(

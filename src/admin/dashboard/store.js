@@ -86,6 +86,9 @@ export class Store extends EventTarget {
       case "config_reload":
         this.#event({ ...frame, kind: frame.type, at: frame.at ?? frame.timestamp });
         break;
+      case "draining":
+        if (this.state) this.state.draining = true;
+        break;
       case "alert":
         this.#alert(frame);
         break;
