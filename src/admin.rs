@@ -6,12 +6,15 @@ mod auth;
 mod config;
 mod endpoints;
 mod explain;
+mod guesses;
 mod news;
 mod openapi;
 mod page;
 mod reason;
 mod requests;
 mod status;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod ws;
@@ -25,9 +28,9 @@ use actix_web::{
 };
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::watch;
 
 use crate::{
+    config::Secret,
     metrics::Exposition,
     reload::Reloads,
     routes::{self, health},
@@ -35,9 +38,10 @@ use crate::{
     worker::Shared,
 };
 pub(crate) use auth::check;
+use guesses::Guesses;
 use news::News;
 pub(crate) use reason::why;
-use ws::Pulse;
+use ws::{Pulse, Seats};
 
 /// How a path is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +143,8 @@ pub(crate) struct Admin {
     started_at: SystemTime,
     news: News,
     pulse: Pulse,
-    /// Sockets that are open; closed with the gateway.
-    sockets: watch::Sender<usize>,
+    seats: Seats,
+    guesses: Guesses,
 }
 
 impl Admin {
@@ -156,7 +160,8 @@ impl Admin {
             started_at: wall::now(),
             news: news.clone(),
             pulse: Pulse::default(),
-            sockets: watch::Sender::new(0),
+            seats: Seats::default(),
+            guesses: Guesses::default(),
             exposition,
             reloads: reloads.clone(),
             shared: shared.clone(),
@@ -165,6 +170,11 @@ impl Admin {
         actix_rt::spawn(news::follow(news, statuses, tries));
         actix_rt::spawn(ws::beat(this.clone()));
         this
+    }
+
+    /// Returns the token in force, if one is asked for.
+    fn token(&self) -> Option<Secret> {
+        self.shared.generation.load().config.admin.token.clone()
     }
 }
 

@@ -10,7 +10,10 @@
 //! that a person sees every problem at once. Nobody behind this module checks
 //! a setting again.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 mod compile;
 mod diff;
@@ -60,6 +63,24 @@ pub struct Overrides {
     pub admin_listen: Option<SocketAddr>,
 }
 
+/// Which of the files that settings name may be read.
+#[derive(Clone, Copy, Debug)]
+pub enum Reach<'a> {
+    /// All of them.
+    All,
+    /// These; the others are taken to be as they should be.
+    Only(&'a [PathBuf]),
+}
+
+impl Reach<'_> {
+    fn has(self, path: &Path) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(files) => files.iter().any(|it| it == path),
+        }
+    }
+}
+
 /// Reads the file at `path`, `-` being standard input, and compiles it.
 /// Relative paths within it start at its folder.
 ///
@@ -78,13 +99,60 @@ pub fn load(path: &Path, env: Lookup<'_>) -> Result<Config, Problems> {
 pub fn load_with(path: &Path, env: Lookup<'_>, over: Overrides) -> Result<Config, Problems> {
     let name = path.display().to_string();
     let text = source::read(path).map_err(|problem| Problems::alone(&name, problem))?;
-    compile_text(
-        &text,
-        &name,
-        path.parent().unwrap_or_else(|| Path::new("")),
-        env,
-        over,
-    )
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    compile_text(&text, &name, folder, env, over, Reach::All)
+}
+
+/// Returns the section `admin` of the file at `path`, whatever is wrong with
+/// the rest of it: also of a file that is no YAML from some line on, if the
+/// section stands before.
+///
+/// # Errors
+///
+/// [`Problems`] says why the file cannot be read, or what is wrong with the
+/// section.
+pub fn load_admin(path: &Path, env: Lookup<'_>) -> Result<Admin, Problems> {
+    let name = path.display().to_string();
+    let text = source::read(path).map_err(|problem| Problems::alone(&name, problem))?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let whole = tree::parse(&text);
+    let sound = match whole.root {
+        Some(_) => whole,
+        None => match tree::sound_part(&text) {
+            Some(part) if part.has("admin") => part,
+            _ => {
+                return Err(Problems::new(
+                    &name,
+                    &text,
+                    whole.problems,
+                    &whole.secrets,
+                    false,
+                ));
+            }
+        },
+    };
+    let (Some(mut tree), mut list) = (sound.root, Vec::new()) else {
+        return Err(Problems::new(
+            &name,
+            &text,
+            sound.problems,
+            &sound.secrets,
+            false,
+        ));
+    };
+    substitute::apply(&mut tree, env, &mut list);
+    let value = structure::check(&tree, shape::schema(), &mut list);
+    if !tree.is_map() {
+        return Err(Problems::new(&name, &text, list, &sound.secrets, true));
+    }
+    let admin = serde_json::from_value(value)
+        .ok()
+        .and_then(|file| compile::admin(&file, &tree, folder, &mut list));
+    admin.ok_or_else(|| {
+        let (own, others): (Vec<_>, _) = list.into_iter().partition(|it| it.is_below("/admin"));
+        let list = if own.is_empty() { others } else { own };
+        Problems::new(&name, &text, list, &sound.secrets, true)
+    })
 }
 
 /// Compiles `text`, which the problems call `name`. Relative paths within it
@@ -94,7 +162,24 @@ pub fn load_with(path: &Path, env: Lookup<'_>, over: Overrides) -> Result<Config
 ///
 /// [`Problems`] lists all that is wrong with the text.
 pub fn parse(text: &str, name: &str, env: Lookup<'_>) -> Result<Config, Problems> {
-    compile_text(text, name, Path::new(""), env, Overrides::default())
+    let (folder, over) = (Path::new(""), Overrides::default());
+    compile_text(text, name, folder, env, over, Reach::All)
+}
+
+/// Like [`parse`], for a text that somebody sent: of the files it names only
+/// those within `reach` are opened. Relative paths start at `folder`.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_within(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    env: Lookup<'_>,
+    reach: Reach<'_>,
+) -> Result<Config, Problems> {
+    compile_text(text, name, folder, env, Overrides::default(), reach)
 }
 
 /// Returns the request that prices and shares are told by where there is none:
@@ -114,6 +199,7 @@ fn compile_text(
     folder: &Path,
     env: Lookup<'_>,
     over: Overrides,
+    reach: Reach<'_>,
 ) -> Result<Config, Problems> {
     let parsed = tree::parse(text);
     let (mut list, secrets) = (parsed.problems, parsed.secrets);
@@ -124,7 +210,7 @@ fn compile_text(
     let value = structure::check(&tree, shape::schema(), &mut list);
     let mut files = Vec::new();
     let config = match serde_json::from_value(value) {
-        Ok(file) => compile::compile(&file, &tree, folder, over, &mut list, &mut files),
+        Ok(file) => compile::compile(&file, &tree, folder, over, reach, &mut list, &mut files),
         Err(error) => {
             // The structure was checked: a leftover is a fault of the schema.
             // serde's words may quote a value, its category does not.

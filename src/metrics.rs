@@ -12,8 +12,8 @@ mod process;
 mod recorder;
 
 pub use catalogue::catalogue;
-pub(crate) use exposition::reloaded;
 pub use exposition::{Exposition, NotInstalled, lag_of};
+pub(crate) use exposition::{reloaded, token_refused};
 pub use handles::{ApiMetrics, CostMetric, InFlight, SiteMetrics};
 pub(crate) use models::{ModelMetrics, RELOADED, failovers, retried};
 

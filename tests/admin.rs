@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::support::client::{Answer, Client};
+use crate::support::client::{self, Answer};
 use crate::support::gateway::House;
 
 mod socket;
 mod status;
+mod token;
 
 /// One request to the admin address.
 async fn call(
@@ -16,9 +17,7 @@ async fn call(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut client = Client::connect(house.admin()).await;
-    client.request(method, path, headers, body.as_bytes()).await;
-    client.answer().await
+    client::call(house.admin(), method, path, headers, body).await
 }
 
 /// What a path shows.

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::chat::{chunk, delta, stream_head};
+use crate::support::evil::{Act, Evil};
 use crate::upstream::tls;
 
 mod clients;
@@ -104,6 +106,17 @@ const IN_BOTH_PLACES: &[(&str, Test)] = &[
     ("probe.degraded_latency", machine::degraded_latency),
     ("probe.unhealthy_latency", machine::unhealthy_latency),
 ];
+
+/// An upstream that falls silent after the first event of its stream.
+fn stalling() -> Evil {
+    Evil::start(|_, _| {
+        vec![
+            Act::Send(stream_head()),
+            Act::Send(chunk(&delta("hel"))),
+            Act::Blackhole,
+        ]
+    })
+}
 
 /// The keys of the published schema that take a value.
 fn keys(root: &Value) -> BTreeSet<String> {

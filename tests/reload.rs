@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::chat::{CHAT, ask};
 use crate::support::client::{Answer, get, post};
 use crate::support::ports::ANY;
-use crate::support::process::{Process, address_in};
+use crate::support::process::Process;
 use crate::support::wait::DEADLINE;
 
 mod files;
@@ -33,12 +33,7 @@ impl Served {
         let provider = Simulator::start(Script::default(), ANY).expect("a provider");
         let folder = TempDir::new().expect("a folder");
         let path = lay(&folder, &provider.base_url());
-        let process = Process::start(&["serve", "--config", path.to_str().expect("text")]);
-        let what = async |subsystem: &str| {
-            let part = format!("\"subsystem\":\"{subsystem}\"");
-            address_in(&process.logs(&part).await)
-        };
-        let (data, admin) = (what("gateway").await, what("metrics").await);
+        let (process, data, admin) = Process::serve(path.to_str().expect("text")).await;
         Self {
             process,
             provider,

@@ -8,7 +8,7 @@ use breakerbox::simulator::{
 use serde_json::{Value, json};
 
 use crate::support::chat::{self, CHAT, ask, ask_stream};
-use crate::support::client::{Answer, Client, Ending, get, post};
+use crate::support::client::{Answer, Client, Ending, Event, call, get, post};
 use crate::support::ports::ANY;
 use crate::support::wait::{DEADLINE, eventually};
 
@@ -41,9 +41,24 @@ const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=";
 
 async fn get_with(running: &Running, path: &str, header: (&str, &str)) -> Answer {
-    let mut client = Client::connect(running.addr()).await;
-    client.request("GET", path, &[header], b"").await;
-    client.answer().await
+    call(running.addr(), "GET", path, &[header], "").await
+}
+
+/// A provider with `script` and one fault, of what is asked by `api` alone.
+fn faulty(api: Api, script: Script, fault: Fault) -> Running {
+    start(Script {
+        faults: vec![Timed {
+            only: vec![api],
+            ..Timed::from(fault)
+        }],
+        ..script
+    })
+}
+
+/// Which of the events are no JSON.
+fn broken(events: &[Event]) -> Vec<usize> {
+    let broken = |at: &usize| serde_json::from_str::<Value>(&events[*at].data).is_err();
+    (0..events.len()).filter(broken).collect()
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::support::chat::{CHAT, ask, good};
-use crate::support::client::{Answer, Client};
+use crate::support::client::{self, Answer};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
 use crate::support::still::Reading;
@@ -62,9 +62,7 @@ async fn call(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut client = Client::connect(house.addr()).await;
-    client.request(method, path, headers, body.as_bytes()).await;
-    client.answer().await
+    client::call(house.addr(), method, path, headers, body).await
 }
 
 /// A chat with further headers.

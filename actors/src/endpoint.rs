@@ -279,6 +279,16 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
     }
 }
 
+impl Handler<Observe<Machine>> for Endpoint {
+    type Result = MessageResult<Observe<Machine>>;
+
+    fn handle(&mut self, _: Observe<Machine>, _: &mut Self::Context) -> Self::Result {
+        self.target.metrics.actor.message("observe");
+        let _timed = self.target.metrics.actor.timed();
+        MessageResult(self.books.machine.clone())
+    }
+}
+
 #[cfg(feature = "chaos")]
 crate::messages::fails_on_purpose!(Endpoint);
 

@@ -20,7 +20,7 @@ use crate::{
     prober::{Changed, Missed, Prober},
     router::{Commons, Router},
     spec::Spec,
-    state::{budget::RetryBudget, policy::Ratio},
+    state::{budget::RetryBudget, machine::Machine, policy::Ratio},
     table::Table,
     target::Office,
 };
@@ -242,6 +242,13 @@ impl Engine {
     /// Asks the actor of `target` how it is; `None` if there is no such
     /// target, or if its actor is lost before it answers.
     pub async fn observe(&self, target: &TargetId) -> Option<EndpointSeen> {
+        let asked = self.office(target)?.addr.send(Observe::default());
+        asked.await.ok()
+    }
+
+    /// Asks the actor of `target` for all that it keeps, as it was when it last
+    /// had something to do; `None` as for [`Engine::observe`].
+    pub async fn kept(&self, target: &TargetId) -> Option<Machine> {
         let asked = self.office(target)?.addr.send(Observe::default());
         asked.await.ok()
     }

@@ -127,7 +127,8 @@ pub struct StatusChanged {
 
 /// Asks an actor how it is; `S` is what that kind of actor answers.
 ///
-/// [`EndpointSeen`], [`RouterSeen`](crate::router::RouterSeen),
+/// [`EndpointSeen`] or its whole [`Machine`](crate::state::machine::Machine),
+/// [`RouterSeen`](crate::router::RouterSeen),
 /// [`ProberSeen`](crate::prober::ProberSeen) or
 /// [`GuardianSeen`](crate::guardian::GuardianSeen).
 #[derive(Debug)]

@@ -1,28 +1,30 @@
 //! Alerts: one per incident, opened when a status changes for the worse,
 //! resolved when all is well again; each opening, worsening and end is also
 //! one line of the log.
+//!
+//! An incident is of an endpoint, for as many of its models as are not well.
+
+mod alert;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix_web::{HttpResponse, web::Data};
-use breakerbox_actors::{
-    id::TargetId,
-    messages::EndpointSeen,
-    state::{breaker::TransitionReason, health::Status},
-};
-use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
+use breakerbox_actors::{id::TargetId, state::health::Status};
+use serde_json::json;
 
-use super::{Admin, answer, endpoints};
+use super::{Admin, answer};
 use crate::{
-    config,
     reload::{By, Try},
     wall,
 };
+use alert::Kind;
+pub(super) use alert::{Alert, Bad};
 
 /// Alerts that are kept.
 const KEPT: usize = 100;
@@ -30,84 +32,35 @@ const KEPT: usize = 100;
 /// that is reached every minute is no news each time.
 const SAME: Duration = Duration::from_secs(120);
 
-/// One incident.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub(crate) struct Alert {
-    /// Unique in this process.
-    id: String,
-    /// When it was opened, RFC 3339.
-    at: String,
-    /// When it was over.
-    resolved_at: Option<String>,
-    /// `warning` or `critical`.
-    severity: &'static str,
-    /// `endpoint_down`, `key_rejected`, `endpoint_degraded`, `rate_limited` or
-    /// `config_rejected`.
-    kind: &'static str,
-    endpoint: Option<String>,
-    model: Option<String>,
-    message: String,
-    /// What was counted, against which threshold.
-    #[schema(value_type = Object)]
-    evidence: Value,
-    /// When it will be tried again, if anyone knows.
-    retry_at: Option<String>,
-}
-
-/// What an alert is about; of several, the one that is worst counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    RateLimited,
-    Degraded,
-    ConfigRejected,
-    Down,
-    KeyRejected,
-}
-
-impl Kind {
-    fn label(self) -> &'static str {
-        match self {
-            Self::RateLimited => "rate_limited",
-            Self::Degraded => "endpoint_degraded",
-            Self::ConfigRejected => "config_rejected",
-            Self::Down => "endpoint_down",
-            Self::KeyRejected => "key_rejected",
-        }
-    }
-
-    fn severity(self) -> &'static str {
-        match self {
-            Self::RateLimited | Self::Degraded | Self::ConfigRejected => "warning",
-            Self::Down | Self::KeyRejected => "critical",
-        }
-    }
-}
-
-/// Whom an incident is of: a target, or the configuration.
-type Subject = Option<TargetId>;
+/// Whom an incident is of: an endpoint, or the configuration.
+type Subject = Option<Arc<str>>;
 
 /// The incident that a subject has, or had last.
 #[derive(Debug)]
 struct Incident {
     id: u64,
+    /// The worst it has been.
     kind: Kind,
     resolved: Option<Instant>,
+}
+
+/// A target that is not well, and what there would be to say if it were alone.
+#[derive(Debug)]
+struct Unwell {
+    target: TargetId,
+    kind: Kind,
+    alert: Alert,
 }
 
 /// All incidents there are and were.
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
     incidents: HashMap<Subject, Incident>,
+    /// By endpoint, in the order in which they fell.
+    unwell: HashMap<Arc<str>, Vec<Unwell>>,
     /// Newest last.
     list: VecDeque<Alert>,
     count: u64,
-}
-
-/// What there is to say of a target that is not well.
-pub(super) struct Bad<'a> {
-    pub(super) seen: &'a EndpointSeen,
-    pub(super) config: &'a config::Endpoint,
-    pub(super) reason: String,
 }
 
 impl Alerts {
@@ -117,7 +70,7 @@ impl Alerts {
     }
 
     /// Learns that `target` is in `status`; returns the alert that this opens,
-    /// worsens or ends. `bad` tells of what is not well.
+    /// changes or ends. `bad` tells of what is not well.
     pub(super) fn status(
         &mut self,
         target: &TargetId,
@@ -125,38 +78,26 @@ impl Alerts {
         bad: Option<Bad<'_>>,
         now: Instant,
     ) -> Option<Alert> {
-        let subject = Some(target.clone());
-        let rejected =
-            |bad: &Bad<'_>| bad.seen.view.open_reason == Some(TransitionReason::KeyRejected);
-        let kind = match (status, &bad) {
-            (Status::Unhealthy, Some(bad)) if rejected(bad) => Kind::KeyRejected,
-            (Status::Unhealthy, _) => Kind::Down,
-            (Status::Degraded, _) => Kind::Degraded,
-            (Status::RateLimited, _) => Kind::RateLimited,
-            // Of one that was drained or is new there is nothing to wait for.
-            (Status::Healthy | Status::Unknown | Status::Disabled, _) => {
-                return self.resolve(&subject, now);
-            }
-        };
-        let bad = bad?;
-        let view = &bad.seen.view;
-        let retry = view
-            .open_until
-            .or(view.cooldown_until)
-            .filter(|at| *at > now);
-        let alert = Alert {
-            endpoint: Some(target.endpoint().to_string()),
-            model: Some(target.model().to_string()),
-            message: format!(
-                "{target} is {}: {}",
-                status.label().replace('_', " "),
-                bad.reason
-            ),
-            evidence: evidence(&bad),
-            retry_at: retry.map(|at| wall::text(wall::at(at))),
-            ..Alert::new(kind)
-        };
-        self.open(subject, kind, alert, now)
+        let told = bad.and_then(|bad| {
+            let kind = bad.kind(status)?;
+            let alert = Alert::of(target, status, kind, &bad, now);
+            let target = target.clone();
+            Some(Unwell {
+                target,
+                kind,
+                alert,
+            })
+        });
+        let endpoint = target.endpoint();
+        let unwell = self.unwell.entry(endpoint.clone()).or_default();
+        let known = unwell.iter().position(|it| it.target == *target);
+        let others = known.is_none() == told.is_some();
+        if let Some(at) = known {
+            unwell.splice(at..=at, told);
+        } else {
+            unwell.extend(told);
+        }
+        self.together(endpoint, others, now)
     }
 
     /// Learns what came of a reload; returns the alert that this opens or ends.
@@ -183,45 +124,80 @@ impl Alerts {
             }),
             ..Alert::new(Kind::ConfigRejected)
         };
-        self.open(None, Kind::ConfigRejected, alert, now)
+        self.open(None, Kind::ConfigRejected, alert, false, now)
     }
 
-    /// Forgets those who are no target any more; returns the alerts that end.
+    /// Forgets those who are no target any more; returns the alerts that this
+    /// changes or ends.
     pub(super) fn retain(
         &mut self,
         is_target: impl Fn(&TargetId) -> bool,
         now: Instant,
     ) -> Vec<Alert> {
-        let gone = |subject: &&Subject| subject.as_ref().is_some_and(|it| !is_target(it));
-        let gone: Vec<_> = self.incidents.keys().filter(gone).cloned().collect();
-        let ended = gone.iter().filter_map(|it| self.resolve(it, now)).collect();
-        self.incidents.retain(|subject, _| !gone.contains(subject));
-        ended
+        let mut fewer = Vec::new();
+        for (endpoint, unwell) in &mut self.unwell {
+            let before = unwell.len();
+            unwell.retain(|it| is_target(&it.target));
+            if unwell.len() < before {
+                fewer.push(endpoint.clone());
+            }
+        }
+        let changed = fewer.iter().filter_map(|it| self.together(it, true, now));
+        let changed = changed.collect();
+        self.incidents.retain(|_, it| it.is_recent(now));
+        changed
     }
 
-    fn open(&mut self, subject: Subject, kind: Kind, alert: Alert, now: Instant) -> Option<Alert> {
+    /// Says of all targets of `endpoint` that are not well what there is to
+    /// say; `others`: they are not the same as before.
+    fn together(&mut self, endpoint: &Arc<str>, others: bool, now: Instant) -> Option<Alert> {
+        let subject = Some(endpoint.clone());
+        let unwell = self.unwell.get(endpoint)?;
+        let Some(kind) = unwell.iter().map(|it| it.kind).max() else {
+            self.unwell.remove(endpoint);
+            return self.resolve(&subject, now);
+        };
+        let worst = unwell.iter().find(|it| it.kind == kind)?;
+        let mut alert = worst.alert.clone();
+        let rest = unwell.iter().filter(|it| it.target != worst.target);
+        let rest: Vec<&str> = rest.map(|it| &**it.target.model()).collect();
+        if !rest.is_empty() {
+            alert.message += &format!("; not well either: {}", rest.join(", "));
+            alert.models.extend(rest.into_iter().map(str::to_owned));
+        }
+        self.open(subject, kind, alert, others, now)
+    }
+
+    fn open(
+        &mut self,
+        subject: Subject,
+        kind: Kind,
+        alert: Alert,
+        others: bool,
+        now: Instant,
+    ) -> Option<Alert> {
         if let Some(incident) = self.incidents.get_mut(&subject) {
-            let over = incident.resolved;
-            let recent = over.is_none_or(|at| now.saturating_duration_since(at) < SAME);
+            let (over, recent) = (incident.resolved.is_some(), incident.is_recent(now));
             let worse = kind > incident.kind;
+            let id = incident.id.to_string();
             if recent && !worse {
                 // On the way back, or back again: the incident goes on.
-                let reopened = incident.resolved.take().is_some();
-                let id = incident.id.to_string();
-                let found = self.list.iter_mut().find(|it| it.id == id);
-                return found.and_then(|it| {
-                    let (id, at) = (it.id.clone(), it.at.clone());
-                    *it = Alert { id, at, ..alert };
-                    let (alert_id, message) = (&it.id, &it.message);
-                    reopened.then(|| {
-                        tracing::warn!(alert_id, message, "alert again");
-                        it.clone()
-                    })
-                });
+                incident.resolved = None;
+                let Some(it) = self.list.iter_mut().find(|it| it.id == id) else {
+                    return self.replace(Alert { id, ..alert });
+                };
+                let at = it.at.clone();
+                *it = Alert { id, at, ..alert };
+                let (alert_id, message) = (&it.id, &it.message);
+                if over {
+                    tracing::warn!(alert_id, message, "alert again");
+                } else if others {
+                    tracing::warn!(alert_id, message, "alert of other models");
+                }
+                return (over || others).then(|| it.clone());
             }
-            if over.is_none() {
+            if !over {
                 incident.kind = kind;
-                let id = incident.id.to_string();
                 return self.replace(Alert { id, ..alert });
             }
         }
@@ -243,7 +219,9 @@ impl Alerts {
             }
             None => {
                 if self.list.len() == KEPT {
-                    self.list.pop_front();
+                    // What goes on is the last to be forgotten.
+                    let over = self.list.iter().position(|it| it.resolved_at.is_some());
+                    self.list.remove(over.unwrap_or(0));
                 }
                 self.list.push_back(alert.clone());
             }
@@ -273,45 +251,12 @@ impl Alerts {
     }
 }
 
-impl Alert {
-    fn new(kind: Kind) -> Self {
-        Self {
-            id: String::new(),
-            at: wall::text(wall::now()),
-            resolved_at: None,
-            severity: kind.severity(),
-            kind: kind.label(),
-            endpoint: None,
-            model: None,
-            message: String::new(),
-            evidence: Value::Null,
-            retry_at: None,
-        }
+impl Incident {
+    /// Whether what comes now is still it.
+    fn is_recent(&self, now: Instant) -> bool {
+        let over = self.resolved;
+        over.is_none_or(|at| now.saturating_duration_since(at) < SAME)
     }
-}
-
-fn evidence(bad: &Bad<'_>) -> Value {
-    let (view, config) = (&bad.seen.view, bad.config);
-    let usage = |usage: breakerbox_actors::state::machine::Usage| {
-        usage
-            .limit
-            .map(|limit| json!({ "used": usage.used, "limit": limit }))
-    };
-    json!({
-        "cause": view.open_reason.map(endpoints::cause),
-        "failures_in_a_row": view.failures_in_a_row,
-        "failure_threshold": view.failure_threshold,
-        "failure_ratio": view.failure_ratio,
-        "failure_rate": config.breaker.failure_rate,
-        "min_requests": config.breaker.min_requests,
-        "window_ms": config.breaker.window.as_millis() as u64,
-        "failed_trials": view.failed_trials,
-        "latency_ms": view.latency.map(|it| it.as_secs_f64() * 1e3),
-        "degraded_latency_ms": config.probe.degraded_latency.as_millis() as u64,
-        "rpm": usage(view.rpm),
-        "tpm": usage(view.tpm),
-        "rpd": usage(view.rpd),
-    })
 }
 
 /// Lists the alerts, newest first.

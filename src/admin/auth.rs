@@ -4,6 +4,8 @@
 //! whoever is on this machine, but no web page: neither one of another origin
 //! nor one whose name was made to point at us (DNS rebinding).
 
+use std::net::IpAddr;
+
 use actix_web::{
     Error, HttpResponse,
     body::{BoxBody, MessageBody},
@@ -16,7 +18,9 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Admin, error};
+use breakerbox_actors::clock;
+
+use super::{Admin, error, guesses::Judged};
 use crate::config::Secret;
 
 /// The subprotocol that carries the token where headers cannot be set.
@@ -28,10 +32,7 @@ pub(crate) async fn check(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let refused = match request.app_data::<Data<Admin>>() {
-        Some(admin) => {
-            let generation = admin.shared.generation.load();
-            refuse(&request, generation.config.admin.token.as_ref())
-        }
+        Some(admin) => refuse(&request, admin),
         None => Some(HttpResponse::InternalServerError().finish()),
     };
     match refused {
@@ -40,8 +41,9 @@ pub(crate) async fn check(
     }
 }
 
-fn refuse(request: &ServiceRequest, token: Option<&Secret>) -> Option<HttpResponse> {
+fn refuse(request: &ServiceRequest, admin: &Admin) -> Option<HttpResponse> {
     let (path, headers) = (request.path(), request.headers());
+    let token = admin.token();
     if matches!(path, "/livez" | "/readyz") {
         return None;
     }
@@ -65,14 +67,41 @@ fn refuse(request: &ServiceRequest, token: Option<&Secret>) -> Option<HttpRespon
     }
     // The page itself holds nothing; a socket may send its token as a frame.
     let open = path == "/" || path.starts_with("/assets/") || path == "/ws";
-    if open || token.is_none_or(|token| carries(headers, token)) {
-        return None;
+    let token = token.filter(|_| !open)?;
+    let Some(sent) = bearer(headers) else {
+        return Some(denied());
+    };
+    let peer = request.peer_addr().map(|it| it.ip());
+    judge(admin, peer, sent, &token)
+}
+
+/// Refuses a token that is wrong, or that came after too many wrong ones from
+/// the same address.
+pub(super) fn judge(
+    admin: &Admin,
+    peer: Option<IpAddr>,
+    sent: &[u8],
+    token: &Secret,
+) -> Option<HttpResponse> {
+    let judged = admin
+        .guesses
+        .judge(peer, clock::now(), || token.matches(sent));
+    match judged {
+        Judged::Right => None,
+        Judged::Wrong => Some(denied()),
+        Judged::Later(wait) => {
+            let words = "too many wrong admin tokens came from this address: wait";
+            let code = "too_many_guesses";
+            let mut response = error(StatusCode::TOO_MANY_REQUESTS, code, words);
+            let seconds = HeaderValue::from(wait.as_secs_f64().ceil() as u64);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            Some(response)
+        }
     }
-    Some(denied())
 }
 
 /// Asks for the token.
-pub(super) fn denied() -> HttpResponse {
+fn denied() -> HttpResponse {
     let mut response = error(
         StatusCode::UNAUTHORIZED,
         "invalid_token",
@@ -84,38 +113,18 @@ pub(super) fn denied() -> HttpResponse {
     response
 }
 
-/// Returns whether `headers` carry the token as `Authorization`.
-fn carries(headers: &HeaderMap, token: &Secret) -> bool {
-    let value = headers.get(header::AUTHORIZATION);
-    let sent = value.and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));
-    sent.is_some_and(|sent| token.matches(sent))
+/// Returns the token that `headers` carry as `Authorization`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    value.as_bytes().strip_prefix(b"Bearer ")
 }
 
-/// What the head of a socket's request says of its right to speak.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// It may listen.
-    Granted,
-    /// It has to send the token as its first frame.
-    Owed,
-    /// It sent a wrong token.
-    Wrong,
-}
-
-/// Reads the token of a socket's head: `Authorization`, or the subprotocol
-/// `bearer.TOKEN`, as browsers cannot set the former.
-pub(super) fn claim(headers: &HeaderMap, token: Option<&Secret>) -> Claim {
-    let Some(token) = token else {
-        return Claim::Granted;
-    };
-    if carries(headers, token) {
-        return Claim::Granted;
-    }
-    match protocols(headers).find_map(|it| it.strip_prefix(BEARER)) {
-        Some(sent) if token.matches(sent.as_bytes()) => Claim::Granted,
-        None if !headers.contains_key(header::AUTHORIZATION) => Claim::Owed,
-        _ => Claim::Wrong,
-    }
+/// Returns the token of a socket's head: `Authorization`, or the subprotocol
+/// `bearer.TOKEN`, as browsers cannot set the former. Without one it has to
+/// send the token as its first frame.
+pub(super) fn brought(headers: &HeaderMap) -> Option<&[u8]> {
+    let offered = || protocols(headers).find_map(|it| it.strip_prefix(BEARER));
+    bearer(headers).or_else(|| offered().map(str::as_bytes))
 }
 
 /// Returns the subprotocols that a socket offers.
@@ -216,28 +225,24 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_may_bring_its_token_in_three_ways() {
-        let token = Secret::new("t0ken");
-        let claim = |lines: &[(header::HeaderName, &'static str)]| {
-            super::claim(&headers(lines), Some(&token))
+    fn a_socket_may_bring_its_token_in_its_head_in_two_ways() {
+        let brought = |lines: &[(header::HeaderName, &'static str)]| {
+            let headers = headers(lines);
+            brought(&headers).map(|it| String::from_utf8_lossy(it).into_owned())
         };
         let protocol = header::SEC_WEBSOCKET_PROTOCOL;
-        assert_eq!(claim(&[]), Claim::Owed);
-        assert_eq!(claim(&[(protocol.clone(), "breakerbox")]), Claim::Owed);
-        let granted = [
+        for none in [
+            &[][..],
+            &[(protocol.clone(), "breakerbox")],
+            &[(header::AUTHORIZATION, "Basic dDo=")],
+        ] {
+            assert_eq!(brought(none), None);
+        }
+        for line in [
             (header::AUTHORIZATION, "Bearer t0ken"),
-            (protocol.clone(), "breakerbox, bearer.t0ken"),
-        ];
-        for line in granted {
-            assert_eq!(claim(&[line]), Claim::Granted);
+            (protocol, "breakerbox, bearer.t0ken"),
+        ] {
+            assert_eq!(brought(&[line]).as_deref(), Some("t0ken"));
         }
-        let wrong = [
-            (header::AUTHORIZATION, "Bearer other"),
-            (protocol, "bearer.other"),
-        ];
-        for line in wrong {
-            assert_eq!(claim(&[line]), Claim::Wrong);
-        }
-        assert_eq!(super::claim(&HeaderMap::new(), None), Claim::Granted);
     }
 }

@@ -1,7 +1,7 @@
 //! `/api/config`, `/api/reload`, `/api/check`: what is in force, what was, and
 //! how to change it.
 
-use std::cell::Cell;
+use std::{cell::Cell, path::Path};
 
 use actix_web::{
     HttpResponse,
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::{Admin, answer, error, status::Reload, unknown};
 use crate::{
-    config::{self, Config, Problems, Shown, env},
+    config::{self, Problems, Reach, Shown, env},
     reload::{By, Try},
     wall,
 };
@@ -33,6 +33,8 @@ pub(crate) struct Compared {
     refused: Vec<&'static str>,
     /// What is wrong with it.
     problems: Vec<Shown>,
+    /// What was not looked at.
+    notes: Vec<String>,
 }
 
 impl Compared {
@@ -41,7 +43,7 @@ impl Compared {
             ok: diff.refused.is_empty(),
             changes: diff.changes,
             refused: diff.refused,
-            problems: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -149,6 +151,7 @@ pub(super) async fn reload(admin: Data<Admin>) -> HttpResponse {
 }
 
 /// Says of a configuration what is wrong with it, or what it would change.
+/// Of the files it names only those are read that the one in force names too.
 #[utoipa::path(post, path = "/api/check", request_body(content = String, content_type = "application/yaml"),
     responses((status = 200, body = Compared)))]
 pub(super) async fn check(admin: Data<Admin>, body: Payload) -> HttpResponse {
@@ -157,30 +160,46 @@ pub(super) async fn check(admin: Data<Admin>, body: Payload) -> HttpResponse {
         Err(refused) => return refused,
     };
     let in_force = admin.shared.generation.load_full();
-    let read = web::block(move || -> Result<(Config, bool), Problems> {
+    let own = in_force.config.clone();
+    let folder = admin.reloads.path().and_then(|it| it.parent());
+    let folder = folder.map(Path::to_owned).unwrap_or_default();
+    let read = web::block(move || {
         let used = Cell::new(false);
         let variable = |name: &str| {
             used.set(true);
             env::var(name)
         };
-        let config = config::parse(&String::from_utf8_lossy(&body), "request", &variable)?;
-        Ok((config, used.get()))
+        let text = String::from_utf8_lossy(&body);
+        // Whoever may ask must not learn which files there are.
+        let reach = Reach::Only(&own.files);
+        let read = config::parse_within(&text, "request", &folder, &variable, reach);
+        (read, used.get())
     });
-    match read.await {
-        Ok(Ok((config, has_variables))) => {
-            let mut diff = config::diff(&in_force.config, &config);
-            if has_variables && !diff.changes.is_empty() {
-                // Whoever may ask must not read the environment that way.
-                diff.changes = vec![format!(
-                    "{} changes: not shown, since the text has variables; /api/config/diff shows those of the file",
-                    diff.changes.len()
-                )];
-            }
-            answer(&Compared::of(diff))
-        }
-        Ok(Err(problems)) => answer(&Compared::wrong(&problems)),
-        Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again"),
+    let Ok((read, has_variables)) = read.await else {
+        return error(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "try again");
+    };
+    let named = read.as_ref().map_or_else(Problems::files, |it| &it.files);
+    let unread = named
+        .iter()
+        .filter(|it| !in_force.config.files.contains(it));
+    let unread = unread.count();
+    let mut compared = match &read {
+        Ok(config) => Compared::of(config::diff(&in_force.config, config)),
+        Err(problems) => Compared::wrong(problems),
+    };
+    if has_variables && !compared.changes.is_empty() {
+        // Nor read the environment that way.
+        compared.changes = vec![format!(
+            "{} changes: not shown, since the text has variables; /api/config/diff shows those of the file",
+            compared.changes.len()
+        )];
     }
+    if unread > 0 {
+        compared.notes = vec![format!(
+            "files that it names and the configuration in force does not are not read here: {unread}"
+        )];
+    }
+    answer(&compared)
 }
 
 async fn take(body: Payload) -> Result<Bytes, HttpResponse> {

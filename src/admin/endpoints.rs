@@ -41,8 +41,10 @@ pub(crate) struct Endpoint {
     /// Why it is so, for people; null when all is well.
     reason: Option<String>,
     breaker: Breaker,
-    /// Expected time to the first byte.
+    /// Expected time to the first byte, as measured.
     latency_ms: Option<f64>,
+    /// What its failures count as on top of that in routing; fades.
+    penalty_ms: f64,
     /// Configured weight times ramp.
     weight: f64,
     /// Its chance to be drawn for its own model, 0 to 1; null: it takes nothing.
@@ -157,6 +159,7 @@ impl Look<'_> {
             reason: reason::of(status, &seen, target.refusal().0, config, self.now),
             breaker: breaker(&seen, config, self.now),
             latency_ms: view.latency.map(|it| it.as_secs_f64() * 1e3),
+            penalty_ms: view.penalty.as_secs_f64() * 1e3,
             weight: view.weight,
             share: self.shares.get(id).copied(),
             in_flight: seen.in_flight,

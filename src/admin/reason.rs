@@ -48,29 +48,31 @@ pub(crate) fn why(why: Why, until: Option<Instant>, now: Instant) -> String {
 
 fn opened(seen: &EndpointSeen, config: &Endpoint, now: Instant) -> String {
     let (view, breaker) = (&seen.view, &config.breaker);
+    let counted = view.opened_by.unwrap_or_default();
     let because = match view.open_reason {
         Some(TransitionReason::FailuresInARow) => {
-            format!(
-                "{} failures in a row (failure_threshold)",
-                breaker.failure_threshold
-            )
+            let threshold = set("failure_threshold", breaker.failure_threshold, counted.bad);
+            format!("{} failures in a row ({threshold})", counted.bad)
         }
         Some(TransitionReason::FailureRate) => format!(
-            "{} or more of at least {} answers in {} failed (failure_rate)",
+            "{} of {} answers failed (failure_rate, now {} of at least {} in {})",
+            counted.bad,
+            counted.all,
             percent(breaker.failure_rate),
             breaker.min_requests,
             show_duration(breaker.window)
         ),
-        Some(TransitionReason::Pings) => format!(
-            "{} pings in a row failed (unhealthy_threshold)",
-            config.probe.unhealthy_threshold
-        ),
+        Some(TransitionReason::Pings) => {
+            let threshold = config.probe.unhealthy_threshold;
+            let threshold = set("unhealthy_threshold", threshold, counted.bad);
+            format!("{} pings in a row failed ({threshold})", counted.bad)
+        }
         Some(TransitionReason::KeyRejected) => {
             "the provider rejected our key, or our credit is spent".to_owned()
         }
         Some(TransitionReason::TrialTimeout) => {
             format!(
-                "trial {} stayed silent for {}",
+                "trial {} stayed silent (trial_timeout, now {})",
                 view.failed_trials,
                 show_duration(breaker.trial_timeout)
             )
@@ -81,6 +83,15 @@ fn opened(seen: &EndpointSeen, config: &Endpoint, now: Instant) -> String {
     match view.open_until {
         Some(at) => format!("{because}: circuit open, next trial in {}", wait(at, now)),
         None => because,
+    }
+}
+
+/// Names a threshold, with what it is now where that is not what was counted.
+fn set(name: &str, now: u32, counted: u32) -> String {
+    if now == counted {
+        name.to_owned()
+    } else {
+        format!("{name}, now {now}")
     }
 }
 
@@ -124,24 +135,40 @@ fn degraded(seen: &EndpointSeen, config: &Endpoint) -> String {
     }
     let slow = config.probe.degraded_latency;
     if let Some(latency) = view.latency.filter(|it| *it > slow) {
-        let latency = show_duration(Duration::from_millis(latency.as_millis() as u64));
         return format!(
-            "slow: {latency} to the first byte, above degraded_latency {}",
+            "slow: {} to the first byte, above degraded_latency {}",
+            whole(latency, 1),
             show_duration(slow)
         );
     }
-    match view.failure_ratio.filter(|it| *it > 0.0) {
-        Some(ratio) => format!(
+    if let Some(ratio) = view.failure_ratio.filter(|it| *it > 0.0) {
+        return format!(
             "{} of the recent answers failed, {} in a row (failure_threshold {})",
             percent(ratio),
             view.failures_in_a_row,
             view.failure_threshold
-        ),
-        None => format!(
-            "slow: its last ping took longer than {}",
-            show_duration(slow)
-        ),
+        );
     }
+    if view.latency.unwrap_or_default() + view.penalty > slow {
+        let measured = match view.latency {
+            Some(latency) => format!("it answers in {}", whole(latency, 1)),
+            None => "no answer was measured".to_owned(),
+        };
+        return format!(
+            "its failures still count as {} of latency, a penalty that fades; {measured}",
+            whole(view.penalty, 1_000)
+        );
+    }
+    format!(
+        "slow: its last ping took longer than {}",
+        show_duration(slow)
+    )
+}
+
+/// Writes a time in whole units of so many milliseconds.
+fn whole(time: Duration, unit: u64) -> String {
+    let units = (time.as_millis() as u64).div_ceil(unit);
+    show_duration(Duration::from_millis(units * unit))
 }
 
 /// Writes how long it is until `at`, in whole seconds.
@@ -153,3 +180,6 @@ fn wait(at: Instant, now: Instant) -> String {
 fn percent(ratio: f64) -> String {
     format!("{:.0} %", ratio * 100.0)
 }
+
+#[cfg(test)]
+mod tests;

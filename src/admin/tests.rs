@@ -1,6 +1,11 @@
 //! Who may ask what: every path by every role, in every way to write it; and
 //! the document against the paths.
 
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
 use actix_rt::System;
 use actix_web::{
     App,
@@ -51,7 +56,7 @@ async fn admin(section: &str) -> Arc<Admin> {
         room: Room::new(1 << 20),
         answers: Room::new(1 << 20),
         tap: Tap::default(),
-        closing: watch::channel(Closing::No).1,
+        closing: tokio::sync::watch::channel(Closing::No).1,
     };
     let reloads = Reloads::new(shared.clone(), None, None);
     Admin::start(&shared, None, &reloads)
@@ -64,7 +69,12 @@ async fn status(admin: &Arc<Admin>, method: Method, path: &str, lines: &[(&str, 
         .configure(table)
         .wrap(from_fn(check));
     let app = init_service(app).await;
-    let mut request = TestRequest::with_uri(path).method(method);
+    // Each from an address of its own: nobody seems to guess.
+    static ADDRESS: AtomicU32 = AtomicU32::new(0);
+    let address = Ipv4Addr::from_bits(ADDRESS.fetch_add(1, Ordering::Relaxed));
+    let mut request = TestRequest::with_uri(path)
+        .method(method)
+        .peer_addr((address, 1).into());
     for line in lines {
         request = request.append_header(*line);
     }
@@ -186,6 +196,27 @@ fn without_a_token_this_machine_may_ask_and_no_web_page() {
             status(&admin, Method::GET, "/api/status", &upgrade).await,
             403
         );
+    });
+}
+
+#[test]
+fn nothing_is_computed_while_nobody_listens() {
+    System::new().block_on(async {
+        tokio::time::pause();
+        let admin = admin("").await;
+        let computed = || admin.pulse.computed.load(Ordering::Relaxed);
+        let pass = async |seconds: u64| {
+            tokio::time::sleep(std::time::Duration::from_millis(1_000 * seconds + 500)).await;
+        };
+        pass(60).await;
+        assert_eq!(computed(), 0);
+        let seat = ws::Seat::inside(&admin);
+        pass(10).await;
+        assert_eq!(computed(), 10);
+        drop(seat);
+        pass(60).await;
+        // One may have been on its way.
+        assert!(computed() <= 11, "{}", computed());
     });
 }
 

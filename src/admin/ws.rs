@@ -2,15 +2,17 @@
 //!
 //! Bounded in everything: a socket has at most [`WAITING`](super::news) news
 //! waiting, of the moving numbers only the latest; one that does not read is
-//! closed. While nobody listens nothing is computed.
+//! closed, as is one whose token holds no more. While nobody listens nothing is
+//! computed.
+
+mod socket;
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{
@@ -18,41 +20,22 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
-use breakerbox_actors::{clock, prober::ForceCheck};
-use serde::Deserialize;
+use breakerbox_actors::clock;
 use serde_json::{Map, Value, json};
-use tokio::{
-    sync::{broadcast::error::RecvError, watch},
-    time::{sleep_until, timeout},
-};
+use tokio::{sync::watch, time::sleep_until};
 
-use super::{
-    Admin,
-    actors::Actor,
-    auth::{self, Claim},
-    endpoints, error,
-    news::Told,
-    status::{Snapshot, Traffic},
-};
-use crate::{tap::Record, wall};
+use super::{Admin, actors::Actor, auth, endpoints, error, news::Told, status::Traffic};
+use crate::wall;
+use socket::Socket;
 
 /// Sockets that may be open at once.
 const SOCKETS: usize = 64;
+/// Sockets beside them that may have their token yet to send.
+const STRANGERS: usize = 16;
 /// How often the moving numbers are told.
 const BEAT: Duration = Duration::from_secs(1);
-/// How often a socket is pinged.
-const PING: Duration = Duration::from_secs(3);
-/// A socket that gives no sign of life for so long is closed: it does not read.
-const SILENCE: Duration = Duration::from_secs(9);
-/// How long one frame may wait to be taken.
-const PATIENCE: Duration = Duration::from_secs(9);
-/// How long a socket may take to send its token.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest frame that a socket may send.
+/// The longest frame or message that a socket may send, in bytes.
 const LONGEST: usize = 4096;
-/// Requests that one socket is told of in a second.
-const REQUESTS: usize = 20;
 /// Subprotocol that browsers are answered with.
 const PROTOCOL: &str = "breakerbox";
 
@@ -60,7 +43,7 @@ const PROTOCOL: &str = "breakerbox";
 #[derive(Debug)]
 pub(super) struct Pulse {
     latest: watch::Sender<Option<Arc<str>>>,
-    computed: AtomicU64,
+    pub(super) computed: AtomicU64,
 }
 
 impl Default for Pulse {
@@ -72,12 +55,56 @@ impl Default for Pulse {
     }
 }
 
-/// What a socket sends.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-enum Action {
-    Auth { token: String },
-    ForceCheck,
+/// How many sockets are open.
+#[derive(Debug)]
+pub(super) struct Seats {
+    inside: watch::Sender<usize>,
+    /// Those that have yet to send their token.
+    before: watch::Sender<usize>,
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        let none = || watch::Sender::new(0);
+        Self {
+            inside: none(),
+            before: none(),
+        }
+    }
+}
+
+/// The seat of one socket, free again when dropped.
+pub(super) struct Seat(Arc<Admin>, fn(&Seats) -> &watch::Sender<usize>);
+
+impl Seat {
+    /// Takes a seat inside, if there is one.
+    pub(super) fn inside(admin: &Arc<Admin>) -> Option<Self> {
+        Self::take(admin, |seats| &seats.inside, SOCKETS)
+    }
+
+    /// Takes a seat before the door, if there is one.
+    fn before(admin: &Arc<Admin>) -> Option<Self> {
+        Self::take(admin, |seats| &seats.before, STRANGERS)
+    }
+
+    fn take(
+        admin: &Arc<Admin>,
+        of: fn(&Seats) -> &watch::Sender<usize>,
+        most: usize,
+    ) -> Option<Self> {
+        let free = of(&admin.seats).send_if_modified(|taken| {
+            let free = *taken < most;
+            *taken += usize::from(free);
+            free
+        });
+        free.then(|| Self(admin.clone(), of))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.1(&self.0.seats).send_modify(|taken| *taken -= 1);
+    }
 }
 
 pub(super) async fn connect(
@@ -85,11 +112,19 @@ pub(super) async fn connect(
     request: HttpRequest,
     body: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let generation = admin.shared.generation.load_full();
-    let claim = auth::claim(request.headers(), generation.config.admin.token.as_ref());
-    if claim == Claim::Wrong {
-        return Ok(auth::denied());
-    }
+    let admin = admin.into_inner();
+    let peer = request.peer_addr().map(|it| it.ip());
+    let token = admin.token();
+    let may_enter = match (&token, auth::brought(request.headers())) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(token), Some(sent)) => {
+            if let Some(refused) = auth::judge(&admin, peer, sent, token) {
+                return Ok(refused);
+            }
+            true
+        }
+    };
     let offered: Vec<_> = auth::protocols(request.headers()).collect();
     let chosen: Vec<_> = [PROTOCOL]
         .into_iter()
@@ -97,186 +132,31 @@ pub(super) async fn connect(
         .collect();
     // A browser that offers protocols closes unless one of them is answered.
     let chosen = if chosen.is_empty() { offered } else { chosen };
-    if *admin.sockets.borrow() >= SOCKETS {
+    let seat = match may_enter {
+        true => Seat::inside(&admin),
+        false => Seat::before(&admin),
+    };
+    let Some(seat) = seat else {
         let words = "too many sockets are open";
         return Ok(error(
             StatusCode::SERVICE_UNAVAILABLE,
             "too_many_sockets",
             words,
         ));
-    }
+    };
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &chosen)?;
     let messages = messages
+        .max_frame_size(LONGEST)
         .aggregate_continuations()
         .max_continuation_size(LONGEST);
-    let socket = Socket {
-        admin: admin.into_inner(),
-        session,
-        messages,
-    };
-    actix_rt::spawn(socket.run(claim));
+    let socket = Socket::new(admin, (session, messages), peer, token);
+    actix_rt::spawn(socket.run(seat, may_enter));
     Ok(response)
-}
-
-/// One open socket.
-struct Socket {
-    admin: Arc<Admin>,
-    session: Session,
-    messages: AggregatedMessageStream,
-}
-
-/// Why a socket ends.
-enum End {
-    /// It has left, or cannot be reached.
-    Left,
-    /// It did not read.
-    Slow,
-    /// It sent no token, or a wrong one.
-    Denied,
-}
-
-impl Socket {
-    async fn run(mut self, claim: Claim) {
-        self.admin.sockets.send_modify(|open| *open += 1);
-        let open = Open(self.admin.clone());
-        let end = match claim {
-            Claim::Granted => self.serve().await,
-            _ => match timeout(TOKEN_TIMEOUT, self.token()).await {
-                Ok(Ok(())) => self.serve().await,
-                _ => Err(End::Denied),
-            },
-        };
-        let reason = match end {
-            Err(End::Denied) => (CloseCode::Policy, "the admin token is missing or wrong"),
-            Err(End::Slow) => (CloseCode::Policy, "this socket does not read"),
-            Ok(()) | Err(End::Left) => (CloseCode::Normal, ""),
-        };
-        let reason: CloseReason = reason.into();
-        timeout(PING, self.session.close(Some(reason))).await.ok();
-        drop(open);
-    }
-
-    /// Waits for the frame that carries the token.
-    async fn token(&mut self) -> Result<(), End> {
-        let Some(Ok(AggregatedMessage::Text(text))) = self.messages.recv().await else {
-            return Err(End::Denied);
-        };
-        let Ok(Action::Auth { token }) = serde_json::from_str(&text) else {
-            return Err(End::Denied);
-        };
-        let generation = self.admin.shared.generation.load();
-        let expected = generation.config.admin.token.as_ref();
-        match expected.is_none_or(|it| it.matches(token.as_bytes())) {
-            true => Ok(()),
-            false => Err(End::Denied),
-        }
-    }
-
-    /// Tells everything, then what changes, until the socket ends.
-    async fn serve(&mut self) -> Result<(), End> {
-        // Before the state, so that nothing is missed between.
-        let mut news = self.admin.news.subscribe();
-        let mut requests = self.admin.shared.tap.subscribe();
-        let mut pulse = self.admin.pulse.latest.subscribe();
-        self.init().await?;
-        let mut heard = clock::now();
-        let mut next_ping = heard + PING;
-        let mut recent: VecDeque<Instant> = VecDeque::new();
-        loop {
-            tokio::select! {
-                message = self.messages.recv() => {
-                    heard = clock::now();
-                    self.hear(message).await?;
-                }
-                told = news.recv() => match told {
-                    Ok(told) => self.send(&told.frame()).await?,
-                    // Too slow: what it missed is in the state.
-                    Err(RecvError::Lagged(_)) => self.init().await?,
-                    Err(RecvError::Closed) => return Ok(()),
-                },
-                Ok(()) = pulse.changed() => {
-                    let latest = pulse.borrow_and_update().clone();
-                    if let Some(frame) = latest {
-                        self.send(&frame).await?;
-                    }
-                }
-                Ok(record) = requests.recv() => {
-                    let now = clock::now();
-                    while recent.front().is_some_and(|at| now.duration_since(*at) >= BEAT) {
-                        recent.pop_front();
-                    }
-                    if recent.len() < REQUESTS {
-                        recent.push_back(now);
-                        self.send(&request(&record)).await?;
-                    }
-                }
-                () = sleep_until(next_ping.into()) => {
-                    let now = clock::now();
-                    if now.duration_since(heard) >= SILENCE {
-                        return Err(End::Slow);
-                    }
-                    next_ping = now + PING;
-                    let sent = timeout(PATIENCE, self.session.ping(b"")).await;
-                    sent.map_err(|_| End::Slow)?.map_err(|_| End::Left)?;
-                }
-            }
-        }
-    }
-
-    async fn init(&mut self) -> Result<(), End> {
-        let state = json!({ "state": Snapshot::now(&self.admin) });
-        self.send(&frame("init", state)).await
-    }
-
-    async fn send(&mut self, frame: &str) -> Result<(), End> {
-        let sent = timeout(PATIENCE, self.session.text(frame.to_owned())).await;
-        sent.map_err(|_| End::Slow)?.map_err(|_| End::Left)
-    }
-
-    async fn hear(
-        &mut self,
-        message: Option<Result<AggregatedMessage, actix_ws::ProtocolError>>,
-    ) -> Result<(), End> {
-        match message {
-            Some(Ok(AggregatedMessage::Ping(bytes))) => {
-                self.session.pong(&bytes).await.map_err(|_| End::Left)
-            }
-            Some(Ok(AggregatedMessage::Text(text))) => {
-                if let Ok(Action::ForceCheck) = serde_json::from_str(&text) {
-                    self.force_check();
-                }
-                Ok(())
-            }
-            Some(Ok(AggregatedMessage::Pong(_) | AggregatedMessage::Binary(_))) => Ok(()),
-            Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => Err(End::Left),
-        }
-    }
-
-    /// Has every endpoint pinged; says so when the last answer is there.
-    fn force_check(&self) {
-        let (admin, mut session) = (self.admin.clone(), self.session.clone());
-        actix_rt::spawn(async move {
-            let asked = admin.shared.engine.prober().send(ForceCheck::default());
-            if let Ok(checked) = asked.await {
-                let frame = frame("force_check_complete", json!({ "checked": checked }));
-                timeout(PATIENCE, session.text(frame)).await.ok();
-            }
-        });
-    }
-}
-
-/// An open socket, as others count it.
-struct Open(Arc<Admin>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.sockets.send_modify(|open| *open -= 1);
-    }
 }
 
 /// Computes the moving numbers once a second while sockets are open.
 pub(super) async fn beat(admin: Arc<Admin>) {
-    let mut sockets = admin.sockets.subscribe();
+    let mut sockets = admin.seats.inside.subscribe();
     loop {
         if sockets.wait_for(|open| *open > 0).await.is_err() {
             return;
@@ -305,10 +185,6 @@ impl Told {
             }
         }
     }
-}
-
-fn request(record: &Record) -> String {
-    frame("request", json!(record))
 }
 
 /// Writes one frame: `fields` beside its type and the time.

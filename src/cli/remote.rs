@@ -19,7 +19,8 @@ pub(super) struct Remote {
     /// 127.0.0.1:8081.
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
-    /// The gateway's configuration file, to take address and token from.
+    /// The gateway's configuration file, to take address and token from,
+    /// whatever else is wrong with it.
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The admin token; without it that of --config.
@@ -42,11 +43,13 @@ impl Remote {
     pub(super) fn find(self) -> Result<Gateway, String> {
         let file = match &self.config {
             Some(path) if self.admin.is_none() || self.token.is_none() => {
-                Some(config::load(path, &env::var).map_err(|it| it.to_string())?)
+                let read = config::load_admin(path, &env::var);
+                let advice = "give --admin, and --token if it needs one";
+                Some(read.map_err(|it| format!("{it}\nwhom to ask cannot be read: {advice}"))?)
             }
             _ => None,
         };
-        let admin = file.as_ref().map(|it| &it.admin);
+        let admin = file.as_ref();
         let own = SocketAddr::from(([127, 0, 0, 1], 8081));
         let token = self.token.filter(|it| !it.is_empty());
         let mut address = self.admin.or(admin.map(|it| it.listen)).unwrap_or(own);

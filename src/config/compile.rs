@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Overrides,
+    Overrides, Reach,
     places::{self, Step},
     problem::Problem,
-    settings::{Config, Fingerprint, Routing, Strategy},
+    settings::{Admin, Config, Fingerprint, Routing, Strategy},
     shape,
     tree::Node,
 };
@@ -30,6 +30,7 @@ pub(super) fn compile(
     tree: &Node,
     folder: &Path,
     over: Overrides,
+    reach: Reach<'_>,
     problems: &mut Vec<Problem>,
     files: &mut Vec<PathBuf>,
 ) -> Option<Config> {
@@ -37,6 +38,7 @@ pub(super) fn compile(
         tree,
         folder,
         over,
+        reach,
         problems,
         files,
     };
@@ -68,6 +70,24 @@ pub(super) fn compile(
     Some(config)
 }
 
+/// Reads the section `admin` alone.
+pub(super) fn admin(
+    file: &shape::File,
+    tree: &Node,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<Admin> {
+    let mut check = Check {
+        tree,
+        folder,
+        over: Overrides::default(),
+        reach: Reach::All,
+        problems,
+        files: &mut Vec::new(),
+    };
+    planes::admin(&mut check, file)
+}
+
 /// What compiling carries along.
 struct Check<'a> {
     tree: &'a Node,
@@ -75,6 +95,7 @@ struct Check<'a> {
     folder: &'a Path,
     /// What counts in place of the file.
     over: Overrides,
+    reach: Reach<'a>,
     problems: &'a mut Vec<Problem>,
     /// Those that settings name, as far as they were looked for.
     files: &'a mut Vec<PathBuf>,

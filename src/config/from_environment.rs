@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{Config, Lookup, Overrides, Problem, Problems, compile_text};
+use super::{Config, Lookup, Overrides, Problem, Problems, Reach, compile_text};
 
 /// A provider known by the variable that holds its key.
 struct Known {
@@ -143,7 +143,7 @@ pub fn from_environment(
         OLLAMA_URL => env("OLLAMA_HOST").map(|host| ollama_url(&host)),
         name => env(name).map(|value| value.trim().to_owned()),
     };
-    let config = compile_text(&text, NAME, Path::new(""), &with_address, over)?;
+    let config = compile_text(&text, NAME, Path::new(""), &with_address, over, Reach::All)?;
     let said = config
         .endpoints
         .iter()

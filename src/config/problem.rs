@@ -79,6 +79,12 @@ impl Problem {
         self
     }
 
+    /// Returns whether it is about a value at or below the JSON Pointer `path`.
+    pub(super) fn is_below(&self, path: &str) -> bool {
+        let rest = self.0.path.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Returns the fixed word for the kind of problem.
     pub fn code(&self) -> &'static str {
         self.0.code

@@ -9,6 +9,9 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::{limits, problem::Problem, redact, substitute};
 
+/// How often a broken text is cut before an error, at most.
+const MOST_CUTS: usize = 100;
+
 /// A position in the text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -55,6 +58,11 @@ impl Node {
     /// Says whether the value counts as left out: empty, or YAML's null.
     pub(super) fn is_empty(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(scalar) if scalar.is_empty())
+    }
+
+    /// Says whether the value is a mapping.
+    pub(super) fn is_map(&self) -> bool {
+        matches!(&self.kind, Kind::Map(_))
     }
 }
 
@@ -125,6 +133,29 @@ pub(super) fn parse(text: &str) -> Parsed {
         root: builder.root,
         problems: builder.problems,
         secrets: builder.secrets,
+    }
+}
+
+/// Reads as much of `text`, in whole lines from its beginning, as can be read;
+/// `None` if that is nothing.
+pub(super) fn sound_part(text: &str) -> Option<Parsed> {
+    let mut lines: Vec<_> = text.lines().collect();
+    for _ in 0..MOST_CUTS {
+        let parsed = parse(&lines.join("\n"));
+        if parsed.root.is_some() {
+            return Some(parsed);
+        }
+        let wrong = parsed.problems.last()?.place()?.0;
+        lines.truncate(wrong.min(lines.len()).saturating_sub(1));
+    }
+    None
+}
+
+impl Parsed {
+    /// Says whether the top of the tree has this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let kind = self.root.as_ref().map(|root| &root.kind);
+        matches!(kind, Some(Kind::Map(entries)) if entries.iter().any(|it| it.key == key))
     }
 }
 

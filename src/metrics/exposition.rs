@@ -10,7 +10,7 @@ use super::{
     ApiMetrics,
     catalogue::{
         BUILD, CONFIG_GENERATION, CONFIG_INFO, CONFIG_OK, CONFIG_OK_AT, CONFIG_RELOADS, FAILOVERS,
-        LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET,
+        LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET, TOKENS_REFUSED,
     },
     models, page, process,
     recorder::Recorder,
@@ -54,6 +54,9 @@ impl Exposition {
         CONFIG_OK.gauge([]).set(1.0);
         for result in ["applied", "refused"] {
             CONFIG_RELOADS.counter([result.into()]).increment(0);
+        }
+        for reason in ["wrong", "throttled"] {
+            TOKENS_REFUSED.counter([reason.into()]).increment(0);
         }
         Ok(Self { recorder })
     }
@@ -163,6 +166,11 @@ pub(crate) fn reloaded(applied: bool, read: bool) {
     }
     let result = if applied { "applied" } else { "refused" };
     CONFIG_RELOADS.counter([result.into()]).increment(1);
+}
+
+/// Records that an admin token was refused, and why.
+pub(crate) fn token_refused(reason: &'static str) {
+    TOKENS_REFUSED.counter([reason.into()]).increment(1);
 }
 
 /// Measures the event loop of the current thread for as long as it runs.

@@ -1,14 +1,18 @@
 //! The dashboard's socket.
 
+use std::sync::Arc;
+
 use breakerbox_actors::clock;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::done;
 use crate::support::chat::{CHAT, ask, good, response};
-use crate::support::client::post;
+use crate::support::client::{Client, post};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
 use crate::support::socket::{Frame, Socket};
+use crate::support::wait::{DEADLINE, eventually};
 
 fn house(name: &str, evil: &Evil, more: &str) -> House {
     let keys = ", breaker: { failure_threshold: 1, recovery_timeout: 60s }";
@@ -68,6 +72,88 @@ async fn a_forced_check_says_when_it_is_complete() {
     let mut socket = Socket::open(house.admin()).await;
     socket.send(&json!({ "action": "force_check" })).await;
     assert_eq!(socket.hears("force_check_complete").await["checked"], 1);
+}
+
+#[tokio::test]
+async fn checks_are_forced_one_at_a_time() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let evil = Evil::start(move |_, _| {
+        let wait = Act::WaitFor(Arc::clone(&held));
+        vec![wait, Act::Send(good("pong")), Act::KeepAlive]
+    });
+    let yaml = format!(
+        "endpoints: [{{ name: forced-often, provider: openai-compatible, base_url: \"{}\", models: [m], \
+         probe: {{ interval: 1h }} }}]\n",
+        evil.base_url()
+    );
+    let house = House::start(&yaml);
+    let mut socket = Socket::open(house.admin()).await;
+    let mut other = Socket::open(house.admin()).await;
+    let force = json!({ "action": "force_check" });
+    for _ in 0..50 {
+        socket.send(&force).await;
+    }
+    for _ in 1..50 {
+        let refused = socket.hears("error").await;
+        assert_eq!(
+            (&refused["action"], &refused["code"]),
+            (&json!("force_check"), &json!("too_many_checks"))
+        );
+        assert!(refused["message"].is_string());
+    }
+    other.send(&force).await;
+    let asked = async {
+        tokio::join!(
+            socket.hears("force_check_complete"),
+            other.hears("force_check_complete")
+        )
+    };
+    tokio::pin!(asked);
+    let (mine, others) = loop {
+        tokio::select! {
+            both = &mut asked => break both,
+            () = tokio::time::sleep(std::time::Duration::from_millis(1)) => go.notify_waiters(),
+        }
+    };
+    assert_eq!(
+        (&mine["checked"], &others["checked"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(evil.count() <= 3, "{}", evil.count());
+}
+
+#[tokio::test]
+async fn a_frame_longer_than_any_of_ours_closes_the_socket() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let house = house("long", &evil, "");
+    let mut socket = Socket::open(house.admin()).await;
+    socket.send(&json!("x".repeat(4_000))).await;
+    socket.hears("health_update").await;
+    socket.send(&json!("x".repeat(5_000))).await;
+    assert_eq!(socket.close().await.map(|it| it.0), Some(1009));
+}
+
+#[tokio::test]
+async fn it_is_told_when_the_gateway_begins_to_go_down() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let evil =
+        Evil::start(move |_, _| vec![Act::WaitFor(Arc::clone(&held)), Act::Send(good("late"))]);
+    let house = house("drains", &evil, "");
+    let mut socket = Socket::open(house.admin()).await;
+    assert_eq!(socket.hears("init").await["state"]["draining"], false);
+    let mut client = Client::connect(house.addr()).await;
+    client.post(CHAT, &ask("m", "hello")).await;
+    eventually(DEADLINE, || evil.count() == 1).await;
+    let told = async {
+        socket.hears("draining").await;
+        let mut late = Socket::open(house.admin()).await;
+        assert_eq!(late.hears("init").await["state"]["draining"], true);
+        go.notify_one();
+    };
+    tokio::join!(house.drain(), told);
+    assert_eq!(client.answer().await.status(), 200);
 }
 
 #[tokio::test]
@@ -144,12 +230,24 @@ async fn a_token_comes_in_the_head_as_a_subprotocol_or_as_the_first_frame() {
 }
 
 #[tokio::test]
-async fn a_reader_that_never_reads_is_closed_within_ten_seconds() {
+async fn who_never_reads_or_never_answers_a_ping_is_closed_within_ten_seconds() {
     let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
     let house = house("deaf", &evil, "");
     let mut deaf = Socket::open(house.admin()).await;
+    let mut rude = Socket::open(house.admin()).await;
+    rude.is_polite = false;
     let mut heard = Socket::open(house.admin()).await;
     let start = clock::now();
+    // Talks on and on, but that shows nothing.
+    let rude = tokio::time::timeout(DEADLINE, async {
+        loop {
+            match rude.next().await {
+                Some(Frame::Close(code, _)) => return code,
+                Some(_) => rude.send(&json!({ "action": "none" })).await,
+                None => return 0,
+            }
+        }
+    });
     // Reading is what shows that the other one is alive.
     let heard = async {
         loop {
@@ -157,7 +255,10 @@ async fn a_reader_that_never_reads_is_closed_within_ten_seconds() {
         }
     };
     tokio::select! {
-        given_up = deaf.is_given_up() => assert!(given_up, "still open"),
+        (given_up, code) = async { tokio::join!(deaf.is_given_up(), rude) } => {
+            assert!(given_up, "still open");
+            assert_eq!(code, Ok(1008));
+        }
         () = heard => unreachable!("it never ends"),
     }
     let took = clock::now() - start;

@@ -28,12 +28,7 @@ impl Served {
     async fn start(script: Script) -> Self {
         let provider = Simulator::start(script, ANY).expect("a provider");
         let (folder, path) = file(&config(&provider, "m", ""));
-        let process = Process::start(&["serve", "--config", &path]);
-        let what = async |subsystem: &str| {
-            let part = format!("\"subsystem\":\"{subsystem}\"");
-            address_in(&process.logs(&part).await)
-        };
-        let (data, admin) = (what("gateway").await, what("metrics").await);
+        let (process, data, admin) = Process::serve(&path).await;
         Self {
             data,
             admin,
@@ -43,9 +38,11 @@ impl Served {
         }
     }
 
+    /// Replaces the file at once: it is watched, and half of it would be read.
     fn write(&self, text: &str) {
-        let path = self.folder.path().join("breakerbox.yaml");
-        std::fs::write(path, text).expect("written");
+        let path = |name: &str| self.folder.path().join(name);
+        std::fs::write(path("next.yaml"), text).expect("written");
+        std::fs::rename(path("next.yaml"), path("breakerbox.yaml")).expect("renamed");
     }
 
     async fn asks(&self, model: &str) -> u16 {

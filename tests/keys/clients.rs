@@ -6,7 +6,7 @@ use crate::support::chat::{CHAT, ask, good, response};
 use crate::support::client::{Answer, Client};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
-use crate::support::process::{Process, address_in, json_lines};
+use crate::support::process::{Process, json_lines};
 
 fn yaml(evil: &Evil, clients: &str) -> String {
     format!(
@@ -94,8 +94,7 @@ pub(super) async fn name() {
     };
     write("team-one");
     let path = file.to_str().expect("a path");
-    let process = Process::start(&["serve", "--config", path]);
-    let addr = address_in(&process.logs("\"subsystem\":\"gateway\"").await);
+    let (process, addr, _) = Process::serve(path).await;
     for (number, name) in ["team-one", "team-two"].into_iter().enumerate() {
         if number > 0 {
             write(name);

@@ -16,6 +16,7 @@ use super::in_both_places;
 use crate::support::chat::good;
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, parse};
+use crate::support::still::paused_system;
 use crate::support::wait::{DEADLINE, eventually};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -48,17 +49,9 @@ fn spec(yaml: &str) -> Spec {
 /// The pings of the hour that follows a reload with these keys of `probe`, if the provider answers each with
 /// `pong`; for each of the two places of the keys.
 fn pings(keys: &str, pong: Pong) -> [Vec<(Instant, Duration)>; 2] {
-    let runtime = || {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("a runtime")
-    };
     let [default, _] = in_both_places("probe", "");
     in_both_places("probe", keys).map(|yaml| {
-        actix_rt::System::with_tokio_rt(runtime).block_on(async {
+        paused_system().block_on(async {
             let pings = Arc::default();
             let notes = Notes {
                 pings: Arc::clone(&pings),
@@ -96,17 +89,9 @@ pub(super) fn interval() {
 pub(super) fn interval_open() {
     // As soon as a circuit opens, then after twice as long each time.
     for (first, range) in [("1s", 5..8), ("4m", 1..2)] {
-        let runtime = || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            builder
-                .enable_all()
-                .start_paused(true)
-                .build()
-                .expect("a runtime")
-        };
         let keys = format!("interval: 1h, interval_open: {first}, unhealthy_threshold: 1");
         for yaml in in_both_places("probe", &keys) {
-            actix_rt::System::with_tokio_rt(runtime).block_on(async {
+            paused_system().block_on(async {
                 let pings = Arc::default();
                 let notes = Notes {
                     pings: Arc::clone(&pings),

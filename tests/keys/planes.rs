@@ -9,11 +9,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::chat::{CHAT, ask, ask_stream, chunk, delta, good, stream_head};
+use super::stalling;
+use crate::support::chat::{CHAT, ask, ask_stream, good};
 use crate::support::client::{Client, Ending, get, post};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint};
-use crate::support::process::{Process, address_in};
+use crate::support::process::Process;
 
 fn steady() -> Evil {
     Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive])
@@ -71,8 +72,7 @@ pub(super) async fn workers() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("breakerbox.yaml");
         std::fs::write(&file, yaml(workers)).expect("written");
-        let process = Process::start(&["serve", "--config", file.to_str().expect("a path")]);
-        let admin = address_in(&process.logs("\"subsystem\":\"metrics\"").await);
+        let (process, _, admin) = Process::serve(file.to_str().expect("a path")).await;
         // Each measures the lag of its own event loop.
         let seen = async || {
             let page = get(admin, "/metrics").await.text();
@@ -165,13 +165,7 @@ pub(super) async fn cors() {
 
 #[tokio::test]
 pub(super) async fn shutdown_grace() {
-    let evil = Evil::start(|_, _| {
-        vec![
-            Act::Send(stream_head()),
-            Act::Send(chunk(&delta("hel"))),
-            Act::Blackhole,
-        ]
-    });
+    let evil = stalling();
     let yaml = |time: &str| {
         let server =
             format!("server: {{ listen: \"127.0.0.1:0\", workers: 1, shutdown_grace: {time} }}");

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::support::chat::{CHAT, ask, ask_stream, chunk, delta, good, response, stream_head};
+use super::stalling;
+use crate::support::chat::{CHAT, ask, ask_stream, good, response};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::endpoint;
 use crate::support::ports::Unreachable;
@@ -219,13 +220,7 @@ pub(super) fn first_byte_timeout() {
 #[test]
 pub(super) fn idle_timeout() {
     still(async {
-        let evil = Evil::start(|_, _| {
-            vec![
-                Act::Send(stream_head()),
-                Act::Send(chunk(&delta("hel"))),
-                Act::Blackhole,
-            ]
-        });
+        let evil = stalling();
         let yaml = |time: &str| {
             yaml(
                 &[("a", evil.base_url(), "")],

@@ -32,8 +32,7 @@ async fn fresh(endpoints: &str) -> (Process, tempfile::TempDir, Page) {
          endpoints:\n{endpoints}"
     );
     let (folder, path) = file(&text);
-    let process = Process::start(&["serve", "--config", &path]);
-    let admin = address_in(&process.logs("\"subsystem\":\"metrics\"").await);
+    let (process, _, admin) = Process::serve(&path).await;
     let read = async || Page::read(&get(admin, "/metrics").await.text());
     // Actors start on several threads; this is the last series of each.
     let last = "actor_message_duration_seconds_count{";

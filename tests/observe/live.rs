@@ -175,8 +175,16 @@ async fn the_numbers_are_of_what_happened(fleet: &Fleet) {
             1.0,
         ),
     ] {
-        let value = fleet.prometheus.value(expression).await;
-        assert!(value >= least, "{expression}: {value}");
+        let start = clock::now();
+        loop {
+            let value = fleet.prometheus.value(expression).await;
+            if value >= least {
+                break;
+            }
+            let waited = clock::now() - start;
+            assert!(waited < DEADLINE, "{expression}: {value}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::support::chat::{CHAT, ask};
 use crate::support::client::{Client, get};
-use crate::support::process::{Process, address_in};
+use crate::support::process::Process;
 
 /// The series on the page, without their values.
 async fn series(admin: SocketAddr) -> BTreeSet<String> {
@@ -61,12 +61,7 @@ async fn the_page_does_not_grow_with_what_clients_send() {
          routes: [{{ models: [m] }}]\n"
     );
     std::fs::write(&path, config).expect("written");
-    let gateway = Process::start(&["serve", "--config", &path.display().to_string()]);
-    let what = async |subsystem: &str| {
-        let part = format!("\"subsystem\":\"{subsystem}\"");
-        address_in(&gateway.logs(&part).await)
-    };
-    let (data, admin) = (what("gateway").await, what("metrics").await);
+    let (_gateway, data, admin) = Process::serve(&path.display().to_string()).await;
     // Statuses that come for the first time have no series before.
     everything(data, "made-up-first").await;
     let before = series(admin).await;

@@ -204,3 +204,90 @@ async fn a_text_can_be_checked_and_a_model_explained_without_changing_anything()
         400
     );
 }
+
+#[tokio::test]
+async fn a_text_that_is_checked_opens_no_files_of_its_own() {
+    let served = Served::start(|folder, url| {
+        std::fs::write(folder.path().join("key"), "a-key").expect("written");
+        std::fs::write(folder.path().join("other"), "another-key").expect("written");
+        let path = folder.path().join("breakerbox.yaml");
+        let text = super::config(url, "m").replace("models:", "api_key_file: key, models:");
+        std::fs::write(&path, text).expect("written");
+        path
+    })
+    .await;
+    let check = async |file: &str| {
+        let file = format!("api_key_file: {file}, ca_file: {file}, models:");
+        let text = served.config("m").replace("models:", &file);
+        let mut client = Client::connect(served.admin).await;
+        client
+            .request("POST", "/api/check", &[], text.as_bytes())
+            .await;
+        client.answer().await.json()
+    };
+    let there = served.folder.path().join("other").display().to_string();
+    let none = served.folder.path().join("none").display().to_string();
+    let [there, none, passwd] = [
+        check(&there).await,
+        check(&none).await,
+        check("/etc/passwd").await,
+    ];
+    assert_eq!(
+        (&there["ok"], &there["problems"]),
+        (&json!(true), &json!([]))
+    );
+    let notes = there["notes"].to_string();
+    assert!(notes.contains("not read here: 2"), "{notes}");
+    assert_eq!(there["notes"], none["notes"]);
+    assert_eq!(
+        (&there["problems"], &there["problems"]),
+        (&none["problems"], &passwd["problems"])
+    );
+    // Those in force are no secret to whoever reads them all the time.
+    let own = check("key").await;
+    assert!(
+        own["problems"]
+            .to_string()
+            .contains("no certificate in this file"),
+        "{own}"
+    );
+    assert_eq!(own["notes"], json!([]));
+}
+
+#[tokio::test]
+async fn a_broken_file_still_says_whom_to_ask() {
+    let served = Served::plain().await;
+    let file = served.path();
+    let file = file.to_str().expect("text");
+    let admin = served.admin;
+    let section = format!("admin: {{ listen: \"{admin}\", token: unused }}\n");
+    for broken in [
+        "endpoints:\n  - { name: a, wieght: 1 }\nclients: 7\n",
+        "endpoints:\n  - { name: a, models: [m\n",
+        "endpoints:\n\t- name: a\n",
+        "endpoints:\n  - { name: \"${UNSET_ANYWHERE:?not set}\" }\n",
+    ] {
+        served.replace(&(section.clone() + broken));
+        let ended = run(&["status", "--config", file]).await;
+        assert_eq!(ended.code, Some(0), "{broken}: {ended:?}");
+        let ended = run(&["reload", "--config", file]).await;
+        assert_eq!(ended.code, Some(78), "{broken}: {ended:?}");
+    }
+    for broken in [
+        "endpoints: [\n",
+        "admin: { listen: nowhere }\n",
+        "admin: { token: \"${UNSET_ANYWHERE:?not set}\" }\n",
+        "7\n",
+    ] {
+        served.replace(broken);
+        let ended = run(&["status", "--config", file]).await;
+        assert_eq!(ended.code, Some(1), "{broken}: {ended:?}");
+        assert!(
+            ended
+                .err
+                .contains("whom to ask cannot be read: give --admin"),
+            "{broken}: {}",
+            ended.err
+        );
+    }
+}

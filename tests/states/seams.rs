@@ -17,7 +17,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::quiet_panics;
 use crate::support::gateway::{endpoint, parse, target};
-use crate::support::still::no_pings;
+use crate::support::still::{no_pings, paused_system};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MINUTES: u32 = 6;
@@ -119,15 +119,7 @@ async fn six_minutes(seed: u64, most: u64) -> Vec<Request> {
 /// The same in paused time.
 fn sent(seed: u64, most: u64) -> Vec<Request> {
     quiet_panics();
-    let runtime = || {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("a runtime")
-    };
-    actix_rt::System::with_tokio_rt(runtime).block_on(six_minutes(seed, most))
+    paused_system().block_on(six_minutes(seed, most))
 }
 
 #[test]

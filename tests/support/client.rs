@@ -287,7 +287,18 @@ pub(crate) async fn post(address: SocketAddr, path: &str, body: &Value) -> Answe
 
 /// One request without a body on a connection of its own.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+    call(address, "GET", path, &[], "").await
+}
+
+/// One request on a connection of its own.
+pub(crate) async fn call(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut client = Client::connect(address).await;
-    client.request("GET", path, &[], b"").await;
+    client.request(method, path, headers, body.as_bytes()).await;
     client.answer().await
 }

@@ -56,6 +56,17 @@ impl Process {
         Self::start_with(args, &[])
     }
 
+    /// Starts a gateway from the configuration at `path`; returns its data and its admin address, too.
+    pub(crate) async fn serve(path: &str) -> (Self, SocketAddr, SocketAddr) {
+        let process = Self::start(&["serve", "--config", path]);
+        let what = async |subsystem: &str| {
+            let part = format!("\"subsystem\":\"{subsystem}\"");
+            address_in(&process.logs(&part).await)
+        };
+        let (data, admin) = (what("gateway").await, what("metrics").await);
+        (process, data, admin)
+    }
+
     /// Starts the binary with these variables.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(BINARY);

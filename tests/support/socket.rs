@@ -2,17 +2,20 @@
 
 use std::net::SocketAddr;
 
+use breakerbox_actors::clock;
 use bytes::{Buf, BytesMut};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::wait::soon;
+use super::wait::{DEADLINE, soon};
 
 /// An open socket.
 pub(crate) struct Socket {
     stream: TcpStream,
     buffer: BytesMut,
+    /// Whether it answers pings.
+    pub(crate) is_polite: bool,
     /// The head of the server's answer.
     pub(crate) head: String,
 }
@@ -33,6 +36,7 @@ impl Socket {
         let mut socket = Self {
             stream: stream.expect("a connection"),
             buffer: BytesMut::new(),
+            is_polite: true,
             head: String::new(),
         };
         let more: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
@@ -66,10 +70,13 @@ impl Socket {
     }
 
     async fn frame(&mut self, first: u8, payload: &[u8]) {
-        let length = u8::try_from(payload.len()).expect("short");
-        assert!(length < 126, "short");
+        let [high, low] = u16::try_from(payload.len()).expect("short").to_be_bytes();
+        let mut frame = match payload.len() {
+            0..126 => vec![first, 0x80 | low],
+            _ => vec![first, 0x80 | 126, high, low],
+        };
         // Masked with zeros, which changes nothing.
-        let mut frame = vec![first, 0x80 | length, 0, 0, 0, 0];
+        frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(payload);
         self.send_all(&frame).await;
     }
@@ -93,7 +100,9 @@ impl Socket {
                         Frame::Close(code, why.into_owned())
                     }
                     9 => {
-                        self.frame(0x8a, b"").await;
+                        if self.is_polite {
+                            self.frame(0x8a, b"").await;
+                        }
                         Frame::Ping
                     }
                     other => panic!("opcode {other}"),
@@ -107,12 +116,27 @@ impl Socket {
 
     /// The next frame of text of this type; others are passed over.
     pub(crate) async fn hears(&mut self, kind: &str) -> Value {
+        // Each second brings a frame: that one comes is not enough.
+        let start = clock::now();
         loop {
+            assert!(clock::now() - start < DEADLINE, "no {kind}");
             match self.next().await {
                 Some(Frame::Text(value)) if value["type"] == kind => return value,
                 Some(Frame::Close(code, why)) => panic!("closed with {code}, {why}, before {kind}"),
                 None => panic!("ended before {kind}"),
                 Some(_) => {}
+            }
+        }
+    }
+
+    /// The close frame, or None if the connection ends without one; what comes before is passed over.
+    pub(crate) async fn close(&mut self) -> Option<(u16, String)> {
+        let start = clock::now();
+        loop {
+            assert!(clock::now() - start < DEADLINE, "still open");
+            match self.next().await? {
+                Frame::Close(code, why) => return Some((code, why)),
+                Frame::Text(_) | Frame::Ping => {}
             }
         }
     }

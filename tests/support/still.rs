@@ -35,16 +35,20 @@ use super::wait::HeldClock;
 /// without end.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// Runs `test` on a runtime whose clock only `tokio::time::advance` moves.
-pub(crate) fn still<F: Future>(test: F) -> F::Output {
-    let runtime = || {
+/// A system of actors on this thread whose clock starts paused: it moves on when nobody has anything to do.
+pub(crate) fn paused_system() -> actix_rt::SystemRunner {
+    actix_rt::System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
             .build()
             .expect("a runtime")
-    };
-    actix_rt::System::with_tokio_rt(runtime).block_on(async {
+    })
+}
+
+/// Runs `test` on a runtime whose clock only `tokio::time::advance` moves.
+pub(crate) fn still<F: Future>(test: F) -> F::Output {
+    paused_system().block_on(async {
         let _held = HeldClock::new();
         let (_done, told) = mpsc::channel::<()>();
         let (tell, late) = oneshot::channel();

@@ -1,4 +1,9 @@
-//! Canary keys through every kind of failure: in no answer, no header, no metric and no line of the log.
+//! Canary keys through every kind of failure: in no answer, no header, no metric, no path of the admin address, no
+//! frame of its socket and no line of the log.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
 
 use crate::support::chat::{
     CHAT, ask, ask_stream, chunk, completion, delta, response, stream_head,
@@ -6,6 +11,7 @@ use crate::support::chat::{
 use crate::support::client::{Client, get};
 use crate::support::evil::{Act, Evil};
 use crate::support::process::{Process, address_in};
+use crate::support::socket::{Frame, Socket};
 
 const CLIENT: &str = "canary-client-7f3a";
 const PROVIDER: &str = "canary-provider-9c1d";
@@ -50,6 +56,70 @@ fn faults() -> Vec<Vec<Act>> {
     faults
 }
 
+/// Everything that the admin address answers: each path of its document and the others, asked with `text` for a
+/// configuration.
+async fn told(admin: SocketAddr, text: &str) -> String {
+    let bearer = format!("Bearer {ADMIN}");
+    let ask = async |verb: &str, path: &str, body: &str| {
+        let mut client = Client::connect(admin).await;
+        let headers = [("authorization", &*bearer)];
+        client.request(verb, path, &headers, body.as_bytes()).await;
+        let answer = client.answer().await;
+        assert!(answer.status() < 500, "{verb} {path}: {}", answer.text());
+        (
+            answer.status(),
+            String::from_utf8_lossy(&answer.head.raw).into_owned() + &answer.text(),
+        )
+    };
+    let mut client = Client::connect(admin).await;
+    let headers = [("authorization", &*bearer)];
+    client.request("GET", "/openapi.json", &headers, b"").await;
+    let document = client.answer().await.json();
+    client.request("GET", "/api/requests", &headers, b"").await;
+    let requests = client.answer().await.json();
+    let id = requests["requests"][0]["id"].as_str().expect("a request");
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.len() >= 15, "{}", paths.len());
+    let mut shown = String::new();
+    let mut good = 0;
+    for (path, verbs) in paths {
+        let body = match path.as_str() {
+            "/api/check" => text,
+            "/api/config/rollback" => "{\"generation\":1}",
+            _ => "",
+        };
+        let query = if path == "/api/explain" {
+            "?model=m0"
+        } else {
+            ""
+        };
+        let path = path.replace("{name}", "e0").replace("{id}", id) + query;
+        for verb in verbs.as_object().expect("verbs").keys() {
+            let (status, answer) = ask(&verb.to_uppercase(), &path, body).await;
+            good += usize::from(status == 200);
+            shown += &answer;
+        }
+    }
+    assert!(good + 2 >= paths.len(), "{good} of {}", paths.len());
+    for path in ["/metrics", "/openapi.json", "/", "/readyz", "/nowhere"] {
+        shown += &ask("GET", path, "").await.1;
+    }
+    let head = format!("authorization: {bearer}");
+    let (status, mut socket) = Socket::ask(admin, &[&head]).await;
+    assert_eq!(status, 101);
+    shown += &socket.head;
+    socket.send(&json!({ "action": "force_check" })).await;
+    let mut kinds = Vec::new();
+    while !kinds.iter().any(|it| it == "force_check_complete") {
+        if let Some(Frame::Text(frame)) = socket.next().await {
+            kinds.push(frame["type"].as_str().expect("a type").to_owned());
+            shown += &frame.to_string();
+        }
+    }
+    assert!(kinds.iter().any(|it| it == "init"), "{kinds:?}");
+    shown
+}
+
 #[tokio::test]
 async fn no_secret_shows_anywhere() {
     // Each in a place of its own: some would keep the gateway from asking again.
@@ -63,7 +133,7 @@ async fn no_secret_shows_anywhere() {
         .map(|(number, evil)| {
             format!(
                 "  - {{ name: e{number}, provider: openai-compatible, base_url: \"{}\", \
-                 api_key: \"${{PROVIDER}}\", models: [m{number}], probe: {{ interval: 1s }} }}\n",
+                 api_key: \"${{PROVIDER}}\", models: [m{number}], probe: {{ interval: 1s, timeout: 1s }} }}\n",
                 evil.base_url()
             )
         })
@@ -126,10 +196,13 @@ async fn no_secret_shows_anywhere() {
     assert_eq!(refused.status(), 401);
     shown += &refused.text();
 
+    shown += &told(admin, &yaml).await;
+
     // Reloaded with a mistake on the line of a secret, and with a changed secret.
     std::fs::write(&file, yaml.replace("api_key:", "api_kye:")).expect("written");
     gateway.signal("HUP");
     gateway.logs("reload refused").await;
+    shown += &told(admin, &yaml.replace("api_key:", "api_kye:")).await;
     std::fs::write(&file, yaml.replace("${PROVIDER}", "${CLIENT}-other")).expect("written");
     gateway.signal("HUP");
     gateway.logs("reloaded").await;

@@ -292,8 +292,8 @@ impl EndpointMetrics {
         self.ratio_threshold.set(view.failure_ratio_threshold);
         self.open_until.set(timestamp(view.open_until));
         self.weight.set(view.weight);
-        self.latency
-            .set(view.latency.map_or(0.0, |it| it.as_secs_f64()));
+        let expected = view.latency.unwrap_or_default() + view.penalty;
+        self.latency.set(expected.as_secs_f64());
         for (window, usage) in self.windows.iter().zip([view.rpm, view.tpm, view.rpd]) {
             window.show(usage);
         }

@@ -86,10 +86,21 @@ enum State {
         /// Whether a last resort may be tried: not with a key that a request
         /// was rejected with.
         hopeful: bool,
+        counted: Counted,
     },
     HalfOpen {
         successes: u32,
     },
+}
+
+/// What opened a circuit, as it was counted then: thresholds may change since.
+/// Nothing where one event was enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counted {
+    /// Requests, or pings, that failed.
+    pub bad: u32,
+    /// Among so many; the same if they failed in a row.
+    pub all: u32,
 }
 
 /// Answers of one bucket of time.
@@ -273,6 +284,7 @@ impl Breaker {
             until,
             reason,
             hopeful: reason != TransitionReason::KeyRejected,
+            counted: self.counted(reason, turn.now),
         };
         self.enter(state, reason)
     }

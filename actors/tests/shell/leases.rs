@@ -108,8 +108,8 @@ async fn a_lease_dropped_is_a_cancellation_and_moves_no_breaker() {
     house.turn().await;
     let view = house.view("a").await;
     assert_eq!(
-        (view.phase, view.failure_ratio, view.latency),
-        (Phase::Closed, None, None)
+        (view.phase, view.failure_ratio, view.latency, view.penalty),
+        (Phase::Closed, None, None, Duration::ZERO)
     );
     assert_eq!(house.seen("a").await.in_flight, 0);
 }

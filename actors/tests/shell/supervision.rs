@@ -29,7 +29,7 @@ async fn with_a_past() -> House {
 /// What must be the same after a restart.
 fn known(view: &View) -> impl PartialEq + std::fmt::Debug + use<> {
     // An estimate ages by the second.
-    let latency = view.latency.map(|it| it.as_secs());
+    let latency = (view.latency, view.penalty.as_secs());
     (
         (view.phase, view.failures_in_a_row, view.status),
         (latency, view.rpm, view.tpm),

@@ -88,6 +88,7 @@ async function refresh() {
 store.addEventListener("changed", ({ detail: frame }) => {
   if (frame.type === "init") requests.backfill(store).then(() => schedule());
   if (frame.type === "force_check_complete") toast(`Force check: ${frame.checked} asked`);
+  if (frame.type === "error") toast(frame.message, "bad");
   if (frame.type === "config_reload") {
     refresh();
     announce(frame.ok ? `Generation ${frame.generation} is in force` : "A reload was refused");

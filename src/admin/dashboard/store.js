@@ -86,6 +86,9 @@ export class Store extends EventTarget {
       case "config_reload":
         this.#event({ ...frame, kind: frame.type, at: frame.at ?? frame.timestamp });
         break;
+      case "draining":
+        if (this.state) this.state.draining = true;
+        break;
       case "alert":
         this.#alert(frame);
         break;
@@ -157,7 +160,9 @@ export class Store extends EventTarget {
   #alert(alert) {
     const at = this.alerts.findIndex((it) => it.id === alert.id);
     if (at >= 0) this.alerts[at] = alert;
-    else this.alerts = [alert, ...this.alerts].slice(0, MOST.alerts);
+    else this.alerts = [alert, ...this.alerts];
+    // What goes on is the last to be forgotten.
+    if (this.alerts.length > MOST.alerts) this.alerts.splice(this.alerts.findLastIndex((it) => it.resolved_at), 1);
   }
 }
 

@@ -29,7 +29,10 @@ pub(super) fn secret(
         (None, None) => Ok(None),
         (Some(text), None) => visible(check, &at, text).map(Some),
         (None, Some(name)) => {
-            let bytes = read(check, &file_at, name, limits::SECRET)?;
+            let Some(bytes) = read(check, &file_at, name, limits::SECRET)? else {
+                // Two files are two secrets, as far as anyone knows.
+                return Ok(Some(Secret::new(name)));
+            };
             match std::str::from_utf8(&bytes).map(str::trim) {
                 Ok("") => {
                     check.refuse(
@@ -73,7 +76,9 @@ pub(super) fn certificates(
     at: &[Step<'_>],
     name: &str,
 ) -> Result<PathBuf, Reported> {
-    let bytes = read(check, at, name, limits::FILE)?;
+    let Some(bytes) = read(check, at, name, limits::FILE)? else {
+        return Ok(check.folder.join(name));
+    };
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(check.folder.join(name)),
@@ -94,7 +99,9 @@ pub(super) fn private_key(
     at: &[Step<'_>],
     name: &str,
 ) -> Result<PathBuf, Reported> {
-    let bytes = read(check, at, name, limits::FILE)?;
+    let Some(bytes) = read(check, at, name, limits::FILE)? else {
+        return Ok(check.folder.join(name));
+    };
     if PrivateKeyDer::from_pem_slice(&bytes).is_ok() {
         return Ok(check.folder.join(name));
     }
@@ -106,16 +113,20 @@ pub(super) fn private_key(
     Err(Reported)
 }
 
+/// Reads the file `name`; `None` if it is out of reach.
 fn read(
     check: &mut Check<'_>,
     at: &[Step<'_>],
     name: &str,
     limit: usize,
-) -> Result<Vec<u8>, Reported> {
+) -> Result<Option<Vec<u8>>, Reported> {
     let path = check.folder.join(name);
     check.files.push(path.clone());
+    if !check.reach.has(&path) {
+        return Ok(None);
+    }
     let problem = match source::read_up_to(&path, limit) {
-        Ok(bytes) if bytes.len() <= limit => return Ok(bytes),
+        Ok(bytes) if bytes.len() <= limit => return Ok(Some(bytes)),
         Ok(_) => invalid("this file is too large").help("is this the right file?"),
         Err(error) => invalid(&format!(
             "this file cannot be read: {}",

@@ -1,20 +1,14 @@
 //! Every fault of a stream, in Anthropic's form.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{ask, script, streamed, whole};
-use crate::simulator::{post_with, start};
+use crate::simulator::{broken, faulty, post_with};
 use crate::support::client::Ending;
-use breakerbox::simulator::{Api, Fault, Running, Script, Timed};
+use breakerbox::simulator::{Api, Fault, Running};
 
 fn with(fault: Fault) -> Running {
-    start(Script {
-        faults: vec![Timed {
-            only: vec![Api::Messages],
-            ..Timed::from(fault)
-        }],
-        ..script()
-    })
+    faulty(Api::Messages, script(), fault)
 }
 
 #[tokio::test]
@@ -73,11 +67,7 @@ async fn streams_break_where_they_are_told() {
     .await;
     assert_eq!((events.len(), ending), (5, Ending::Closed));
     let (events, _) = streamed(&with(Fault::Malformed { after: 2 }), json!({})).await;
-    let broken = |data: &str| serde_json::from_str::<Value>(data).is_err();
-    let broken: Vec<usize> = (0..events.len())
-        .filter(|at| broken(&events[*at].data))
-        .collect();
-    assert_eq!(broken, [2]);
+    assert_eq!(broken(&events), [2]);
     let (events, _) = streamed(&with(Fault::MissingUsage), json!({})).await;
     assert!(events.iter().all(|event| !event.data.contains("usage")));
     assert!(

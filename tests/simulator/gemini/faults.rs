@@ -3,18 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{array, script, streamed, whole};
-use crate::simulator::start;
+use crate::simulator::{broken, faulty};
 use crate::support::client::Ending;
-use breakerbox::simulator::{Api, End, Fault, Running, Script, Timed};
+use breakerbox::simulator::{Api, End, Fault, Running};
 
 fn with(fault: Fault) -> Running {
-    start(Script {
-        faults: vec![Timed {
-            only: vec![Api::GenerateContent],
-            ..Timed::from(fault)
-        }],
-        ..script()
-    })
+    faulty(Api::GenerateContent, script(), fault)
 }
 
 #[tokio::test]
@@ -78,11 +72,7 @@ async fn streams_break_where_they_are_told() {
         assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
     }
     let (events, _) = streamed(&with(Fault::Malformed { after: 2 }), json!({})).await;
-    let broken = |data: &str| serde_json::from_str::<Value>(data).is_err();
-    let broken: Vec<usize> = (0..events.len())
-        .filter(|at| broken(&events[*at].data))
-        .collect();
-    assert_eq!(broken, [2]);
+    assert_eq!(broken(&events), [2]);
     let answer = array(&with(Fault::Malformed { after: 2 }), json!({})).await;
     assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
     let (events, _) = streamed(&with(Fault::MissingUsage), json!({})).await;

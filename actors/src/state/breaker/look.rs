@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Breaker, PACE, Phase, RAMP_START, State, Tally, TransitionReason};
+use super::{Breaker, Counted, PACE, Phase, RAMP_START, State, Tally, TransitionReason};
 use crate::state::{policy::BreakerPolicy, quota::earliest};
 
 impl Breaker {
@@ -25,6 +25,29 @@ impl Breaker {
         match self.state {
             State::Open { until, reason, .. } => Some((until, reason)),
             _ => None,
+        }
+    }
+
+    /// Returns what was counted when the circuit opened, if it is open.
+    pub fn opened_by(&self) -> Option<Counted> {
+        match self.state {
+            State::Open { counted, .. } => Some(counted),
+            _ => None,
+        }
+    }
+
+    /// Returns what is counted now and opens the circuit for `reason`.
+    pub(super) fn counted(&self, reason: TransitionReason, now: Instant) -> Counted {
+        let in_a_row = |bad| Counted { bad, all: bad };
+        match reason {
+            TransitionReason::FailuresInARow => in_a_row(self.failures_in_a_row()),
+            TransitionReason::Pings => in_a_row(self.bad_pings),
+            TransitionReason::FailureRate => {
+                let Tally { good, bad } = self.tally(now);
+                let all = good.saturating_add(bad);
+                Counted { bad, all }
+            }
+            _ => Counted::default(),
         }
     }
 

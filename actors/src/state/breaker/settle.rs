@@ -1,6 +1,6 @@
 //! What a request that is over does to the breaker.
 
-use super::{Breaker, Phase, State, Tally, Transition, TransitionReason, Turn, Verdict};
+use super::{Breaker, Counted, Phase, State, Tally, Transition, TransitionReason, Turn, Verdict};
 use crate::state::policy::PPM;
 
 impl Breaker {
@@ -71,6 +71,7 @@ impl Breaker {
                     until,
                     reason,
                     hopeful: false,
+                    counted: Counted::default(),
                 };
                 None
             }

@@ -377,3 +377,34 @@ fn epochs_wrap_without_mixing_up_trials() {
     assert_eq!(trial, 1);
     assert!(bench.breaker.trial_under_way());
 }
+
+#[test]
+fn what_was_counted_stands_whatever_is_set_or_comes_later() {
+    let counted = |bad, all| Some(Counted { bad, all });
+    let mut row = bench();
+    assert_eq!(row.breaker.opened_by(), None);
+    for _ in 0..3 {
+        row.ask(Verdict::Bad);
+    }
+    assert_eq!(row.breaker.opened_by(), counted(3, 3));
+    let old = row.policy.breaker;
+    row.policy = policy(|settings| settings.failure_threshold = 9);
+    row.with(|breaker, turn| breaker.patch(&old, turn));
+    row.ping(false);
+    assert_eq!(row.breaker.opened_by(), counted(3, 3));
+
+    let mut rate = bench_with(|settings| settings.failure_threshold = 100);
+    for verdict in [Verdict::Good, Verdict::Bad].repeat(5) {
+        rate.ask(verdict);
+    }
+    assert_eq!(rate.breaker.opened_by(), counted(5, 10));
+
+    let mut pings = bench();
+    pings.ping(false);
+    pings.ping(false);
+    assert_eq!(pings.breaker.opened_by(), counted(2, 2));
+
+    let mut key = bench();
+    key.ask(Verdict::KeyRejected);
+    assert_eq!(key.breaker.opened_by(), counted(0, 0));
+}

@@ -310,7 +310,7 @@ fn a_patch_changes_settings_and_nothing_else() {
     assert!(machine.told(Event::Patch(lower), now).is_empty());
     let view = machine.view(now);
     assert_eq!((view.epoch, view.failures_in_a_row), (seen.epoch, 4));
-    assert_eq!(view.latency, seen.latency);
+    assert_eq!((view.latency, view.penalty), (seen.latency, seen.penalty));
     let rpm = Usage {
         used: 4,
         limit: Some(3),
@@ -405,7 +405,7 @@ fn closing_forgives_the_failures_in_the_estimate_and_ramps() {
     for _ in 0..5 {
         machine.asked(FAILURE, now);
     }
-    assert!(machine.view(now).latency > Some(SECOND));
+    assert!(machine.view(now).penalty > SECOND);
     for _ in 0..3 {
         machine.told(Event::Pong(Pong::Alive { latency: MS }), now);
     }

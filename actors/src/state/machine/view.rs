@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use crate::state::{
-    breaker::{Phase, TransitionReason},
+    breaker::{Counted, Phase, TransitionReason},
     grant::Refusal,
     health::Status,
 };
@@ -29,6 +29,8 @@ pub struct View {
     pub epoch: u32,
     /// Why the circuit is open, if it is.
     pub open_reason: Option<TransitionReason>,
+    /// What was counted when the circuit opened, if it is open.
+    pub opened_by: Option<Counted>,
     /// Until when the circuit is open, if it is.
     pub open_until: Option<Instant>,
     /// Failures in a row.
@@ -49,8 +51,10 @@ pub struct View {
     pub cooldown_until: Option<Instant>,
     /// Configured weight times ramp.
     pub weight: f64,
-    /// Expected time to first byte, with the penalty for failures.
+    /// Expected time to first byte, as measured; `None` until one was.
     pub latency: Option<Duration>,
+    /// What its failures count as on top of that; fades.
+    pub penalty: Duration,
     /// Requests of the minute.
     pub rpm: Usage,
     /// Tokens of the minute.
@@ -76,6 +80,7 @@ impl Machine {
             phase: self.breaker.phase(),
             epoch: self.breaker.epoch(),
             open_reason: opened.map(|(_, reason)| reason),
+            opened_by: self.breaker.opened_by(),
             open_until: opened.map(|(until, _)| until),
             failures_in_a_row: self.breaker.failures_in_a_row(),
             failure_threshold: self.policy.breaker.failure_threshold.get(),
@@ -86,7 +91,8 @@ impl Machine {
             drained: self.drained,
             cooldown_until: self.cooldown.running(now),
             weight: self.weight(now),
-            latency: self.latency.estimate(now),
+            latency: self.latency.mean(now),
+            penalty: self.latency.penalty(now),
             rpm: usage(self.quota.minute_used(now), limits.rpm),
             tpm: usage(self.quota.tokens_used(now), limits.tpm),
             rpd: usage(self.quota.day_used(now), limits.rpd),

@@ -1,0 +1,166 @@
+//! One alert: what it says of whom, and what was counted.
+
+use std::time::Instant;
+
+use breakerbox_actors::{
+    id::TargetId,
+    messages::EndpointSeen,
+    state::{breaker::TransitionReason, health::Status, machine::Usage},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::{admin::endpoints, config, wall};
+
+/// One incident.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Alert {
+    /// Unique in this process.
+    pub(super) id: String,
+    /// When it was opened, RFC 3339.
+    pub(super) at: String,
+    /// When it was over.
+    pub(super) resolved_at: Option<String>,
+    /// `warning` or `critical`.
+    pub(super) severity: &'static str,
+    /// `endpoint_down`, `key_rejected`, `endpoint_degraded`, `rate_limited` or
+    /// `config_rejected`.
+    pub(super) kind: &'static str,
+    pub(super) endpoint: Option<String>,
+    /// The model that the message tells of.
+    pub(super) model: Option<String>,
+    /// All models of the endpoint that are not well.
+    pub(super) models: Vec<String>,
+    pub(super) message: String,
+    /// What was counted, against which threshold.
+    #[schema(value_type = Object)]
+    pub(super) evidence: Value,
+    /// When it will be tried again, if anyone knows.
+    pub(super) retry_at: Option<String>,
+}
+
+/// What an alert is about; of several, the one that is worst counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    RateLimited,
+    Degraded,
+    ConfigRejected,
+    Down,
+    KeyRejected,
+}
+
+impl Kind {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::Degraded => "endpoint_degraded",
+            Self::ConfigRejected => "config_rejected",
+            Self::Down => "endpoint_down",
+            Self::KeyRejected => "key_rejected",
+        }
+    }
+
+    pub(super) fn severity(self) -> &'static str {
+        match self {
+            Self::RateLimited | Self::Degraded | Self::ConfigRejected => "warning",
+            Self::Down | Self::KeyRejected => "critical",
+        }
+    }
+}
+
+/// What there is to say of a target that is not well.
+pub(in crate::admin) struct Bad<'a> {
+    pub(in crate::admin) seen: &'a EndpointSeen,
+    pub(in crate::admin) config: &'a config::Endpoint,
+    pub(in crate::admin) reason: String,
+}
+
+impl Bad<'_> {
+    /// Returns what `status` is to be told as; `None`: nothing is to be told.
+    pub(super) fn kind(&self, status: Status) -> Option<Kind> {
+        let cause = self.seen.view.open_reason;
+        match status {
+            Status::Unhealthy if cause == Some(TransitionReason::KeyRejected) => {
+                Some(Kind::KeyRejected)
+            }
+            Status::Unhealthy => Some(Kind::Down),
+            Status::Degraded => Some(Kind::Degraded),
+            Status::RateLimited => Some(Kind::RateLimited),
+            // Of one that was drained or is new there is nothing to wait for.
+            Status::Healthy | Status::Unknown | Status::Disabled => None,
+        }
+    }
+}
+
+impl Alert {
+    /// Returns an alert that says nothing yet.
+    pub(super) fn new(kind: Kind) -> Self {
+        Self {
+            id: String::new(),
+            at: wall::text(wall::now()),
+            resolved_at: None,
+            severity: kind.severity(),
+            kind: kind.label(),
+            endpoint: None,
+            model: None,
+            models: Vec::new(),
+            message: String::new(),
+            evidence: Value::Null,
+            retry_at: None,
+        }
+    }
+
+    /// Returns the alert that `target` is in `status`.
+    pub(super) fn of(
+        target: &TargetId,
+        status: Status,
+        kind: Kind,
+        bad: &Bad<'_>,
+        now: Instant,
+    ) -> Self {
+        let view = &bad.seen.view;
+        let retry = view
+            .open_until
+            .or(view.cooldown_until)
+            .filter(|at| *at > now);
+        let status = status.label().replace('_', " ");
+        Self {
+            endpoint: Some(target.endpoint().to_string()),
+            model: Some(target.model().to_string()),
+            models: vec![target.model().to_string()],
+            message: format!("{target} is {status}: {}", bad.reason),
+            evidence: evidence(bad),
+            retry_at: retry.map(|at| wall::text(wall::at(at))),
+            ..Self::new(kind)
+        }
+    }
+}
+
+fn evidence(bad: &Bad<'_>) -> Value {
+    let (view, config) = (&bad.seen.view, bad.config);
+    let counted = view.opened_by.filter(|it| it.bad > 0);
+    let usage = |usage: Usage| {
+        usage
+            .limit
+            .map(|limit| json!({ "used": usage.used, "limit": limit }))
+    };
+    json!({
+        "cause": view.open_reason.map(endpoints::cause),
+        "counted_failures": counted.map(|it| it.bad),
+        "counted_of": counted.map(|it| it.all),
+        "failures_in_a_row": view.failures_in_a_row,
+        "failure_threshold": view.failure_threshold,
+        "failure_ratio": view.failure_ratio,
+        "failure_rate": config.breaker.failure_rate,
+        "min_requests": config.breaker.min_requests,
+        "window_ms": config.breaker.window.as_millis() as u64,
+        "failed_trials": view.failed_trials,
+        "latency_ms": view.latency.map(|it| it.as_secs_f64() * 1e3),
+        "penalty_ms": view.penalty.as_secs_f64() * 1e3,
+        "degraded_latency_ms": config.probe.degraded_latency.as_millis() as u64,
+        "rpm": usage(view.rpm),
+        "tpm": usage(view.tpm),
+        "rpd": usage(view.rpd),
+    })
+}

@@ -1,0 +1,165 @@
+//! Guessing the admin token: whoever sends wrong ones has to wait.
+//!
+//! An address has [`BURST`] wrong tokens, one of which comes back each
+//! [`EVERY`]; without any left, what it sends is not even looked at. A bucket is
+//! one time: when it will be full again.
+//!
+//! *Source*: the generic cell rate algorithm, ITU-T I.371.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use crate::metrics;
+
+/// Wrong tokens that an address may send at once.
+const BURST: u32 = 10;
+/// How long it takes until it may send one more.
+const EVERY: Duration = Duration::from_secs(1);
+/// Addresses that are told apart; while there are as many, others share a bucket.
+const MOST: usize = 1024;
+
+/// What became of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// It is the right one.
+    Right,
+    /// It is not.
+    Wrong,
+    /// It was not looked at: that is for later.
+    Later(Duration),
+}
+
+/// Who has sent wrong tokens. See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Guesses(Mutex<HashMap<Peer, Bucket>>);
+
+/// An address as far as it is told apart; `None` stands for all others.
+type Peer = Option<IpAddr>;
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    full_at: Instant,
+    /// Whether the log has it.
+    told: bool,
+}
+
+impl Bucket {
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let missing = self.full_at.saturating_duration_since(now);
+        let wait = missing.saturating_sub(EVERY * (BURST - 1));
+        (!wait.is_zero()).then_some(wait)
+    }
+}
+
+impl Guesses {
+    /// Judges a token that came from `address`; `is_right` compares it.
+    pub(super) fn judge(
+        &self,
+        address: Option<IpAddr>,
+        now: Instant,
+        is_right: impl FnOnce() -> bool,
+    ) -> Judged {
+        let mut buckets = self.0.lock();
+        let mut peer = address.map(household);
+        if !buckets.contains_key(&peer) && buckets.len() >= MOST {
+            buckets.retain(|_, it| it.full_at > now);
+            peer = peer.filter(|_| buckets.len() < MOST);
+        }
+        let known = buckets.get(&peer).filter(|it| it.full_at > now);
+        if let Some(wait) = known.and_then(|it| it.wait(now)) {
+            metrics::token_refused("throttled");
+            return Judged::Later(wait);
+        }
+        if is_right() {
+            return Judged::Right;
+        }
+        metrics::token_refused("wrong");
+        let mut bucket = known.copied().unwrap_or(Bucket {
+            full_at: now,
+            told: false,
+        });
+        bucket.full_at += EVERY;
+        if bucket.wait(now).is_some() && !std::mem::replace(&mut bucket.told, true) {
+            let address = peer.map(tracing::field::display);
+            tracing::warn!(address, "admin token: too many wrong ones, it has to wait");
+        }
+        buckets.insert(peer, bucket);
+        Judged::Wrong
+    }
+}
+
+/// Returns the address, or of an IPv6 one the network that one host has all of.
+fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(it) => IpAddr::V6((it.to_bits() & !u128::from(u64::MAX)).into()),
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use breakerbox_actors::clock;
+
+    use super::*;
+
+    fn address(last: u32) -> Option<IpAddr> {
+        Some(IpAddr::V4((0x0a00_0000 + last).into()))
+    }
+
+    #[test]
+    fn an_address_that_guesses_waits_and_nobody_else_does() {
+        let (guesses, now) = (Guesses::default(), clock::now());
+        let wrong = |peer, now| guesses.judge(peer, now, || false);
+        let right = |peer, now| guesses.judge(peer, now, || true);
+        for _ in 0..100 {
+            assert_eq!(right(address(1), now), Judged::Right);
+        }
+        for _ in 0..BURST {
+            assert_eq!(wrong(address(1), now), Judged::Wrong);
+        }
+        // Not even the right one is looked at, or it could be found all the same.
+        assert_eq!(right(address(1), now), Judged::Later(EVERY));
+        assert_eq!(right(address(2), now), Judged::Right);
+        assert_eq!(wrong(address(1), now + EVERY), Judged::Wrong);
+        assert_eq!(wrong(address(1), now + EVERY), Judged::Later(EVERY));
+        assert_eq!(right(address(1), now + 2 * EVERY), Judged::Right);
+        let later = now + 2 * EVERY * BURST;
+        for _ in 0..BURST {
+            assert_eq!(wrong(address(1), later), Judged::Wrong);
+        }
+    }
+
+    #[test]
+    fn who_has_a_network_has_one_bucket_and_many_addresses_take_no_memory() {
+        let (guesses, now) = (Guesses::default(), clock::now());
+        let of = |text: &str| Some(text.parse().unwrap());
+        for last in 0..BURST {
+            guesses.judge(of(&format!("2001:db8::{last}")), now, || false);
+        }
+        let neighbour = guesses.judge(of("2001:db8::ffff:0:1"), now, || true);
+        assert_eq!(neighbour, Judged::Later(EVERY));
+        assert_eq!(
+            guesses.judge(of("2001:db8:0:1::1"), now, || true),
+            Judged::Right
+        );
+        for last in 0..10 * MOST as u32 {
+            guesses.judge(address(last), now, || false);
+        }
+        assert_eq!(guesses.0.lock().len(), MOST + 1);
+        let shared = guesses.judge(address(u32::from(u16::MAX)), now, || true);
+        assert!(matches!(shared, Judged::Later(_)), "{shared:?}");
+        guesses.judge(address(0), now + EVERY * 100_000, || false);
+        assert_eq!(
+            guesses.0.lock().len(),
+            MOST + 1,
+            "forgotten when room is needed"
+        );
+        guesses.judge(address(70_000), now + EVERY * 100_000, || false);
+        assert_eq!(guesses.0.lock().len(), 2);
+    }
+}
