@@ -1,6 +1,7 @@
 //! What the dialects say to one another.
 
 mod exchange;
+mod fuzz;
 mod hostile;
 mod mapping;
 mod pairs;

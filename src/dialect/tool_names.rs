@@ -12,6 +12,7 @@ use std::{
 use super::{
     Dialect,
     neutral::{Conversation, Delta, Part, Reply, ToolChoice},
+    request::BadRequest,
 };
 
 /// The longest name that all providers take, in bytes: OpenAI's limit, and that
@@ -28,7 +29,7 @@ pub struct ToolNames {
 impl ToolNames {
     /// Returns those of `asked` that a provider of `dialect` would refuse.
     pub(super) fn of(asked: &Conversation, dialect: Dialect) -> Self {
-        let odd = names(asked).filter(|name| is_odd(name, dialect));
+        let odd = names(asked).filter(|name| !is_fair(name, dialect));
         Self {
             given: odd.map(|name| (fair(name), name.to_owned())).collect(),
         }
@@ -44,7 +45,7 @@ impl ToolNames {
             return Cow::Borrowed(asked);
         }
         let told = |name: &mut String| {
-            if is_odd(name, dialect) {
+            if !is_fair(name, dialect) {
                 *name = fair(name);
             }
         };
@@ -63,28 +64,47 @@ impl ToolNames {
         Cow::Owned(asked)
     }
 
-    /// Puts the client's names into an answer.
-    pub(super) fn restore(&self, reply: &mut Reply) {
+    /// Puts the client's names into an answer; `None` if a call in it has none.
+    pub(super) fn restore(&self, reply: &mut Reply) -> Option<()> {
         for part in reply.choices.iter_mut().flat_map(|it| &mut it.parts) {
             if let Part::ToolCall(call) = part {
-                self.restore_one(&mut call.name);
+                self.restore_one(&mut call.name)?;
             }
         }
+        Some(())
     }
 
-    /// Puts the client's names into pieces of an answer.
-    pub(super) fn restore_in(&self, deltas: &mut [Delta]) {
+    /// Puts the client's names into pieces of an answer; `None` if a call in
+    /// them has none.
+    pub(super) fn restore_in(&self, deltas: &mut [Delta]) -> Option<()> {
         for delta in deltas {
             if let Delta::CallStart { name, .. } = delta {
-                self.restore_one(name);
+                self.restore_one(name)?;
             }
         }
+        Some(())
     }
 
-    fn restore_one(&self, name: &mut String) {
+    fn restore_one(&self, name: &mut String) -> Option<()> {
         if let Some(given) = self.given.get(name) {
             name.clone_from(given);
         }
+        (!name.is_empty()).then_some(())
+    }
+}
+
+/// Refuses a conversation in which a tool has no name: nobody can call it.
+///
+/// # Errors
+///
+/// [`BadRequest`] says so.
+pub(super) fn check(asked: &Conversation) -> Result<(), BadRequest> {
+    match names(asked).any(str::is_empty) {
+        false => Ok(()),
+        true => Err(BadRequest {
+            param: None,
+            message: "A tool must have a name, wherever it is named.".to_owned(),
+        }),
     }
 }
 
@@ -102,12 +122,6 @@ fn names(asked: &Conversation) -> impl Iterator<Item = &str> {
         _ => None,
     });
     tools.chain(chosen).chain(told).map(String::as_str)
-}
-
-/// Tells whether a tool needs another name; one without any is for the provider
-/// to refuse.
-fn is_odd(name: &str, dialect: Dialect) -> bool {
-    !name.is_empty() && !is_fair(name, dialect)
 }
 
 /// Tells whether providers of `dialect` take a tool of this name.
@@ -206,6 +220,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_tool_without_a_name_is_none() {
+        assert!(check(&asking("f")).is_ok() && check(&asking("")).is_err());
+        let mut reply = Reply {
+            choices: vec![Choice {
+                parts: vec![call("")],
+                stop: Stop::ToolCalls,
+            }],
+            ..Reply::default()
+        };
+        assert_eq!(ToolNames::default().restore(&mut reply), None);
+    }
+
     proptest! {
         #[test]
         fn every_name_is_fair_and_comes_back(given in "[a-c0-1._:é -]{1,70}") {
@@ -223,12 +250,12 @@ mod tests {
                     choices: vec![Choice { parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],
                     ..Reply::default()
                 };
-                names.restore(&mut reply);
+                prop_assert_eq!(names.restore(&mut reply), Some(()));
                 prop_assert_eq!(&reply.choices[0].parts, &vec![call(&given), call("other")]);
                 let mut deltas = [Delta::CallStart {
                     choice: 0, call: 0, id: "c".to_owned(), name: name.clone(), signature: None,
                 }];
-                names.restore_in(&mut deltas);
+                prop_assert_eq!(names.restore_in(&mut deltas), Some(()));
                 let [Delta::CallStart { name, .. }] = &deltas else { unreachable!() };
                 prop_assert_eq!(name, &given);
             }

@@ -9,7 +9,7 @@ use super::{
     },
     request::{BadRequest, Peek},
     sse::Event,
-    tool_names::ToolNames,
+    tool_names::{self, ToolNames},
 };
 
 /// What a client asked, read once however many endpoints are tried.
@@ -38,6 +38,7 @@ impl Asked {
                 chat::read::request(body, &mut lost)?
             }
         };
+        tool_names::check(&conversation)?;
         Ok(Self { conversation, lost })
     }
 
@@ -98,7 +99,7 @@ pub fn answer(
         Dialect::Anthropic => anthropic::read::reply(body)?,
         Dialect::Gemini => gemini::read::reply(body)?,
     };
-    names.restore(&mut reply);
+    names.restore(&mut reply).ok_or(NotAnAnswer::Malformed)?;
     if asked.dialect() != Dialect::Gemini {
         reply.put_media_in_words();
     }
@@ -209,7 +210,7 @@ impl Translation {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        self.names.restore_in(&mut self.deltas);
+        self.names.restore_in(&mut self.deltas).ok_or(Unreadable)?;
         for delta in &self.deltas {
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(delta, out),

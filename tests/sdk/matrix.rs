@@ -227,6 +227,12 @@ fn google_genai_python() {
 }
 
 #[test]
+fn asynchronous_python_clients() {
+    // None is the SDK's own dialect: they are three.
+    drive(&PYTHON, "python/asynchronous.py", "");
+}
+
+#[test]
 fn langchain_openai() {
     drive(&PYTHON, "python/langchain_chat.py", "openai");
 }

@@ -105,6 +105,12 @@ async fn chat_is_refused_only_in_earnest() {
             "additionalProperties",
         ),
         (
+            format(
+                json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array"}}}),
+            ),
+            "must be a JSON Schema of",
+        ),
+        (
             turns(&[json!({"role": "model", "content": "x"})]),
             "Supported values",
         ),

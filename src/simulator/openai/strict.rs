@@ -203,7 +203,7 @@ fn format(body: &Value, messages: &[Value]) -> Checked {
     }
 }
 
-/// Checks a schema that answers must fit: its name, and with `strict` what is asked of its objects.
+/// Checks a schema that answers must fit: its name, that it is an object's, and with `strict` what is asked of its objects.
 fn schema(of: &Value) -> Checked {
     let param = "response_format.json_schema";
     if !of["name"].as_str().is_some_and(|name| is_name(name, 64)) {
@@ -211,6 +211,10 @@ fn schema(of: &Value) -> Checked {
             param,
             &format!("Missing required parameter: '{param}.name'."),
         );
+    }
+    if of["schema"]["type"] != "object" {
+        let text = "Invalid schema for response_format: schema must be a JSON Schema of 'type: \"object\"'.";
+        return wrong(param, text);
     }
     if flag(of.get("strict")) && !is_closed(&of["schema"]) {
         let text = "Invalid schema for response_format: 'additionalProperties' is required to be supplied and to be false, and 'required' to name every property.";

@@ -1,5 +1,6 @@
 mod back;
 mod schemas;
+mod silent;
 
 use std::collections::BTreeSet;
 
@@ -142,31 +143,6 @@ fn turns_come_as_anthropic_wants_them() {
     );
 }
 
-#[test]
-fn nothing_said_is_still_a_request() {
-    let nothing = json!([{"role": "user", "content": [{"type": "text", "text": "."}]}]);
-    let named = "not carried over: silent_user";
-    // No space of any kind is a text to Anthropic.
-    for said in [
-        vec![],
-        vec![text("")],
-        vec![text(" \n")],
-        vec![text("\u{a0}\u{3000}")],
-    ] {
-        let (body, lost) = written(&asked(said));
-        assert_eq!((&body["messages"], lost.as_str()), (&nothing, named));
-    }
-    let spaces = turn(Role::Assistant, vec![text("a"), text("\u{a0}")]);
-    let mut conversation = asked(vec![text("hi")]);
-    conversation.turns.push(spaces);
-    let (body, _) = written(&conversation);
-    assert_eq!(
-        body["messages"][1]["content"],
-        json!([{"type": "text", "text": "a"}])
-    );
-}
-
-/// Returns `max_tokens`, `thinking` and `output_config` for a wish and a limit.
 fn thinking(reasoning: Reasoning, max_tokens: Option<u64>) -> (Value, String) {
     let conversation = Conversation {
         reasoning: Some(reasoning),

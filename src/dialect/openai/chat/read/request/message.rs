@@ -87,7 +87,8 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
             other => unknown(other, raw, lost),
         }
     }
-    turns.add_result(needed(id, "tool_call_id")?, needed(said, "content")?);
+    let id = needed(id.filter(|id| !id.is_empty()), "tool_call_id")?;
+    turns.add_result(id, needed(said, "content")?);
     Ok(())
 }
 

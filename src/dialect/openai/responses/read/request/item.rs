@@ -99,7 +99,8 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
             other => unknown(other, raw, lost),
         }
     }
-    turns.add_result(needed(id, "call_id")?, needed(output, "output")?);
+    let id = needed(id.filter(|id| !id.is_empty()), "call_id")?;
+    turns.add_result(id, needed(output, "output")?);
     Ok(())
 }
 
