@@ -143,6 +143,7 @@ fn turns_come_as_anthropic_wants_them() {
     );
 }
 
+/// Returns `max_tokens`, `thinking` and `output_config` for a wish and a limit.
 fn thinking(reasoning: Reasoning, max_tokens: Option<u64>) -> (Value, String) {
     let conversation = Conversation {
         reasoning: Some(reasoning),

@@ -25,5 +25,3 @@ fn nothing_said_is_still_a_request() {
         json!([{"type": "text", "text": "a"}])
     );
 }
-
-/// Returns `max_tokens`, `thinking` and `output_config` for a wish and a limit.
