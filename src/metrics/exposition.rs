@@ -1,10 +1,11 @@
 //! `/metrics`: what is measured, as Prometheus reads it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use breakerbox_actors::{clock, engine::Engine};
 use foldhash::HashSet;
 use metrics::Key;
+use parking_lot::Mutex;
 
 use super::{
     ApiMetrics,
@@ -12,7 +13,9 @@ use super::{
         BUILD, CONFIG_GENERATION, CONFIG_INFO, CONFIG_OK, CONFIG_OK_AT, CONFIG_RELOADS, FAILOVERS,
         LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET, TOKENS_REFUSED,
     },
-    models, page, process,
+    models,
+    page::Page,
+    process,
     recorder::Recorder,
 };
 use crate::{
@@ -33,6 +36,16 @@ pub struct NotInstalled;
 #[derive(Clone)]
 pub struct Exposition {
     recorder: Recorder,
+    /// What the last scrape has left for the next.
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    page: Option<Page>,
+    /// The generation, and the [changes](Recorder::changes) there had been, when
+    /// there was nothing left to forget.
+    clean: Option<(u64, u64)>,
 }
 
 impl std::fmt::Debug for Exposition {
@@ -58,7 +71,8 @@ impl Exposition {
         for reason in ["wrong", "throttled"] {
             TOKENS_REFUSED.counter([reason.into()]).increment(0);
         }
-        Ok(Self { recorder })
+        let kept = Arc::default();
+        Ok(Self { recorder, kept })
     }
 
     /// Lets the series start at 0 that need no configuration, for a gateway
@@ -76,8 +90,17 @@ impl Exposition {
     /// Forgets the series of endpoints and models that `generation` does not
     /// have, as far as no request to them is under way.
     pub(crate) fn forget(&self, generation: &Generation) {
-        let known = Known::of(&generation.config, generation.number);
-        self.recorder.retain(|key| known.all_of(key));
+        let number = generation.number;
+        let before = (number, self.recorder.changes());
+        let mut kept = self.kept.lock();
+        if kept.clean == Some(before) {
+            return;
+        }
+        let known = Known::of(&generation.config, number);
+        let held = self.recorder.retain(|key| known.all_of(key));
+        // What came meanwhile was not looked at.
+        let unchanged = self.recorder.changes() == before.1;
+        kept.clean = (held == 0 && unchanged).then_some(before);
     }
 
     /// Returns everything measured, in Prometheus's text format.
@@ -95,7 +118,10 @@ impl Exposition {
         engine.show();
         process::show();
         self.forget(generation);
-        page::text(&self.recorder)
+        let mut kept = self.kept.lock();
+        let page = kept.page.take().filter(|page| page.is_of(&self.recorder));
+        let page = page.unwrap_or_else(|| Page::of(&self.recorder));
+        kept.page.insert(page).text()
     }
 }
 

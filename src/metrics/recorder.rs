@@ -2,9 +2,12 @@
 //! left the configuration. (The recorder of the Prometheus exporter forgets
 //! what was idle for a while, which would also be every error that is rare.)
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use breakerbox_actors::metrics::{Kind, Metric};
@@ -17,7 +20,29 @@ use super::catalogue::catalogue;
 
 /// The process's recorder. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Recorder(Arc<Registry<Key, Shelves>>);
+pub(super) struct Recorder {
+    registry: Arc<Registry<Key, Shelves>>,
+    /// Counts the series that have come or gone.
+    changes: Arc<AtomicU64>,
+}
+
+/// Where one series is kept; holds nothing itself.
+pub(super) enum Place {
+    Counter(Weak<AtomicU64>),
+    Gauge(Weak<AtomicU64>),
+    Histogram(Weak<Buckets>),
+}
+
+impl Place {
+    /// Returns what the series holds now; `None` once it is forgotten.
+    pub(super) fn read(&self) -> Option<Value> {
+        Some(match self {
+            Self::Counter(it) => Value::Whole(it.upgrade()?.load(Ordering::Acquire)),
+            Self::Gauge(it) => Value::Real(f64::from_bits(it.upgrade()?.load(Ordering::Acquire))),
+            Self::Histogram(it) => Value::Distribution(it.upgrade()?.read()),
+        })
+    }
+}
 
 /// What a series holds.
 pub(super) enum Value {
@@ -36,34 +61,51 @@ pub(super) struct Distribution {
 
 impl Recorder {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Registry::new(Shelves)))
+        let changes = Arc::<AtomicU64>::default();
+        let shelves = Shelves(changes.clone());
+        Self {
+            registry: Arc::new(Registry::new(shelves)),
+            changes,
+        }
+    }
+
+    /// Returns how many series have come or gone so far: while this stays as
+    /// it is, the series are the same.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Shows `see` every series, in no order.
-    pub(super) fn visit(&self, mut see: impl FnMut(&Key, Value)) {
-        self.0.visit_counters(|key, counter| {
-            see(key, Value::Whole(counter.load(Ordering::Acquire)));
-        });
-        self.0.visit_gauges(|key, gauge| {
-            see(
-                key,
-                Value::Real(f64::from_bits(gauge.load(Ordering::Acquire))),
-            );
-        });
-        self.0.visit_histograms(|key, histogram| {
-            see(key, Value::Distribution(histogram.read()));
-        });
+    pub(super) fn visit(&self, mut see: impl FnMut(&Key, Place)) {
+        let registry = &self.registry;
+        registry.visit_counters(|key, it| see(key, Place::Counter(Arc::downgrade(it))));
+        registry.visit_gauges(|key, it| see(key, Place::Gauge(Arc::downgrade(it))));
+        registry.visit_histograms(|key, it| see(key, Place::Histogram(Arc::downgrade(it))));
     }
 
     /// Forgets the series that are not `known`, unless someone holds a handle:
     /// an endpoint that is gone from the configuration is still counted while
-    /// requests to it are under way.
-    pub(super) fn retain(&self, known: impl Fn(&Key) -> bool) {
-        let registry = &self.0;
+    /// requests to it are under way. Returns how many are kept for that.
+    pub(super) fn retain(&self, known: impl Fn(&Key) -> bool) -> usize {
+        let held = Cell::new(0);
+        let stays = |key: &Key, handles: usize| {
+            if known(key) {
+                return true;
+            }
+            // One is the registry's own.
+            let is_held = handles > 1;
+            match is_held {
+                true => held.set(held.get() + 1),
+                false => drop(self.changes.fetch_add(1, Ordering::AcqRel)),
+            }
+            is_held
+        };
+        let registry = &self.registry;
         // Handles are handed out under the lock that these take.
-        registry.retain_counters(|key, it| known(key) || Arc::strong_count(it) > 1);
-        registry.retain_gauges(|key, it| known(key) || Arc::strong_count(it) > 1);
-        registry.retain_histograms(|key, it| known(key) || Arc::strong_count(it) > 1);
+        registry.retain_counters(|key, it| stays(key, Arc::strong_count(it)));
+        registry.retain_gauges(|key, it| stays(key, Arc::strong_count(it)));
+        registry.retain_histograms(|key, it| stays(key, Arc::strong_count(it)));
+        held.get()
     }
 }
 
@@ -78,7 +120,7 @@ impl metrics::Recorder for Recorder {
             None => Counter::noop(),
             Some(_) => {
                 let shared = |it: &Arc<AtomicU64>| it.clone().into();
-                self.0.get_or_create_counter(key, shared)
+                self.registry.get_or_create_counter(key, shared)
             }
         }
     }
@@ -88,7 +130,7 @@ impl metrics::Recorder for Recorder {
             None => Gauge::noop(),
             Some(_) => {
                 let shared = |it: &Arc<AtomicU64>| it.clone().into();
-                self.0.get_or_create_gauge(key, shared)
+                self.registry.get_or_create_gauge(key, shared)
             }
         }
     }
@@ -98,7 +140,7 @@ impl metrics::Recorder for Recorder {
             None => Histogram::noop(),
             Some(_) => {
                 let shared = |it: &Arc<Buckets>| Histogram::from_arc(it.clone());
-                self.0.get_or_create_histogram(key, shared)
+                self.registry.get_or_create_histogram(key, shared)
             }
         }
     }
@@ -108,8 +150,15 @@ fn entry(key: &Key) -> Option<&'static Metric> {
     catalogue().find(|metric| metric.name == key.name())
 }
 
-/// Makes the place of a new series.
-struct Shelves;
+/// Makes the place of a new series, and counts it.
+struct Shelves(Arc<AtomicU64>);
+
+impl Shelves {
+    fn new_one<T>(&self, shelf: T) -> Arc<T> {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        Arc::new(shelf)
+    }
+}
 
 impl Storage<Key> for Shelves {
     type Counter = Arc<AtomicU64>;
@@ -117,11 +166,11 @@ impl Storage<Key> for Shelves {
     type Histogram = Arc<Buckets>;
 
     fn counter(&self, _: &Key) -> Self::Counter {
-        Arc::default()
+        self.new_one(AtomicU64::default())
     }
 
     fn gauge(&self, _: &Key) -> Self::Gauge {
-        Arc::default()
+        self.new_one(AtomicU64::default())
     }
 
     fn histogram(&self, key: &Key) -> Self::Histogram {
@@ -129,13 +178,13 @@ impl Storage<Key> for Shelves {
             Some(Kind::Histogram(bounds)) => bounds,
             _ => &[],
         };
-        Arc::new(Buckets::new(bounds))
+        self.new_one(Buckets::new(bounds))
     }
 }
 
 /// A histogram that counts as it records: no sample is kept, so nothing piles
 /// up between two scrapes.
-struct Buckets {
+pub(super) struct Buckets {
     bounds: &'static [f64],
     /// One for each bound, and one for what is above all.
     counts: Vec<AtomicU64>,

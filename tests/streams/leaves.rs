@@ -1,6 +1,7 @@
 //! Clients that leave at 10,000 random points: the upstream connection is closed within 50 ms, nothing leaks.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,16 +11,18 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 
 use super::{assert_calm, house, stream_body};
-use crate::support::chat::{CHAT, chunk, delta, stream_head};
+use crate::support::chat::{CHAT, ask_stream, chunk, delta, stream_head};
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
-use crate::support::gateway::House;
+use crate::support::gateway::{House, endpoint};
+use crate::support::still::{Still, comes, still};
 use crate::support::wait::{DEADLINE, eventually};
 
 const POINTS: usize = 10_000;
 const AT_ONCE: usize = 4;
-/// The promise. On a busy machine threads wait for a core that long, whoever they are; so it is kept to by the
-/// median of each way to leave. Without its mechanism an upstream is closed never, or with the next keep-alive.
+/// The promise. On a busy machine threads wait for a core that long, whoever they are; so over sockets it is kept to
+/// by the median of each way to leave, and by all where the clock stands still. Without its mechanism an upstream is
+/// closed never, or with the next keep-alive.
 const WITHIN: Duration = Duration::from_millis(50);
 /// What even the unluckiest keeps to.
 const AT_MOST: Duration = Duration::from_secs(2);
@@ -103,6 +106,42 @@ fn draw(luck: &mut StdRng) -> Point {
         1 | 2 => Point::Waiting(luck.random_range(0..5_000)),
         _ => Point::Reading(luck.random_range(1..4_500)),
     }
+}
+
+/// On a clock that only the test moves: whenever a client leaves, waiting or reading, its upstream is closed without
+/// any time passing. That is what is left of the 50 ms on a machine that has nothing else to do.
+#[test]
+fn no_time_passes_until_the_upstream_is_closed() {
+    const POINTS: usize = 300;
+    still(async {
+        let evil = upstream();
+        let yaml = format!("endpoints:\n{}", endpoint("left", &evil.base_url(), ""));
+        let gateway = Rc::new(Still::start(&yaml).await);
+        let start = clock::now();
+        let mut luck = StdRng::seed_from_u64(7);
+        let mut read_some = 0;
+        for number in 0..POINTS {
+            let asked = gateway.begin(CHAT, ask_stream("m", "hello"));
+            comes(|| evil.count() > number).await;
+            let pieces = luck.random_range(0..10);
+            if number % 4 == 0 || pieces == 0 {
+                // Without an answer, or before one was looked at.
+                asked.abort();
+                // With the answer, if there is one already.
+                drop(asked);
+            } else {
+                let mut answer = asked.await.expect("an answer");
+                for _ in 0..pieces {
+                    read_some += usize::from(answer.until("\n\n").await.starts_with("data:"));
+                }
+            }
+            comes(|| evil.links()[number].over).await;
+        }
+        assert_eq!(clock::now(), start, "somebody waited");
+        assert!(read_some > POINTS, "{read_some}");
+        let seen = gateway.seen("left").await;
+        assert_eq!((seen.in_flight, seen.view.failure_ratio), (0, None));
+    });
 }
 
 #[tokio::test]

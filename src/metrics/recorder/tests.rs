@@ -42,7 +42,7 @@ fn a_histogram_counts_each_sample_once_and_its_bounds_belong_to_the_lower_side()
         histogram.record(value);
     }
     let mut seen = None;
-    recorder.visit(|_, value| seen = Some(value));
+    recorder.visit(|_, place| seen = place.read());
     let Some(Value::Distribution(seen)) = seen else {
         panic!("a histogram");
     };
@@ -90,7 +90,7 @@ fn a_series_is_kept_while_it_is_known_or_held() {
         .increment(1);
     let mut sum = 0;
     recorder.visit(|_, value| {
-        if let Value::Whole(value) = value {
+        if let Some(Value::Whole(value)) = value.read() {
             sum += value;
         }
     });
