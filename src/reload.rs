@@ -196,7 +196,10 @@ impl Reloads {
         match source.read().await {
             Ok(config) => {
                 seen.reaches(config.files.iter().chain(source.path()));
-                let same = seen == std::mem::replace(&mut *self.0.seen.lock(), seen.clone());
+                let before = std::mem::replace(&mut *self.0.seen.lock(), seen.clone());
+                // Its own file may have been replaced since; what was read of it
+                // is told by its hash.
+                let same = seen.are_beside(source.path(), &before);
                 Some(self.take_over(config, by, same).await.0)
             }
             Err(None) => None,

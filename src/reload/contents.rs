@@ -36,6 +36,16 @@ impl Contents {
         }
     }
 
+    /// Returns whether they are as `before`, whatever became of `own`.
+    pub(super) fn are_beside(&self, own: Option<&PathBuf>, before: &Self) -> bool {
+        let others = |all: &Self| {
+            let mut all = all.clone();
+            all.0.retain(|file, _| Some(file) != own);
+            all
+        };
+        others(self) == others(before)
+    }
+
     /// Returns which files these are.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         self.0.keys().cloned().collect()
