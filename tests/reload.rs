@@ -17,6 +17,7 @@ use crate::support::wait::DEADLINE;
 mod files;
 mod hand;
 mod mistakes;
+mod rotation;
 
 /// A gateway process with its file and its provider.
 struct Served {

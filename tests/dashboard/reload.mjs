@@ -10,6 +10,16 @@ const rewrite = (house, from, to) => {
   writeFileSync(house.file, text.replace(from, to));
 };
 
+/** What the breaker's first key is replaced with, where that is wrong, what is expected, and what was meant. */
+const MISTAKES = [
+  ["failure_threshold: 0", 4, 31, /^expected: a whole number, 1 to 4294967295$/],
+  ["failure_threshold: three", 4, 31, /^expected: a whole number, 1 to 4294967295$/],
+  ["failure_rate: 1.5", 4, 26, /^expected: a number, above 0, up to 1$/],
+  ["windou: 10s", 4, 12, /^expected: one of failure_rate, .*, window$/, "window"],
+  ["window: 10", 4, 20, /^expected: a duration such as 250ms, 10s, 5m or 24h, 10ms to 366d$/],
+  ["recovery_timeout: 1s", 4, 34, /^expected: each key once$/],
+];
+
 await run({
   async "a good file is in force, a bad one is shown with line and column, and undone"(house) {
     await house.provider("eu");
@@ -30,7 +40,18 @@ await run({
     const problem = page.locator("#config .problems li").first();
     await problem.getByText(/line 4, column \d+/).waitFor();
     await problem.getByText(/failure_threshold/).first().waitFor();
-    rewrite(house, "failure_treshold: 7", "failure_threshold: 5");
+    // Each with its place, what was expected and, where one can guess, what was meant.
+    let wrong = "failure_treshold: 7";
+    for (const [next, line, column, expected, meant] of MISTAKES) {
+      rewrite(house, wrong, next);
+      wrong = next;
+      await problem.getByText(`line ${line}, column ${column}`, { exact: true }).waitFor();
+      await problem.getByText(expected).waitFor();
+      assert.equal(await problem.getByText(/^did you mean/).count(), meant ? 1 : 0, next);
+      if (meant) await problem.getByText(`did you mean ${meant}?`, { exact: true }).waitFor();
+      assert.equal(await generation.textContent(), "2");
+    }
+    rewrite(house, wrong, "failure_threshold: 5");
     await page.locator("#facts dd").getByText("3", { exact: true }).waitFor();
     await problem.waitFor({ state: "detached" });
     await page.getByRole("link", { name: "Overview" }).click();

@@ -227,15 +227,15 @@ pub(super) async fn token() {
         file("third"),
         file("fourth"),
     ];
-    for (good, form) in tokens.into_iter().zip(&forms) {
+    for (at, form) in forms.iter().enumerate() {
         house.reload(&yaml(form)).await.expect("reloaded");
-        for token in tokens {
-            assert_eq!(
-                status(token).await,
-                if token == good { 200 } else { 401 },
-                "{token}: {form}"
-            );
-        }
+        // Not all that are wrong: whoever guesses so often is made to wait.
+        let (good, before) = (tokens[at], tokens[(at + 3) % 4]);
+        assert_eq!(
+            (status(good).await, status(before).await),
+            (200, 401),
+            "{form}"
+        );
     }
     house.reload(&yaml("")).await.expect("reloaded");
     assert_eq!(status("any").await, 200);

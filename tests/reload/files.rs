@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use serde_json::json;
+
 use super::{Served, config};
 use crate::support::client::Client;
 
@@ -83,11 +85,20 @@ async fn what_is_no_configuration_changes_nothing_and_the_next_good_one_does() {
     let good = served.config("next");
     let half = &good[..good.len() - 30];
     let large = "x".repeat(10 << 20);
-    for (name, text) in [
-        ("empty", ""),
-        ("half", half),
-        ("large", &large),
-        ("unknown key", "endpionts: []\n"),
+    // A text without an end begins where its quote is.
+    let quote = half.lines().last().and_then(|it| it.rfind('"'));
+    let quote = quote.expect("a quote") + 1;
+    for (name, text, place, key) in [
+        ("empty", "", None, ""),
+        ("half", half, Some((4, quote)), ""),
+        ("large", &large, None, ""),
+        ("unknown key", "endpionts: []\n", Some((1, 1)), "endpionts"),
+        (
+            "unknown key far below",
+            &(good.clone() + "routing:\n  retries: 3\n  quue: { max_wait: 1s }\n"),
+            Some((6, 3)),
+            "routing.retries",
+        ),
     ] {
         served.replace(text);
         let answer = served.reload().await;
@@ -98,7 +109,14 @@ async fn what_is_no_configuration_changes_nothing_and_the_next_good_one_does() {
             (&false.into(), &1.into()),
             "{name}"
         );
-        assert!(told["problems"][0]["message"].is_string(), "{name}");
+        let problem = &told["problems"][0];
+        assert!(problem["message"].is_string(), "{name}");
+        let (line, column) = place.unzip();
+        assert_eq!(
+            (&problem["line"], &problem["column"], &problem["key"]),
+            (&json!(line), &json!(column), &json!(key)),
+            "{name}"
+        );
         assert_eq!(served.asks("m").await, 200, "{name}");
         let status = served.status().await;
         assert_eq!(status["alerts"][0]["kind"], "config_rejected", "{name}");

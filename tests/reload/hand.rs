@@ -106,6 +106,41 @@ async fn what_was_in_force_is_kept_and_can_be_put_in_force_again() {
 }
 
 #[tokio::test]
+async fn ten_are_kept_and_going_back_holds_until_the_file_is_another() {
+    let served = Served::plain().await;
+    for number in 2..=12 {
+        served.replace(&served.config(&format!("m{number}")));
+        served.generation(number).await;
+    }
+    let kept = async || {
+        let history = get(served.admin, "/api/config/history").await.json();
+        let history = history["history"].as_array().expect("a list").clone();
+        let numbers = history.iter().filter_map(|it| it["generation"].as_u64());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(kept().await, (3..=12).rev().collect::<Vec<_>>());
+    let back = async |generation: u64| {
+        let back = json!({ "generation": generation });
+        post(served.admin, "/api/config/rollback", &back).await
+    };
+    assert_eq!(back(2).await.status(), 404, "it is forgotten");
+    assert_eq!(back(3).await.json()["generation"], 13);
+    assert_eq!(kept().await, (4..=13).rev().collect::<Vec<_>>());
+    // The same file once more is no other file; or the one after it would be the 15th.
+    served.replace(&served.config("m12"));
+    assert_eq!(
+        (served.asks("m3").await, served.asks("m12").await),
+        (200, 404)
+    );
+    served.replace(&served.config("next"));
+    served.generation(14).await;
+    assert_eq!(
+        (served.asks("next").await, served.asks("m3").await),
+        (200, 404)
+    );
+}
+
+#[tokio::test]
 async fn going_back_does_not_hide_that_the_file_is_broken() {
     let served = Served::plain().await;
     served.replace("endpoints: 7\n");

@@ -12,7 +12,7 @@ use super::scene::{Crowd, NO_PINGS, alone, assert_all_ok, healthy, view};
 use crate::support::gateway::House;
 use secure::{Fault, Secure};
 
-mod secure;
+pub(crate) mod secure;
 
 /// An endpoint `bad` over TLS, and one `good` without; for each, whether `bad` trusts the issuer.
 fn house(bad: SocketAddr, trusted: Option<&NamedTempFile>, good: &str) -> House {

@@ -18,7 +18,7 @@ use crate::support::ports::ANY;
 
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     None,
     /// Its certificate is for another host.
     WrongName,
@@ -33,7 +33,7 @@ pub(super) enum Fault {
 }
 
 /// A server on a task of the test's own runtime.
-pub(super) struct Secure {
+pub(crate) struct Secure {
     address: SocketAddr,
     pem: String,
     heard: Arc<Mutex<Vec<u8>>>,
@@ -41,7 +41,7 @@ pub(super) struct Secure {
 }
 
 impl Secure {
-    pub(super) fn start(fault: Fault) -> Self {
+    pub(crate) fn start(fault: Fault) -> Self {
         let name = match fault {
             Fault::WrongName => "elsewhere.example",
             _ => "localhost",
@@ -81,19 +81,19 @@ impl Secure {
         }
     }
 
-    pub(super) fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Its certificate, in a file.
-    pub(super) fn pem(&self) -> NamedTempFile {
+    pub(crate) fn pem(&self) -> NamedTempFile {
         let mut file = NamedTempFile::new().expect("a file");
         file.write_all(self.pem.as_bytes()).expect("written");
         file
     }
 
     /// What it was told inside of TLS.
-    pub(super) fn heard(&self) -> String {
+    pub(crate) fn heard(&self) -> String {
         String::from_utf8_lossy(&self.heard.lock()).into_owned()
     }
 }

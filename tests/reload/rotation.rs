@@ -1,0 +1,109 @@
+//! Secrets and certificates that are rotated in their files, each written in place: in force without a word said.
+
+use breakerbox_actors::clock;
+use serde_json::Value;
+
+use super::{Served, config};
+use crate::support::chat::good;
+use crate::support::client::Client;
+use crate::support::evil::{Act, Evil};
+use crate::support::wait::DEADLINE;
+use crate::upstream::tls::secure::{Fault, Secure};
+
+/// Starts a gateway whose endpoint, at `url`, has `more` keys, with `text` in the file `secret` beside its own.
+async fn served(url: &str, more: &str, text: &str) -> Served {
+    Served::start(|folder, _| {
+        std::fs::write(folder.path().join("secret"), text).expect("written");
+        let path = folder.path().join("breakerbox.yaml");
+        let text = config(url, "m").replace("[m] }", &format!("[m]{more} }}"));
+        std::fs::write(&path, text).expect("written");
+        path
+    })
+    .await
+}
+
+fn rotate(served: &Served, text: &str) {
+    std::fs::write(served.folder.path().join("secret"), text).expect("written");
+}
+
+#[tokio::test]
+async fn the_key_of_an_endpoint() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let none = ", api_key_file: secret, probe: { kind: none }";
+    let served = served(&evil.base_url(), none, "key-of-yesterday\n").await;
+    let sent = async || {
+        assert_eq!(served.asks("m").await, 200);
+        let asked = evil.requests().pop().expect("a request");
+        asked.head.header("authorization").map(str::to_owned)
+    };
+    assert_eq!(sent().await.as_deref(), Some("Bearer key-of-yesterday"));
+    rotate(&served, "key-of-today\n");
+    let status = served.generation(2).await;
+    assert_eq!(sent().await.as_deref(), Some("Bearer key-of-today"));
+    assert_eq!(
+        status["reload"]["changes"],
+        serde_json::json!(["endpoint only: api_key: changed"])
+    );
+    assert!(!status.to_string().contains("key-of-"));
+}
+
+#[tokio::test]
+async fn the_certificate_that_an_endpoint_is_known_by() {
+    let (secure, other) = (Secure::start(Fault::None), Secure::start(Fault::None));
+    let url = format!("https://localhost:{}/v1", secure.addr().port());
+    let pem = |of: &Secure| std::fs::read_to_string(of.pem().path()).expect("a certificate");
+    let more = ", ca_file: secret, probe: { kind: none }, breaker: { failure_threshold: 1000 }";
+    let served = served(&url, more, &pem(&other)).await;
+    assert_eq!(served.asks("m").await, 502, "a stranger");
+    assert_eq!(secure.heard(), "");
+    rotate(&served, &pem(&secure));
+    served.generation(2).await;
+    assert_eq!(served.asks("m").await, 200);
+    // What is no certificate changes nothing.
+    rotate(&served, "no certificate");
+    let start = clock::now();
+    while served.status().await["reload"]["ok"] == true {
+        assert!(clock::now() - start < DEADLINE);
+    }
+    assert_eq!(served.asks("m").await, 200);
+    rotate(&served, &pem(&other));
+    served.generation(3).await;
+    assert_eq!(served.asks("m").await, 502, "a stranger again");
+}
+
+#[tokio::test]
+async fn the_token_of_the_admin_address() {
+    let served = Served::start(|folder, url| {
+        std::fs::write(folder.path().join("secret"), "token-of-yesterday\n").expect("written");
+        let path = folder.path().join("breakerbox.yaml");
+        let token = "admin: { listen: \"127.0.0.1:0\", token_file: secret }";
+        let text = config(url, "m").replace("admin: { listen: \"127.0.0.1:0\" }", token);
+        std::fs::write(&path, text).expect("written");
+        path
+    })
+    .await;
+    let by = async |token: &str| {
+        let mut client = Client::connect(served.admin).await;
+        let line = format!("Bearer {token}");
+        let headers = [("authorization", line.as_str())];
+        client.request("GET", "/api/status", &headers, b"").await;
+        client.answer().await
+    };
+    let both = async || {
+        [
+            by("token-of-yesterday").await.status(),
+            by("token-of-today").await.status(),
+        ]
+    };
+    assert_eq!(both().await, [200, 401]);
+    rotate(&served, "token-of-today\n");
+    // Asked with what was right until now: whoever guesses is soon made to wait.
+    let start = clock::now();
+    while by("token-of-yesterday").await.status() == 200 {
+        assert!(clock::now() - start < DEADLINE, "not in force");
+    }
+    assert_eq!(both().await, [401, 200]);
+    let status: Value = by("token-of-today").await.json();
+    assert_eq!(status["generation"], 2);
+    assert!(!status.to_string().contains("token-of-"));
+}
