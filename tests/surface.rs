@@ -24,11 +24,13 @@ mod keys;
 mod limits;
 mod log;
 mod money;
+mod overhead;
 mod queue;
 mod quoted;
 mod reload;
 mod routes;
 mod secrets;
+mod slow;
 mod smuggling;
 mod wishes;
 

@@ -212,3 +212,6 @@ pub async fn lag_of(worker: usize) {
         gauge.set(worst.as_secs_f64());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use breakerbox_actors::guardian::GuardianSeen;
 use breakerbox_actors::messages::{Chaos, Observe};
 use breakerbox_actors::state::breaker::Phase;
 use breakerbox_actors::state::machine::View;
+use breakerbox_actors::supervise::PERIOD;
 use tokio::task::JoinSet;
 
 use super::{badly, failed, house, quiet_panics, reaches, well};
@@ -16,7 +17,7 @@ use crate::support::chat::{CHAT, ask, good};
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::{House, endpoint, target};
-use crate::support::still::{Still, still};
+use crate::support::still::{Still, settle, still};
 use crate::support::wait::{DEADLINE, eventually, worked};
 
 const LIMITS: &str = ", limits: { rpm: 100000, tpm: 100000000 }";
@@ -94,17 +95,22 @@ async fn no_client_hears_of_a_panic_at_500_requests_a_second() {
 
 /// All actors on one thread, whose clock stands still: no time passes until the actor is there again, that is, it
 /// waits for nothing; and the work for it is no more than 10 ms. On a machine that has nothing else to do that is
-/// how long it takes. One that has charges its interrupts to whoever runs, so the work is the least of several.
+/// how long it takes. One that has charges its interrupts to whoever runs, so the work is that of 19 panics in 20.
 #[test]
 fn a_panic_is_mended_within_10_ms() {
+    const PANICS: u64 = 40;
     quiet_panics();
     still(async {
         let evil = steady();
-        let endpoint = endpoint("mended", &evil.base_url(), LIMITS);
+        let limits = LIMITS.replace("rpm: 100000", "rpd: 100000");
+        let endpoint = endpoint("mended", &evil.base_url(), &limits);
         let gateway = Still::start(&format!("endpoints:\n{endpoint}")).await;
         let (body, target) = (ask("m", "hello"), target("mended"));
         let mut works = Vec::new();
-        for panics in 1..=4 {
+        for panics in 1..=PANICS {
+            // Not so often that the actor would be left to rest.
+            tokio::time::advance(PERIOD / 3).await;
+            settle().await;
             assert_eq!(gateway.post(CHAT, &body).await.status, 200);
             gateway.calm().await;
             let (asked, before) = (clock::now(), worked());
@@ -113,15 +119,16 @@ fn a_panic_is_mended_within_10_ms() {
             works.push(worked() - before);
             assert_eq!(clock::now(), asked, "it waited");
             assert_eq!(
-                (seen.view.phase, seen.view.rpm.used),
+                (seen.view.phase, seen.view.rpd.used),
                 (Phase::Closed, panics)
             );
             let guardian = gateway.engine.guardian();
             let seen = guardian.send(Observe::<GuardianSeen>::default()).await;
             assert_eq!(seen.expect("a guardian").actors[0].restarts, panics);
         }
-        let least = works.iter().min();
-        assert!(least <= Some(&Duration::from_millis(10)), "{works:?}");
+        works.sort();
+        let work = works[works.len() * 19 / 20 - 1];
+        assert!(work <= Duration::from_millis(10), "{works:?}");
     });
 }
 

@@ -12,8 +12,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actix::prelude::*;
+use actix_http::Request;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceResponse};
 use actix_web::http::header::HeaderMap;
 use actix_web::{App, test};
 use arc_swap::ArcSwap;
@@ -24,6 +25,9 @@ use breakerbox::worker::{Closing, Shared, Worker};
 use breakerbox_actors::engine::{Arbiters, Engine};
 use breakerbox_actors::messages::{EndpointSeen, Ping};
 use breakerbox_actors::state::event::Pong;
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, Stream, StreamExt};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -37,9 +41,14 @@ const AT_MOST: Duration = Duration::from_secs(60);
 
 /// A system of actors on this thread whose clock starts paused: it moves on when nobody has anything to do.
 pub(crate) fn paused_system() -> actix_rt::SystemRunner {
-    actix_rt::System::with_tokio_rt(|| {
+    paused_system_of(512)
+}
+
+fn paused_system_of(blocking_threads: usize) -> actix_rt::SystemRunner {
+    actix_rt::System::with_tokio_rt(move || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .max_blocking_threads(blocking_threads)
             .start_paused(true)
             .build()
             .expect("a runtime")
@@ -48,7 +57,16 @@ pub(crate) fn paused_system() -> actix_rt::SystemRunner {
 
 /// Runs `test` on a runtime whose clock only `tokio::time::advance` moves.
 pub(crate) fn still<F: Future>(test: F) -> F::Output {
-    paused_system().block_on(async {
+    on_a_held_clock(&paused_system(), test)
+}
+
+/// The same where no name is ever resolved: the one thread that could is busy holding the clock.
+pub(crate) fn still_without_names<F: Future>(test: F) -> F::Output {
+    on_a_held_clock(&paused_system_of(1), test)
+}
+
+fn on_a_held_clock<F: Future>(system: &actix_rt::SystemRunner, test: F) -> F::Output {
+    system.block_on(async {
         let _held = HeldClock::new();
         let (_done, told) = mpsc::channel::<()>();
         let (tell, late) = oneshot::channel();
@@ -88,10 +106,14 @@ pub(crate) fn comes(mut condition: impl FnMut() -> bool) -> impl Future<Output =
     }
 }
 
+/// What answers a request.
+type Serve = dyn Fn(Request) -> LocalBoxFuture<'static, ServiceResponse<BoxBody>>;
+
 /// A gateway without sockets of its own.
 pub(crate) struct Still {
     pub(crate) engine: Engine,
     worker: Rc<Worker>,
+    serve: Box<Serve>,
     /// A sender that is gone would say that nothing will close.
     _closing: watch::Sender<Closing>,
 }
@@ -154,9 +176,16 @@ impl Still {
             tap: breakerbox::tap::Tap::default(),
             closing: watched,
         });
+        let app = App::new().app_data(worker.clone());
+        let app = Rc::new(test::init_service(app.configure(data_plane)).await);
+        let serve = move |request| {
+            let app = Rc::clone(&app);
+            async move { app.call(request).await.expect("an answer") }.boxed_local()
+        };
         Self {
             engine,
             worker,
+            serve: Box::new(serve),
             _closing: closing,
         }
     }
@@ -199,15 +228,30 @@ impl Still {
         actix_rt::spawn(async move { this.post(path, &body).await })
     }
 
+    /// Asks in the background, with a body that comes in pieces.
+    pub(crate) fn begin_slowly(
+        self: &Rc<Self>,
+        path: &'static str,
+        pieces: impl Stream<Item = &'static str> + 'static,
+    ) -> JoinHandle<Reading> {
+        let this = Rc::clone(self);
+        let pieces = pieces.map(|it| Ok(Bytes::from_static(it.as_bytes())));
+        let mut request = test::TestRequest::post().uri(path).to_request();
+        *request.payload() = Payload::Stream {
+            payload: Box::pin(pieces),
+        };
+        actix_rt::spawn(async move { this.call(request).await })
+    }
+
     /// Asks; returns when the answer's head is there.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reading {
-        let app = App::new().app_data(self.worker.clone());
-        let app = test::init_service(app.configure(data_plane)).await;
-        let request = test::TestRequest::post()
-            .uri(path)
-            .set_payload(body.to_string());
-        let response: ServiceResponse<BoxBody> =
-            app.call(request.to_request()).await.expect("an answer");
+        let request = test::TestRequest::post().uri(path);
+        self.call(request.set_payload(body.to_string()).to_request())
+            .await
+    }
+
+    async fn call(&self, request: Request) -> Reading {
+        let response = (self.serve)(request).await;
         Reading {
             status: response.status().as_u16(),
             headers: response.headers().clone(),

@@ -118,6 +118,45 @@ async fn a_page_of_a_listed_origin_may_call_and_read() {
 }
 
 #[tokio::test]
+async fn a_page_may_use_the_sdk_of_any_dialect() {
+    let evil = steady();
+    let house = House::start(&yaml("cors-dialects", &evil, "[\"https://app.example\"]"));
+    let anthropic =
+        "x-api-key, anthropic-version, anthropic-beta, anthropic-dangerous-direct-browser-access";
+    for (path, wants) in [
+        (CHAT, "authorization, openai-organization"),
+        ("/v1/responses", "authorization, content-type"),
+        ("/v1/messages", anthropic),
+        ("/v1/messages/count_tokens", anthropic),
+        (
+            "/v1beta/models/m:generateContent",
+            "x-goog-api-key, x-goog-api-client, user-agent",
+        ),
+        (
+            "/v1beta/models/m:streamGenerateContent?alt=sse",
+            "x-goog-api-key, content-type",
+        ),
+    ] {
+        let headers = [
+            ("origin", "https://app.example"),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", wants),
+        ];
+        let asked = call(&house, "OPTIONS", path, &headers, "").await;
+        let header = |name| asked.head.header(name);
+        assert_eq!(asked.status(), 204, "{path}");
+        assert_eq!(
+            header("access-control-allow-headers"),
+            Some(wants),
+            "{path}"
+        );
+        let origin = header("access-control-allow-origin");
+        assert_eq!(origin, Some("https://app.example"), "{path}");
+    }
+    assert_eq!(evil.count(), 0);
+}
+
+#[tokio::test]
 async fn no_other_page_and_no_other_header() {
     let evil = steady();
     let house = House::start(&yaml("cors-others", &evil, "[\"https://app.example\"]"));

@@ -1,13 +1,16 @@
 //! A client that was failed can be found in the log by the id in its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use breakerbox_actors::clock;
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::support::chat::{CHAT, ask, ask_stream, chunk, delta, response, stream_head};
-use crate::support::client::{Answer, Client};
+use crate::support::client::{Answer, Client, get};
 use crate::support::evil::{Act, Evil};
+use crate::support::gateway::endpoint;
 use crate::support::process::{Process, address_in, json_lines};
 use crate::support::wait::{DEADLINE, eventually};
 
@@ -35,12 +38,17 @@ async fn line_of(process: &Process, answer: &Answer, message: &str) -> (String, 
         .header("x-request-id")
         .expect("an id")
         .to_owned();
-    process.logs(&format!("\"request_id\":\"{id}\"")).await;
-    let lines = json_lines(&process.err());
-    let mine = |line: &&Value| line["request_id"] == *id && line["message"] == message;
-    let line = lines.iter().find(mine);
-    let line = line.unwrap_or_else(|| panic!("no {message:?} of {id} in {lines:#?}"));
-    (id, line.clone())
+    let start = clock::now();
+    loop {
+        let lines = json_lines(&process.err());
+        let mine = |line: &&Value| line["request_id"] == *id && line["message"] == message;
+        if let Some(line) = lines.iter().find(mine) {
+            return (id, line.clone());
+        }
+        let late = clock::now() - start >= DEADLINE;
+        assert!(!late, "no {message:?} of {id} in {lines:#?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
@@ -154,4 +162,85 @@ async fn a_rejected_key_is_told_once() {
         .collect();
     let message = "the provider rejected our key or our credit is spent";
     assert_eq!(told, [(&message.into(), &"locked/m".into())]);
+}
+
+/// One endpoint that fails in a way of its own, behind a gateway with a log.
+fn served(evil: &Evil, models: &[&str], more: &str) -> (tempfile::TempDir, Process) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("breakerbox.yaml");
+    let endpoint = endpoint("out", &evil.base_url(), more);
+    let endpoint = endpoint.replace("[m]", &format!("[{}]", models.join(", ")));
+    let yaml = format!(
+        "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
+         endpoints:\n{endpoint}routing: {{ max_attempts: 1 }}\n"
+    );
+    std::fs::write(&file, yaml).expect("written");
+    let path = file.to_str().expect("a path");
+    let process = Process::start_with(&["serve", "--config", path], &[]);
+    (folder, process)
+}
+
+/// What the admin API has of alerts, and what the log has, once there is one.
+async fn alerts(process: &Process) -> (Vec<Value>, Vec<Value>) {
+    process.logs("\"alert_id\"").await;
+    let admin = address_in(&process.logs("\"subsystem\":\"metrics\"").await);
+    let shown = get(admin, "/api/alerts").await.json()["alerts"].clone();
+    let lines = json_lines(&process.err()).into_iter();
+    let told = lines.filter(|line| !line["alert_id"].is_null()).collect();
+    (shown.as_array().expect("a list").clone(), told)
+}
+
+#[tokio::test]
+async fn an_alert_is_one_line_with_what_was_counted_and_when_it_is_tried_again() {
+    let fails = Evil::start(|_, _| vec![Act::Send(response(500, &[], "{}"))]);
+    let breaker = ", breaker: { failure_threshold: 1, recovery_timeout: 60s }";
+    let (_folder, process) = served(&fails, &["m"], breaker);
+    assert_ne!(call(&process, "m", false, None).await.status(), 200);
+    let (shown, told) = alerts(&process).await;
+    let ([alert], [line]) = (&shown[..], &told[..]) else {
+        panic!("{shown:?} {told:?}");
+    };
+    assert_eq!(
+        (&line["level"], &line["alert_id"]),
+        (&"WARN".into(), &alert["id"])
+    );
+    for name in ["kind", "severity", "message", "retry_at"] {
+        assert_eq!(line[name], alert[name], "{name}");
+    }
+    assert_eq!(alert["kind"], "endpoint_down");
+    let evidence = line["evidence"].as_str().expect("what was counted");
+    let evidence: Value = serde_json::from_str(evidence).expect("JSON");
+    assert_eq!(evidence, alert["evidence"]);
+    assert_eq!(
+        (&evidence["cause"], &evidence["failure_threshold"]),
+        (&"failures".into(), &1.into())
+    );
+    let retry = line["retry_at"].as_str().expect("a time");
+    let opened = line["timestamp"].as_str().expect("a time");
+    assert!(
+        retry.ends_with('Z') && retry > opened,
+        "{retry} after {opened}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_rejected_for_50_requests_of_two_models_is_one_alert() {
+    let body = r#"{"error":{"message":"bad key","code":"invalid_api_key"}}"#;
+    let evil = Evil::start(move |_, _| vec![Act::Send(response(401, &[], body)), Act::KeepAlive]);
+    let (_folder, process) = served(&evil, &["m", "n"], "");
+    for request in 0..50 {
+        let model = ["m", "n"][request % 2];
+        assert_ne!(call(&process, model, false, None).await.status(), 200);
+    }
+    assert!(evil.count() < 50, "its circuit is open");
+    let (shown, told) = alerts(&process).await;
+    // That it is true of another model is said, and is no other alert.
+    let opened: Vec<_> = told.iter().filter(|it| !it["kind"].is_null()).collect();
+    let ([alert], [line]) = (&shown[..], &opened[..]) else {
+        panic!("{shown:?} {told:?}");
+    };
+    assert_eq!(
+        (&alert["kind"], &line["kind"]),
+        (&"key_rejected".into(), &"key_rejected".into())
+    );
 }

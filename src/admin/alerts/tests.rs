@@ -140,3 +140,38 @@ fn what_goes_on_is_the_last_to_be_forgotten() {
     );
     assert_eq!(alerts.list().len(), KEPT);
 }
+
+#[test]
+fn what_worsens_keeps_its_id_and_what_is_back_soon_is_the_same_incident() {
+    let mut alerts = Alerts::default();
+    let mut it = Patient::new("eu", "m", FRAIL);
+    it.ends(Outcome::RateLimited {
+        retry_after: None,
+        daily: false,
+    });
+    let first = told(&mut alerts, &it).expect("an alert");
+    assert_eq!((first.kind, first.severity), ("rate_limited", "warning"));
+    it.fails(1);
+    let worse = told(&mut alerts, &it).expect("it is worse");
+    assert_eq!((worse.kind, worse.severity), ("endpoint_down", "critical"));
+    assert_eq!((&worse.id, &worse.at), (&first.id, &first.at));
+
+    mends(&mut it);
+    let over = told(&mut alerts, &it).expect("its end");
+    assert_eq!((&over.id, over.resolved_at.is_some()), (&first.id, true));
+    assert_eq!(told(&mut alerts, &it), None, "it ends once");
+
+    it.waits(SAME - Duration::from_secs(1));
+    it.fails(1);
+    let again = told(&mut alerts, &it).expect("it is back");
+    assert_eq!((&again.id, &again.resolved_at), (&first.id, &None));
+    assert_eq!(alerts.list().len(), 1);
+
+    mends(&mut it);
+    told(&mut alerts, &it).expect("its end");
+    it.waits(SAME);
+    it.fails(1);
+    let other = told(&mut alerts, &it).expect("another one");
+    assert_ne!(other.id, first.id);
+    assert_eq!(alerts.list().len(), 2);
+}

@@ -14,12 +14,14 @@ use actix_web::{
 use crate::worker::Worker;
 
 /// What a page may send, in lower case, beside what pages may always send.
-const ACCEPTED: [&str; 7] = [
+const ACCEPTED: [&str; 9] = [
     "api-key",
     "authorization",
     "content-type",
     "idempotency-key",
+    "user-agent",
     "x-api-key",
+    "x-goog-api-client",
     "x-goog-api-key",
     "x-request-id",
 ];
