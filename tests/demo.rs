@@ -160,6 +160,14 @@ async fn what_it_prints_to_paste_works() {
         assert_eq!(by, Some(endpoint), "{told}");
     }
 
+    // Any client is answered by any provider: OpenAI's by Gemini, too.
+    let mut gemini = crossed.body().clone();
+    gemini["model"] = messages.body()["model"].clone();
+    let answer = post(crossed.address, &crossed.path, &gemini).await;
+    assert!(!chat::text_of(&answer).is_empty());
+    let by = answer.head.header("x-breakerbox-endpoint");
+    assert_eq!(by, Some("gemini"));
+
     let mut client = Client::connect(broken.address).await;
     client.post(&broken.path, broken.body()).await;
     assert_eq!(client.head().await.status(), 200);
@@ -169,12 +177,12 @@ async fn what_it_prints_to_paste_works() {
 
     let page = get(metrics.address, &metrics.path).await;
     assert_eq!(page.status(), 200);
-    assert_eq!(sum(&page.text(), "breakerbox_http_requests_total", &[]), 6);
+    assert_eq!(sum(&page.text(), "breakerbox_http_requests_total", &[]), 7);
     demo.signal("TERM");
     let ended = demo.end().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(
-        ended.out.contains("6, none of the demo's own"),
+        ended.out.contains("7, none of the demo's own"),
         "{}",
         ended.out
     );

@@ -8,10 +8,13 @@ use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
 use crate::support::http::Head;
 
+mod alike;
+mod breaks;
 mod crossings;
 mod failover;
 mod models;
 mod refusals;
+mod same;
 mod tools;
 
 /// The calls that carry a conversation, by the client's dialect.

@@ -21,6 +21,13 @@ async fn everything(data: SocketAddr, word: &str) {
     let path = format!("/v1/{word}");
     let query = format!("{CHAT}?{word}={word}");
     let listed = format!("/v1/models/{word}");
+    // Gemini's clients have the model, and what is to be done with it, in the path.
+    let gemini =
+        format!("{{\"contents\":[{{\"role\":\"user\",\"parts\":[{{\"text\":\"{word}\"}}]}}]}}");
+    let content = format!("/v1beta/models/{word}:generateContent");
+    let stream = format!("/v1beta/models/{word}:streamGenerateContent?alt=sse&{word}={word}");
+    let action = format!("/v1beta/models/m:{word}");
+    let shown = format!("/v1beta/models/{word}");
     let calls = [
         ("POST", CHAT, model.as_str()),
         ("POST", CHAT, known.as_str()),
@@ -29,7 +36,15 @@ async fn everything(data: SocketAddr, word: &str) {
         ("POST", "/v1/embeddings", &model),
         ("POST", "/v1/responses", &model),
         ("POST", &path, &known),
+        ("POST", "/v1/messages", &model),
+        ("POST", "/v1/messages", &known),
+        ("POST", "/v1/messages/count_tokens", &model),
+        ("POST", &content, &gemini),
+        ("POST", &stream, &gemini),
+        ("POST", &action, &gemini),
+        ("POST", "/v1beta/models/m:generateContent", &gemini),
         ("GET", &listed, ""),
+        ("GET", &shown, ""),
         ("PURGE", CHAT, &known),
     ];
     for (method, path, body) in calls {
@@ -41,6 +56,9 @@ async fn everything(data: SocketAddr, word: &str) {
             ("x-request-id", word),
             ("user-agent", word),
             ("authorization", word),
+            ("anthropic-version", word),
+            ("anthropic-beta", word),
+            ("x-goog-api-client", word),
         ];
         client
             .request(method, path, &headers, body.as_bytes())

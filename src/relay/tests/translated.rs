@@ -58,6 +58,16 @@ const CALLS_OF_GEMINI: &str = concat!(
     "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"\"}]},\"finishReason\":\"STOP\"}],\"responseId\":\"r\",\"modelVersion\":\"m\",\"usageMetadata\":{\"promptTokenCount\":12,\"cachedContentTokenCount\":3,\"candidatesTokenCount\":5}}\n\n",
 );
 
+/// The same, as OpenAI's newer API says it.
+const CALLS_OF_RESPONSES: &str = concat!(
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"created_at\":9,\"model\":\"m\"}}\n\n",
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"delta\":\"日本語 русский 🎉\"}\r\n\r\n",
+    "event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"sequence_number\":2,\"output_index\":1,\"item\":{\"type\":\"function_call\",\"id\":\"fc_1\",\"call_id\":\"call_a\",\"name\":\"weather\",\"arguments\":\"\"}}\n\n",
+    "event: response.function_call_arguments.delta\ndata: {\"type\":\"response.function_call_arguments.delta\",\"sequence_number\":3,\"output_index\":1,\"delta\":\"{\\\"city\\\":\\\"Köln\\\"}\"}\n\n",
+    "event: response.function_call_arguments.done\ndata: {\"type\":\"response.function_call_arguments.done\",\"sequence_number\":4,\"output_index\":1,\"arguments\":\"{\\\"city\\\":\\\"Köln\\\"}\"}\n\n",
+    "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":5,\"response\":{\"id\":\"resp_1\",\"usage\":{\"input_tokens\":12,\"input_tokens_details\":{\"cached_tokens\":3},\"output_tokens\":5}}}\n\n",
+);
+
 const SENT: [(Api, &str); 3] = [
     (Api::ChatCompletions, CALLS_OF_CHAT),
     (Api::Messages, CALLS_OF_MESSAGES),
@@ -102,6 +112,29 @@ fn a_translated_stream_with_calls_cut_at_every_byte_is_the_same_for_the_client()
             assert_eq!(cut.bytes, expected.bytes, "{sent:?} {asked:?} byte by byte");
             assert_eq!((cut.end, cut.usage), (expected.end, expected.usage));
         }
+    }
+}
+
+/// Where client and provider speak the same dialect, the bytes are the provider's own.
+#[test]
+fn a_stream_with_calls_in_the_clients_dialect_cut_at_every_byte_passes_as_it_is() {
+    for (sent, text) in SENT
+        .into_iter()
+        .chain([(Api::Responses, CALLS_OF_RESPONSES)])
+    {
+        let whole = Bytes::from_static(text.as_bytes());
+        let same = |reads: &[Bytes], what: &dyn std::fmt::Display| {
+            let seen = seen(sent, sent, reads.iter().cloned());
+            assert_eq!(seen.bytes, text, "{sent:?} {what}");
+            let told = (seen.end, seen.usage);
+            assert_eq!(told, (StreamEnd::Complete, Some(USAGE)), "{sent:?} {what}");
+        };
+        for at in 0..text.len() {
+            let reads = [whole.slice(..at), whole.slice(at..)];
+            same(&reads[usize::from(at == 0)..], &at);
+        }
+        let bytes: Vec<Bytes> = (0..text.len()).map(|at| whole.slice(at..=at)).collect();
+        same(&bytes, &"byte by byte");
     }
 }
 
