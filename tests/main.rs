@@ -9,6 +9,8 @@ mod demo;
 #[cfg(test)]
 mod dialects;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod metrics;

@@ -8,6 +8,7 @@ mod client_faults;
 mod errors;
 mod fast_failure;
 mod front;
+mod gale;
 mod idle_close;
 mod keys;
 mod mixed;

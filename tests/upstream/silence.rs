@@ -1,5 +1,5 @@
-//! Endpoints that swallow connections, stay silent in a TLS handshake or take long to be found: requests for
-//! other endpoints are as fast as ever.
+//! Endpoints that swallow connections, fail or stay silent in a TLS handshake or take long to be found: requests
+//! for other endpoints are as fast as ever.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use breakerbox_actors::clock;
 use tokio::task::JoinHandle;
 
 use super::scene::{self, Crowd, NO_PINGS, alone, always, assert_all_ok, healthy, quantile};
+use super::tls::secure::{Fault, Secure};
 use crate::support::chat::{CHAT, ask, good};
 use crate::support::evil::{Act, Evil};
 use crate::support::gateway::House;
 use crate::support::ports::Unreachable;
-use crate::support::still::{Still, settle, still};
+use crate::support::still::{Still, settle, still_without_names};
 use crate::support::wait::DEADLINE;
 
 const GAP: Duration = Duration::from_millis(10);
@@ -32,14 +33,14 @@ fn noise(house: &House) -> JoinHandle<()> {
 
 /// A gateway in front of one good endpoint and, for the model `dead`, three silent ones. These are never out, or
 /// nobody would be kept waiting.
-fn yaml(good: &Evil, hole: &Unreachable, mute: &Evil) -> String {
+fn yaml(good: &Evil, hole: &Unreachable, mute: &Evil, more: &str) -> String {
     format!(
         "endpoints:
   - {{ name: good, provider: openai-compatible, base_url: \"{}\", models: [m] }}
   - {{ name: hole, provider: openai-compatible, base_url: \"http://{}/v1\", models: [dead] }}
   - {{ name: hush, provider: openai-compatible, base_url: \"https://{}/v1\", models: [dead] }}
   - {{ name: mute, provider: openai-compatible, base_url: \"{}\", models: [dead] }}
-breaker: {{ failure_threshold: 1000000, min_requests: 1000000 }}
+{more}breaker: {{ failure_threshold: 1000000, min_requests: 1000000 }}
 routing: {{ connect_timeout: 1s, first_byte_timeout: 1s, retry_budget: 1.0 }}
 {NO_PINGS}",
         good.base_url(),
@@ -54,10 +55,19 @@ routing: {{ connect_timeout: 1s, first_byte_timeout: 1s, retry_budget: 1.0 }}
 /// be over in time.
 #[test]
 fn nobody_else_waits_for_a_silent_endpoint() {
-    still(async {
+    still_without_names(async {
         let (good, hole) = (always(good("hello")), Unreachable::new());
         let mute = Evil::start(|_, _| vec![Act::Blackhole]);
-        let gateway = Rc::new(Still::start(&yaml(&good, &hole, &mute)).await);
+        // A name that takes for ever to resolve, and what goes wrong in a handshake.
+        let faults = [Fault::WrongName, Fault::Hangup, Fault::Silent];
+        let secure = faults.map(Secure::start);
+        let mut urls = vec![format!("http://localhost:{}/v1", mute.addr().port())];
+        urls.extend(secure.iter().map(|it| format!("https://{}/v1", it.addr())));
+        let more = urls.iter().enumerate().map(|(at, url)| {
+            format!("  - {{ name: more-{at}, provider: openai-compatible, base_url: \"{url}\", models: [dead] }}\n")
+        });
+        let yaml = yaml(&good, &hole, &mute, &more.collect::<String>());
+        let gateway = Rc::new(Still::start(&yaml).await);
         let mut waiting = Vec::new();
         for number in 1..=200 {
             waiting.push(gateway.begin(CHAT, ask("dead", "hello")));
@@ -87,7 +97,7 @@ async fn others_are_as_fast_as_ever() {
     let good = healthy(Duration::from_millis(20));
     let blackhole = Unreachable::new();
     let mute = Evil::start(|_, _| vec![Act::Blackhole]);
-    let house = House::start(&yaml(&good, &blackhole, &mute));
+    let house = House::start(&yaml(&good, &blackhole, &mute, ""));
     let noise = noise(&house);
     // Another gateway has nothing to do with silent endpoints: whatever else the machine does hits both.
     let calm_house = scene::house([("good", good.base_url())], &[NO_PINGS]);

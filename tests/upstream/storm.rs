@@ -30,7 +30,7 @@ routing: { connect_timeout: 30ms }
 
 /// What an endpoint does to everybody who asks.
 #[derive(Clone, Debug)]
-enum Weather {
+pub(super) enum Weather {
     Fair,
     Closed(Door),
     Says(Vec<Act>),
@@ -72,11 +72,12 @@ impl Place {
     }
 }
 
-fn says(bytes: impl Into<Bytes>) -> Weather {
+pub(super) fn says(bytes: impl Into<Bytes>) -> Weather {
     Weather::Says(vec![Act::Send(bytes.into())])
 }
 
-fn storms() -> Vec<Weather> {
+/// All that an endpoint may do to everybody.
+pub(super) fn storms() -> Vec<Weather> {
     let json = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
     let body = completion("hello").to_string();
     let half = &body[..body.len() / 2];
