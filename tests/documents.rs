@@ -1,6 +1,9 @@
-//! What the repository says of itself is so: files that are pointed to exist, every dependency has its reason.
+//! What the repository says of itself is so: files that are pointed to exist, every dependency has its reason, and
+//! what a machine lacks for the tests is named.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -92,4 +95,56 @@ fn every_dependency_says_why_it_is_here() {
     let manifest = "[dependencies]\na = \"1\"\nb = \"1\" # a reason\nc.workspace = true\n[features]\nd = []\n\
                     [dev-dependencies]\ne = { version = \"1\" } #\n";
     assert_eq!(unexplained(manifest), ["a", "e"]);
+}
+
+#[test]
+fn a_machine_that_lacks_something_is_told_what_and_how_to_get_it() {
+    // Nothing is there but what the script itself is made of: no tools, and nobody to install them.
+    let folder = tempfile::tempdir().expect("a folder");
+    for tool in ["bash", "dirname"] {
+        let found = Command::new("sh")
+            .args(["-c", &format!("command -v {tool}")])
+            .output();
+        let found = String::from_utf8(found.expect("a shell").stdout).expect("a path");
+        symlink(found.trim(), folder.path().join(tool)).expect("a link");
+    }
+    let setup = |what: &str| {
+        let mut command = Command::new(folder.path().join("bash"));
+        command.args([".ci/setup", what]).env_clear();
+        command.env("PATH", folder.path());
+        let ended = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let ended = ended.expect("it runs");
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        String::from_utf8(ended.stderr).expect("text")
+    };
+    let told = setup("test");
+    for tool in [
+        "cargo",
+        "cc",
+        "python3",
+        "node",
+        "npm",
+        "prometheus",
+        "promtool",
+        "curl",
+        "chromium",
+    ] {
+        let line = format!("\n  {tool}: ");
+        assert_eq!(told.matches(&line).count(), 1, "{tool} in {told}");
+    }
+    let (_, packages) = told.split_once("apt-get install ").expect("how to get it");
+    for package in [
+        "build-essential",
+        "python3",
+        "nodejs",
+        "npm",
+        "prometheus",
+        "curl",
+        "chromium",
+    ] {
+        assert!(
+            packages.split_whitespace().any(|it| it == package),
+            "{package} in {told}"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Served, config};
 use crate::support::client::Client;
@@ -71,7 +71,14 @@ async fn a_rotated_key_file_is_a_reload() {
     );
     std::fs::write(served.folder.path().join("keys/team"), "key-of-today\n").expect("written");
     let status = served.generation(2).await;
-    assert_eq!(status["reload"]["changes"][0], "client team: key: changed");
+    let changes = &status["reload"]["changes"];
+    assert_eq!(*changes, json!(["client team: key: changed"]));
+    let line = served.process.logs("\"message\":\"reloaded\"").await;
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(
+        (&line["changes"], &line["source"]),
+        (&changes[0], &json!("file"))
+    );
     assert_eq!(
         (by("key-of-yesterday").await, by("key-of-today").await),
         (401, 200)
