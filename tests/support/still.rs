@@ -245,9 +245,13 @@ impl Still {
 
     /// Asks; returns when the answer's head is there.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reading {
-        let request = test::TestRequest::post().uri(path);
-        self.call(request.set_payload(body.to_string()).to_request())
-            .await
+        self.post_text(path, body.to_string()).await
+    }
+
+    /// Asks with any text for a body.
+    pub(crate) async fn post_text(&self, path: &str, body: String) -> Reading {
+        let request = test::TestRequest::post().uri(path).set_payload(body);
+        self.call(request.to_request()).await
     }
 
     async fn call(&self, request: Request) -> Reading {

@@ -10,16 +10,17 @@ use super::{call, error_of, held, house, steady};
 use crate::support::chat::CHAT;
 use crate::support::client::Client;
 use crate::support::gateway::{House, endpoint};
-use crate::support::wait::{DEADLINE, eventually};
+use crate::support::still::{Still, still};
+use crate::support::wait::{DEADLINE, eventually, worked};
 
-/// What is promised is 50 ms of CPU; this is time on a shared machine, of a build without optimization.
+/// This is time on a shared machine.
 const SOON: Duration = Duration::from_secs(2);
+/// What each may cost of a thread's work.
+const WORK: Duration = Duration::from_millis(50);
 const MIB: usize = 1 << 20;
 
-#[tokio::test]
-async fn hostile_json_is_a_400_that_names_the_field() {
-    let evil = steady();
-    let house = house("bodies", &evil, "");
+/// Bodies that are wrong, and the field that is.
+fn hostile() -> Vec<(String, Option<&'static str>)> {
     let deep = |open: &str, close: &str| {
         let depth = 10_000;
         format!(
@@ -28,7 +29,7 @@ async fn hostile_json_is_a_400_that_names_the_field() {
             close.repeat(depth)
         )
     };
-    let cases: Vec<(String, Option<&str>)> = vec![
+    vec![
         (String::from(" "), None),
         ("[]".into(), None),
         ("null".into(), None),
@@ -59,8 +60,14 @@ async fn hostile_json_is_a_400_that_names_the_field() {
         ("{\"model\":\"m\",\"x\":NaN}".into(), Some("x")),
         (deep("[", "]"), Some("x")),
         (deep("{\"a\":", "}"), Some("x")),
-    ];
-    for (body, param) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn hostile_json_is_a_400_that_names_the_field() {
+    let evil = steady();
+    let house = house("bodies", &evil, "");
+    for (body, param) in hostile() {
         let start = clock::now();
         let answer = call(&house, "POST", CHAT, &[], &body).await;
         let took = clock::now() - start;
@@ -203,4 +210,30 @@ async fn an_image_takes_no_more_of_a_token_limit_than_images_cost() {
         () = answers => {}
         () = let_go => {}
     }
+}
+
+/// All on one thread, which works for nothing else: the least of three, since the machine's interrupts are charged to
+/// whoever runs.
+#[test]
+fn hostile_json_costs_little() {
+    still(async {
+        let evil = steady();
+        let endpoint = endpoint("bodies-work", &evil.base_url(), "");
+        let gateway = Still::start(&format!("endpoints:\n{endpoint}")).await;
+        let nested = format!("{{\"model\":\"m\",\"x\":{}", "[".repeat(MIB));
+        let keys = format!("{{{}\"model\":\"m\"}}", "\"model\":1,".repeat(MIB / 128));
+        let bodies = hostile().into_iter().map(|(body, _)| body);
+        for body in bodies.chain([nested, keys]) {
+            let mut works = Vec::new();
+            for _ in 0..3 {
+                let before = worked();
+                let answer = gateway.post_text(CHAT, body.clone()).await;
+                works.push(worked() - before);
+                assert_eq!(answer.status, 400, "{}", &body[..body.len().min(60)]);
+            }
+            let least = works.iter().min().expect("three");
+            assert!(*least <= WORK, "{works:?}: {}", &body[..body.len().min(60)]);
+        }
+        assert_eq!(evil.count(), 0);
+    });
 }
