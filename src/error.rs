@@ -26,6 +26,7 @@ use crate::{
     config::{Budget, Cost},
     dialect::{Blame, Dialect, Reported, request::BadRequest},
     relay::StreamEnd,
+    upstream::Refusal,
 };
 
 /// The longest a client is asked to wait: some obey no matter how long, and
@@ -156,8 +157,8 @@ pub enum GatewayError {
     Rejected {
         /// The status it said so with, 400 to 499.
         status: u16,
-        /// Its own words; may be empty.
-        message: String,
+        /// What it says.
+        refusal: Refusal,
     },
     /// A stream broke after its first event. Has no status: told in the stream.
     StreamBroken(StreamEnd),
@@ -202,7 +203,7 @@ impl GatewayError {
         }
     }
 
-    /// Returns the fixed word that clients see as `error.code` and metrics as a label.
+    /// Returns the fixed word that metrics have as a label and clients, mostly, as `error.code`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::InvalidApiKey => "invalid_api_key",
@@ -234,6 +235,15 @@ impl GatewayError {
             Self::StreamBroken(StreamEnd::Stopped) => "shutting_down",
             Self::StreamBroken(_) => "upstream_error",
             Self::Internal => "internal_error",
+        }
+    }
+
+    /// Returns what clients see as `error.code`: the provider's own word for why
+    /// it refused a request, else [`Self::label`].
+    fn code(&self) -> &str {
+        match self {
+            Self::Rejected { refusal, .. } => refusal.code.as_deref().unwrap_or(self.label()),
+            _ => self.label(),
         }
     }
 
@@ -272,6 +282,7 @@ impl GatewayError {
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::BadRequest(bad) => bad.param.as_deref(),
+            Self::Rejected { refusal, .. } => refusal.param.as_deref(),
             Self::ModelNotAllowed { .. } | Self::ModelNotFound { .. } | Self::NoRoute { .. } => {
                 Some("model")
             }
@@ -391,7 +402,7 @@ impl fmt::Display for GatewayError {
                 "" => out.write_str("The upstream reported an error."),
                 message => write!(out, "The upstream reported: {message}"),
             },
-            Self::Rejected { message, .. } => match message.as_str() {
+            Self::Rejected { refusal, .. } => match refusal.message.as_str() {
                 "" => out.write_str("The upstream says that the request is wrong."),
                 message => out.write_str(message),
             },

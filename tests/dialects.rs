@@ -9,6 +9,7 @@ use crate::support::gateway::House;
 use crate::support::http::Head;
 
 mod alike;
+mod blameless;
 mod breaks;
 mod crossings;
 mod failover;

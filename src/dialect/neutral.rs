@@ -22,4 +22,4 @@ pub use json::Json;
 pub(in crate::dialect) use json::push_key;
 pub(in crate::dialect) use lost::says_nothing;
 pub use lost::{Feature, Lost};
-pub use reply::{Choice, Delta, Reply, Stop, Unreadable};
+pub use reply::{Broken, Choice, Delta, Reply, Stop, Unreadable};

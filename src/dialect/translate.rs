@@ -2,7 +2,7 @@
 
 use super::{
     Api, Dialect, NotAnAnswer, ResponseHead, anthropic, gemini,
-    neutral::{Conversation, Delta, Lost, Unreadable},
+    neutral::{Broken, Conversation, Delta, Lost, Unreadable},
     openai::{
         chat::{self, write::Variant},
         responses,
@@ -180,10 +180,10 @@ impl Translation {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] for an event that its dialect does not know, and once more
+    /// [`Broken`] for an event that its dialect does not know, and once more
     /// would have to be kept or held back than may be, or an answer ended and
     /// nobody said why.
-    pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         let event = Event::parse(bytes);
         self.deltas.clear();
         match &mut self.reader {
@@ -198,8 +198,8 @@ impl Translation {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] for a stream that is not whole, as of [`Self::event`].
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    /// [`Broken`] for a stream that is not whole, as of [`Self::event`].
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         self.deltas.clear();
         match &mut self.reader {
             // Their last events say it all.
@@ -209,7 +209,7 @@ impl Translation {
         self.write(out)
     }
 
-    fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         self.names.restore_in(&mut self.deltas).ok_or(Unreadable)?;
         for delta in &self.deltas {
             match &mut self.writer {
@@ -221,12 +221,12 @@ impl Translation {
         }
         let broken = match &self.writer {
             // It holds nothing back, and each answer is whole by itself.
-            Writer::Chat(_) => false,
-            Writer::Responses(writer) => writer.is_broken(),
-            Writer::Messages(writer) => writer.is_broken(),
-            Writer::Content(writer) => writer.is_broken(),
+            Writer::Chat(_) => None,
+            Writer::Responses(writer) => writer.broken(),
+            Writer::Messages(writer) => writer.broken(),
+            Writer::Content(writer) => writer.broken(),
         };
-        if broken { Err(Unreadable) } else { Ok(()) }
+        broken.map_or(Ok(()), Err)
     }
 
     /// Returns the response the client has been told of, and the number of the

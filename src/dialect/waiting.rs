@@ -7,9 +7,9 @@ use std::{borrow::Cow, collections::VecDeque};
 
 pub(super) use progress::Progress;
 
-/// The most that waits for the calls of one stream to be whole, in bytes: as
-/// much as one event may have.
-pub(super) const MAX_WAITING: usize = 1 << 20;
+/// The most that is held back of one stream, in bytes, for calls to be whole or
+/// to be repeated at its end: many times what the longest answer has today.
+pub(super) const MAX_WAITING: usize = 16 << 20;
 
 /// What comes in blocks of its own.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ impl GatewayError {
             Dialect::OpenAi => self.openai(),
             Dialect::Anthropic => anthropic::error::body(
                 anthropic::error::kind(status),
-                &self.to_string(),
+                &self.in_anthropics_words(),
                 Some(request_id).filter(|id| !id.is_empty()),
             ),
             Dialect::Gemini => gemini::error::body(status, &self.to_string(), self.retry_after()),
@@ -63,13 +63,21 @@ impl GatewayError {
         line.into()
     }
 
+    fn in_anthropics_words(&self) -> String {
+        let words = match self {
+            Self::Rejected { refusal, .. } => refusal.in_anthropics_words(),
+            _ => None,
+        };
+        words.unwrap_or_else(|| self.to_string())
+    }
+
     fn openai(&self) -> Vec<u8> {
         json(&Body {
             error: Detail {
                 message: self.to_string(),
                 r#type: self.kind(),
                 param: self.param(),
-                code: self.label(),
+                code: self.code(),
             },
         })
     }

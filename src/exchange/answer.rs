@@ -309,6 +309,18 @@ impl Story {
         let headers = response.headers_mut();
         headers.insert(request_id::NAME, self.who.id.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
+        if let GatewayError::Rejected { .. } | GatewayError::Reported(_) = error {
+            // It is somebody's answer, if a translated one.
+            let mut signed = HttpResponse::build(response.status());
+            self.sign(&mut signed);
+            let signed = signed.finish();
+            let said = [request_id::NAME, ATTEMPTS];
+            for (name, value) in signed.headers() {
+                if !said.contains(name) {
+                    response.headers_mut().append(name.clone(), value.clone());
+                }
+            }
+        }
         response
     }
 

@@ -32,8 +32,8 @@ use crate::{
     generation::Site,
     relay::{self, FirstFailure, InArray, Relay, StreamEnd},
     upstream::{
-        Answer, AnswerHeaders, BodyError, Call, Deadlines, Evidence, MAX_ERROR_BODY, SendError,
-        Verdict, error_message, judge, limits, retry_after, wants_body,
+        Answer, AnswerHeaders, BodyError, Call, Deadlines, Evidence, MAX_ERROR_BODY, Refusal,
+        SendError, Verdict, judge, limits, retry_after, wants_body,
     },
     wall,
     worker::Closing,
@@ -236,7 +236,7 @@ impl Exchange<'_> {
         if outgoing.is_translated() {
             return Tried::Refused(GatewayError::Rejected {
                 status: status.as_u16(),
-                message: error_message(&site.redaction.bytes(start)),
+                refusal: Refusal::read(&site.redaction.bytes(start)),
             });
         }
         let mut response = story.tell(status, &headers);
@@ -273,19 +273,22 @@ impl Exchange<'_> {
             Err(error) => return Tried::Failed(flight.fail(error.label(), error.outcome())),
         };
         let asked = self.intake.peek.api;
-        let read = body.clone();
-        let judged = judge_answer(outgoing.sent, &body).and_then(|usage| {
-            let body = match outgoing.is_translated() {
-                true => {
-                    let (sent, names) = (outgoing.sent, &outgoing.names);
-                    translate::answer(sent, asked, names, &body, wall::unix_seconds())?.into()
-                }
-                false => body,
-            };
-            Ok((usage, body))
-        });
-        match judged {
-            Ok((usage, body)) => {
+        match judge_answer(outgoing.sent, &body) {
+            Ok(usage) => {
+                let body = match outgoing.is_translated() {
+                    true => {
+                        let (sent, names) = (outgoing.sent, &outgoing.names);
+                        match translate::answer(sent, asked, names, &body, wall::unix_seconds()) {
+                            Ok(body) => body.into(),
+                            // An answer to all but us is nobody's failure.
+                            Err(_) => {
+                                let outcome = Outcome::Cancelled;
+                                return Tried::Failed(flight.fail("untranslatable", outcome));
+                            }
+                        }
+                    }
+                    false => body,
+                };
                 story.tab.ends(flight.settle(Outcome::Success, usage));
                 let mut response = match outgoing.is_translated() {
                     true => story.tell_translated(),
@@ -294,7 +297,7 @@ impl Exchange<'_> {
                 Tried::Answered(response.body(held::body(body, held)))
             }
             // Most of what passes for an answer and is none is not even JSON.
-            Err(NotAnAnswer::Malformed) if serde_json::from_slice::<IgnoredAny>(&read).is_err() => {
+            Err(NotAnAnswer::Malformed) if serde_json::from_slice::<IgnoredAny>(&body).is_err() => {
                 let outcome = Outcome::Failure(FailureKind::Malformed);
                 Tried::Failed(flight.fail("not_json", outcome))
             }
@@ -329,6 +332,8 @@ impl Exchange<'_> {
             Err(failure) => {
                 let outcome = match &failure {
                     FirstFailure::Upstream(error) => error.outcome(),
+                    // A limit of our own is nobody's failure.
+                    FirstFailure::TooLarge => Outcome::Cancelled,
                     _ => Outcome::Failure(FailureKind::Truncated),
                 };
                 return Tried::Failed(flight.fail(failure.label(), outcome));
@@ -444,6 +449,7 @@ fn end_of(end: StreamEnd) -> Outcome {
         StreamEnd::IdleTimeout => Outcome::Failure(FailureKind::Timeout),
         StreamEnd::ErrorEvent(blame) => outcome_of(blame),
         StreamEnd::Malformed => Outcome::Failure(FailureKind::Malformed),
-        StreamEnd::Stopped => Outcome::Cancelled,
+        // Nothing that the endpoint has done wrong.
+        StreamEnd::TooLarge | StreamEnd::Untranslatable | StreamEnd::Stopped => Outcome::Cancelled,
     }
 }

@@ -1,7 +1,7 @@
 //! How a stream ended, and who is told.
 
 use crate::{
-    dialect::{Blame, Usage},
+    dialect::{Blame, Usage, neutral::Broken},
     upstream::BodyError,
 };
 
@@ -18,9 +18,15 @@ pub enum StreamEnd {
     UpstreamError,
     /// With an error of the provider, and this is whose fault it is.
     ErrorEvent(Blame),
-    /// With an event that is not JSON, or longer than
-    /// [`MAX_EVENT`](crate::dialect::sse::MAX_EVENT).
+    /// With an event that is not JSON.
     Malformed,
+    /// With more than a limit of our own lets through: an event longer than
+    /// [`MAX_EVENT`](crate::dialect::sse::MAX_EVENT), or too much that a
+    /// translation would have to hold back. Says nothing about the endpoint.
+    TooLarge,
+    /// With an event that is well-formed, and that we cannot translate. Says
+    /// nothing about the endpoint.
+    Untranslatable,
     /// The gateway was told to stop. Says nothing about the endpoint.
     Stopped,
 }
@@ -35,6 +41,8 @@ impl StreamEnd {
             Self::UpstreamError => "upstream_error",
             Self::ErrorEvent(_) => "error_event",
             Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Untranslatable => "untranslatable",
             Self::Stopped => "stopped",
         }
     }
@@ -52,7 +60,19 @@ impl StreamEnd {
             Self::Malformed => {
                 "The upstream sent something unreadable in the middle of the answer."
             }
+            Self::TooLarge => "The upstream's answer is too large for the gateway to pass on.",
+            Self::Untranslatable => "The upstream's answer cannot be translated from here on.",
             Self::Stopped => "The gateway is shutting down.",
+        }
+    }
+}
+
+impl From<Broken> for StreamEnd {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Unreadable(_) => Self::Untranslatable,
+            Broken::TooLarge => Self::TooLarge,
+            Broken::Unexplained => Self::Truncated,
         }
     }
 }

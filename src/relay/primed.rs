@@ -37,6 +37,9 @@ pub enum FirstFailure<E> {
     /// Reading failed.
     #[error("reading failed")]
     Upstream(#[source] E),
+    /// The first event is longer than [`MAX_EVENT`]: a limit of our own.
+    #[error("the first event is too large")]
+    TooLarge,
     /// The stream ended in the middle of its first event.
     #[error("the stream ended within its first event")]
     Truncated,
@@ -51,6 +54,7 @@ impl<E> FirstFailure<E> {
         match self {
             Self::Timeout => "timeout",
             Self::Upstream(_) => "upstream_error",
+            Self::TooLarge => "too_large",
             Self::Truncated => "truncated",
             Self::NotAnAnswer(what) => what.label(),
         }
@@ -75,7 +79,7 @@ impl<E> FirstFailure<E> {
 ///
 /// [`FirstFailure`] if the stream cannot be an answer; nothing has been sent
 /// to the client then, and another endpoint may be asked. More than 1 MiB
-/// without an event counts as malformed.
+/// of comments, or of what is no event, counts as malformed.
 pub async fn first<S, E>(
     body: S,
     api: Api,
@@ -116,6 +120,9 @@ where
         if seen.trim_ascii_start().first() == Some(&b'<') {
             return Err(FirstFailure::NotAnAnswer(NotAnAnswer::Html));
         }
+        if splitter.is_overlong() && is_event(&seen) {
+            return Err(FirstFailure::TooLarge);
+        }
         if splitter.is_overlong() || seen.len() > MAX_EVENT {
             return Err(FirstFailure::NotAnAnswer(NotAnAnswer::Malformed));
         }
@@ -123,6 +130,14 @@ where
     let rest = splitter.take_rest();
     ended(api, &seen, &rest, judge.event(&rest).kind)?;
     Ok(Primed { seen, body: None })
+}
+
+/// Tells whether what has come begins as events do.
+fn is_event(seen: &[u8]) -> bool {
+    let seen = seen.trim_ascii_start();
+    [&b"data:"[..], b"event:", b"id:"]
+        .iter()
+        .any(|field| seen.starts_with(field))
 }
 
 /// Tells whether the event is a first event, or why the stream is no answer.

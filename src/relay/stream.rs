@@ -188,7 +188,7 @@ impl<S, F: Finish> Relay<S, F> {
         self.ends = ends;
         let whole = edit.len();
         if self.splitter.is_overlong() {
-            return edit.cut_with(whole, &self.give_up(StreamEnd::Malformed));
+            return edit.cut_with(whole, &self.give_up(StreamEnd::TooLarge));
         }
         edit.cut(whole)
     }
@@ -267,8 +267,8 @@ impl<S, F: Finish> Relay<S, F> {
     fn give_up(&mut self, end: StreamEnd) -> Bytes {
         if self.may_end && self.phase == Phase::Flowing {
             let mut out = Vec::new();
-            if !self.finish_translation(&mut out) {
-                out.extend_from_slice(&self.break_off(StreamEnd::Truncated));
+            if let Err(end) = self.finish_translation(&mut out) {
+                out.extend_from_slice(&self.break_off(end));
                 return out.into();
             }
             self.complete();

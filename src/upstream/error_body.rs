@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::dialect::Reported;
-
 /// How much of an error's body is worth peeking at, in bytes.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -25,17 +23,6 @@ pub(super) struct ErrorBody {
     pub(super) retry_after: Option<String>,
     /// The quotas that are used up, in lower case; Gemini's names for them.
     pub(super) quotas: Vec<String>,
-}
-
-/// Returns what an error body says to people, whoever wrote it; at most
-/// [`Reported::MAX_MESSAGE`] bytes, empty if it says nothing.
-pub fn error_message(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let outer = body.get(0).unwrap_or(&body);
-    let inner = outer.get("error").unwrap_or(outer);
-    let message = inner.as_str().or_else(|| inner.get("message")?.as_str());
-    let message = message.unwrap_or_default();
-    message[..message.floor_char_boundary(Reported::MAX_MESSAGE)].to_owned()
 }
 
 /// Returns whether an error body says that our key is wrong.

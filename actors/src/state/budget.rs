@@ -93,6 +93,8 @@ impl RetryBudget {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn ratio(value: f64) -> Ratio {
@@ -146,5 +148,45 @@ mod tests {
         budget.set_ratio(ratio(1.0));
         budget.first_attempts(1, t0);
         assert!(budget.take(t0));
+    }
+
+    proptest! {
+        /// Whatever stretch of time one cuts out, even after a quiet day: no
+        /// more than the burst and what was earned in it.
+        #[test]
+        fn no_stretch_of_time_takes_more_than_burst_and_earnings(
+            share in 0.0..=1.0_f64,
+            steps in prop::collection::vec(
+                (prop_oneof![0..3_000_u64, 0..90_000_u64], 0..60_u32, 0..60_usize, 0..3_usize),
+                1..40,
+            ),
+        ) {
+            let ratio = ratio(share);
+            let mut now = crate::clock::now();
+            let mut budget = RetryBudget::new(ratio, now);
+            // Taken and not given back, and earned, by stretch that began with a step.
+            let mut stretches: Vec<(u64, u64)> = Vec::new();
+            for (wait, first, tries, back) in steps {
+                now += Duration::from_millis(wait);
+                stretches.push((0, 0));
+                budget.first_attempts(first, now);
+                let taken = (0..tries).take_while(|_| budget.take(now)).count();
+                let back = back.min(taken);
+                (0..back).for_each(|_| budget.give_back());
+                // A millisecond earns a thousand millionths.
+                let earned = wait * 1_000 + u64::from(first) * u64::from(ratio.ppm());
+                for (net, earnings) in &mut stretches {
+                    *net += (taken - back) as u64;
+                    *earnings += earned;
+                    prop_assert!(*net * ONE <= CAPACITY + *earnings, "{net} for {earnings}");
+                }
+                prop_assert!(budget.remaining(now) <= 100.0);
+                if taken < tries && back == 0 {
+                    prop_assert!(budget.remaining(now) < 1.0, "refused with some left");
+                    let soon = now + Duration::from_secs(1);
+                    prop_assert!(budget.clone().take(soon), "a quiet gateway may retry");
+                }
+            }
+        }
     }
 }

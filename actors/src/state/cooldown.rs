@@ -32,6 +32,8 @@ impl Cooldown {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -79,5 +81,42 @@ mod tests {
         cooldown.start(Some(30 * SECOND), false, t0);
         cooldown.start(Some(SECOND), false, t0 + SECOND);
         assert_eq!(cooldown.running(t0 + SECOND), Some(t0 + 30 * SECOND));
+    }
+
+    proptest! {
+        #[test]
+        fn a_pause_is_bounded_and_never_ends_earlier_than_it_was_to(
+            asks in prop::collection::vec(
+                (
+                    prop::option::of(prop_oneof![
+                        (0..400_u64).prop_map(Duration::from_secs),
+                        any::<Duration>(),
+                    ]),
+                    prop::bool::weighted(0.1),
+                    0..120_000_u64,
+                ),
+                1..40,
+            ),
+        ) {
+            let mut now = crate::clock::now();
+            let mut cooldown = Cooldown::default();
+            let mut bound = Duration::ZERO;
+            for (asked, daily, wait) in asks {
+                let passed = Duration::from_millis(wait);
+                now += passed;
+                bound = bound.saturating_sub(passed);
+                let before = cooldown.running(now);
+                cooldown.start(asked, daily, now);
+                let longest = if daily { LONGEST_DAILY } else { LONGEST };
+                bound = bound.max(longest);
+                let after = cooldown.running(now);
+                prop_assert!(after >= before, "{before:?}, {after:?}");
+                let wanted = asked.unwrap_or(DEFAULT).min(longest);
+                let left = after.map_or(Duration::ZERO, |until| until - now);
+                prop_assert!(wanted <= left && left <= bound, "{wanted:?}, {left:?}");
+                // One of the two it is: what ran, or what is asked for now.
+                prop_assert!(after == before || left == wanted);
+            }
+        }
     }
 }

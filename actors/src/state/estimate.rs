@@ -137,6 +137,8 @@ impl fmt::Display for Cost {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -208,5 +210,24 @@ mod tests {
         assert_eq!(wrong(-1.0, 0.0), "input");
         assert_eq!(wrong(0.0, f64::NAN), "output");
         assert_eq!(wrong(0.0, 1e7), "output");
+    }
+
+    proptest! {
+        #[test]
+        fn parts_of_a_request_cost_what_the_whole_does_to_the_last_digit(
+            prices in (0.0..=1e6_f64, 0.0..=1e6_f64),
+            one in (0..MOST_TOKENS, 0..MOST_TOKENS),
+            other in (0..MOST_TOKENS, 0..MOST_TOKENS),
+        ) {
+            let price = Price::new(prices.0, prices.1).expect("a price");
+            let cost = |(input, output)| price.cost(Estimate { input, output });
+            let whole = cost((one.0 + other.0, one.1 + other.1));
+            prop_assert_eq!(cost(one) + cost(other), whole);
+            prop_assert_eq!(whole.without(cost(other)), cost(one));
+            prop_assert!(cost((one.0, 0)) <= cost(one) && cost(one) <= whole);
+            let text = whole.to_string();
+            let (dollars, parts) = text.split_once('.').unwrap_or((&text, ""));
+            prop_assert_eq!(format!("{dollars}{parts:0<12}").parse(), Ok(whole.0));
+        }
     }
 }

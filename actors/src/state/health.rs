@@ -81,6 +81,8 @@ impl Signs {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,5 +114,47 @@ mod tests {
         assert_eq!(signs.status(), Status::Unhealthy);
         signs.drained = true;
         assert_eq!(signs.status(), Status::Disabled);
+    }
+
+    fn signs(of: [bool; 6], seen: bool) -> Signs {
+        let [drained, open, limited, recovering, slow, failing] = of;
+        Signs {
+            drained,
+            open,
+            limited,
+            recovering,
+            slow,
+            failing,
+            seen,
+        }
+    }
+
+    /// How much a status holds back; that nothing is known holds nothing back.
+    fn severity(status: Status) -> u8 {
+        match status {
+            Status::Unknown | Status::Healthy => 0,
+            Status::Degraded => 1,
+            Status::RateLimited => 2,
+            Status::Unhealthy => 3,
+            Status::Disabled => 4,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_more_bad_sign_never_makes_it_look_better(
+            of in any::<[bool; 6]>(),
+            more in 0..6_usize,
+            seen in any::<bool>(),
+        ) {
+            let mut worse = of;
+            worse[more] = true;
+            let (before, after) = (signs(of, seen).status(), signs(worse, seen).status());
+            prop_assert!(severity(after) >= severity(before).max(1), "{before:?}, {after:?}");
+            // Having answered once mends nothing that is wrong now.
+            let other = signs(of, !seen).status();
+            prop_assert_eq!(severity(other), severity(before));
+            prop_assert_eq!(other == before, severity(before) > 0);
+        }
     }
 }

@@ -58,6 +58,15 @@ impl Model {
         !self.is_since((4, 7))
     }
 
+    /// Tells whether it goes on with an answer that the client has begun.
+    ///
+    /// # Source
+    ///
+    /// Anthropic, "What's new in Claude 4.6", "Prefill removal".
+    pub(super) fn goes_on(self) -> bool {
+        !self.is_since((4, 6))
+    }
+
     /// Returns the most tokens an answer may have where the client set no limit:
     /// Anthropic must be told one, above the model's own it answers 400, and one
     /// that is too low cuts answers off.
@@ -102,7 +111,7 @@ mod tests {
     fn of_a_model_unknown_nothing_is_kept_back() {
         let model = Model::of("m");
         assert!(model.thinks() && model.adapts() && model.takes_budgets());
-        assert!(model.takes_sampling());
+        assert!(model.takes_sampling() && model.goes_on());
         assert_eq!(model.max_tokens(), 4_096);
     }
 }

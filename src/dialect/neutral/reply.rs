@@ -136,3 +136,17 @@ pub enum Delta {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event that cannot be read")]
 pub struct Unreadable;
+
+/// Why a stream cannot be told on in another dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// An event says nothing its dialect knows, or says it wrongly.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// More would have to be kept or held back than may be: a limit of our own.
+    #[error("too large to be translated")]
+    TooLarge,
+    /// It ended, and nobody said why.
+    #[error("an end without a reason")]
+    Unexplained,
+}

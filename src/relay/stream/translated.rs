@@ -4,7 +4,10 @@ use bytes::Bytes;
 
 use super::{Phase, Relay};
 use crate::{
-    dialect::{Kind, translate::Translation},
+    dialect::{
+        Kind,
+        neutral::{Broken, Unreadable},
+    },
     relay::{Finish, StreamEnd},
 };
 
@@ -24,7 +27,7 @@ impl<S, F: Finish> Relay<S, F> {
         }
         self.ends = ends;
         if self.splitter.is_overlong() {
-            out.extend_from_slice(&self.give_up(StreamEnd::Malformed));
+            out.extend_from_slice(&self.give_up(StreamEnd::TooLarge));
         }
         out.into()
     }
@@ -46,12 +49,15 @@ impl<S, F: Finish> Relay<S, F> {
         let end = match self.note(event) {
             Kind::Silent => return,
             kind @ (Kind::Content | Kind::UsageOnly | Kind::MayEnd | Kind::Terminal) => {
+                let is_end = kind == Kind::Terminal;
                 match self.write_translated(bytes, out) {
-                    false => StreamEnd::Malformed,
-                    true if kind != Kind::Terminal => return,
-                    true => match self.finish_translation(out) {
-                        false => StreamEnd::Truncated,
-                        true => return self.complete(),
+                    // The end, and no answer has said that it ended.
+                    Err(Broken::Unreadable(_)) if is_end => StreamEnd::Truncated,
+                    Err(broken) => broken.into(),
+                    Ok(()) if !is_end => return,
+                    Ok(()) => match self.finish_translation(out) {
+                        Err(end) => end,
+                        Ok(()) => return self.complete(),
                     },
                 }
             }
@@ -66,24 +72,26 @@ impl<S, F: Finish> Relay<S, F> {
         out.extend_from_slice(&self.break_off(end));
     }
 
-    /// Returns `false` for an event that its dialect does not know.
-    fn write_translated(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    fn write_translated(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         let Some(translation) = &mut self.translation else {
-            return false;
+            return Err(Unreadable.into());
         };
-        if translation.event(bytes, out).is_err() {
-            return false;
-        }
+        translation.event(bytes, out)?;
         if let Some((head, last)) = translation.response() {
             self.voice.note_translated(head, last);
         }
-        true
+        Ok(())
     }
 
-    /// Appends what a translation owes at the end of a whole answer; returns
-    /// `false` for one that is not whole.
-    pub(super) fn finish_translation(&mut self, out: &mut Vec<u8>) -> bool {
-        let finish = |it: &mut Box<Translation>| it.finish(out).is_ok();
-        self.translation.as_mut().is_none_or(finish)
+    /// Appends what a translation owes at the end of a whole answer; for one
+    /// that is not whole it returns how the stream ended.
+    pub(super) fn finish_translation(&mut self, out: &mut Vec<u8>) -> Result<(), StreamEnd> {
+        let Some(translation) = &mut self.translation else {
+            return Ok(());
+        };
+        translation.finish(out).map_err(|broken| match broken {
+            Broken::TooLarge => StreamEnd::TooLarge,
+            Broken::Unreadable(_) | Broken::Unexplained => StreamEnd::Truncated,
+        })
     }
 }

@@ -146,7 +146,7 @@ fn an_unreadable_event_is_not_passed_on() {
     assert_broken(
         &chat([send(&long), Step::Hang]),
         &before,
-        StreamEnd::Malformed,
+        StreamEnd::TooLarge,
         "upstream_error",
     );
 }

@@ -90,6 +90,10 @@ fn a_stream_that_cannot_be_an_answer() {
                 send(&format!("data: \"{}", "x".repeat(MAX_EVENT))),
                 Step::Hang,
             ],
+            "too_large",
+        ),
+        (
+            vec![send(&"x".repeat(MAX_EVENT + 1)), Step::Hang],
             "malformed",
         ),
         (

@@ -1,6 +1,7 @@
 //! What Anthropic refuses. The sentences are those of its own errors, where they are known.
 
 mod messages;
+mod schema;
 
 use std::collections::HashSet;
 
@@ -74,12 +75,8 @@ pub(super) fn request(body: &Value, kind: Kind) -> Checked {
     system(&body["system"])?;
     tools(body)?;
     thinking(body)?;
-    if let Some(schema) = read::schema(body)
-        && !is_closed(schema)
-    {
-        return wrong(
-            "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false",
-        );
+    if let Some(schema) = read::schema(body) {
+        schema::fits("output_config.format.schema", schema)?;
     }
     no_unknown(
         "output_config.",
@@ -131,7 +128,25 @@ fn drawn(body: &Value) -> Checked {
             return wrong("stop_sequences: each stop sequence must contain non-whitespace");
         }
     }
+    if let Some(what) = body["metadata"]["user_id"].as_str().and_then(personal) {
+        return wrong(format!(
+            "metadata.user_id: user_id appears to contain {what}"
+        ));
+    }
     no_unknown("metadata.", &body["metadata"], &["user_id"])
+}
+
+/// What a name of a user tells of a person.
+fn personal(user: &str) -> Option<&'static str> {
+    let is_address = |word: &str| word.split_once('@').is_some_and(|(_, at)| at.contains('.'));
+    let digits = user.bytes().filter(u8::is_ascii_digit).count();
+    if user.split_whitespace().any(is_address) {
+        Some("an email address")
+    } else if user.starts_with('+') && digits >= 8 {
+        Some("a phone number")
+    } else {
+        None
+    }
 }
 
 fn system(system: &Value) -> Checked {
@@ -183,10 +198,8 @@ fn tools(body: &Value) -> Checked {
             Some(schema) if schema["type"] != "object" => {
                 return wrong(format!("{place}.type: Input should be 'object'"));
             }
-            Some(schema) if tool["strict"] == true && !is_closed(schema) => {
-                return wrong(format!(
-                    "tools.{at}.custom: For 'object' type, 'additionalProperties' must be explicitly set to false"
-                ));
+            Some(schema) if tool["strict"] == true => {
+                schema::fits(&format!("tools.{at}.custom"), schema)?;
             }
             Some(_) => {}
         }
@@ -261,16 +274,4 @@ fn thinking(body: &Value) -> Checked {
         return wrong("`top_k` must be unset when thinking is enabled.");
     }
     Ok(())
-}
-
-/// Whether every object of a schema says that it has no other properties.
-fn is_closed(schema: &Value) -> bool {
-    match schema {
-        Value::Array(items) => items.iter().all(is_closed),
-        Value::Object(keys) => {
-            let open = schema["type"] == "object" && schema["additionalProperties"] != false;
-            !open && keys.values().all(is_closed)
-        }
-        _ => true,
-    }
 }

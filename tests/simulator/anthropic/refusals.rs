@@ -47,6 +47,7 @@ async fn wrong_fields_are_named() {
     let running = start(script());
     let schema = json!({"type": "object", "properties": {}});
     let image = |source: Value| turns(&[("user", json!([{"type": "image", "source": source}]))]);
+    let format = |schema: Value| json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}});
     for (over, expected) in [
         (
             json!({"response_format": {}}),
@@ -108,6 +109,23 @@ async fn wrong_fields_are_named() {
         (
             json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}),
             "additionalProperties",
+        ),
+        (
+            format(json!({"type": "integer", "minimum": 0})),
+            "For 'integer' type, property 'minimum' is not supported",
+        ),
+        (
+            format(json!({"type": "array", "minItems": 2})),
+            "'minItems'",
+        ),
+        (
+            format(json!({"type": "object", "additionalProperties": false,
+                "properties": {"next": {"$ref": "#"}}})),
+            "Recursive schemas",
+        ),
+        (
+            json!({"metadata": {"user_id": "ada@example.com"}}),
+            "appears to contain an email address",
         ),
         (
             image(json!({"type": "base64", "media_type": "image/bmp", "data": PIXEL})),

@@ -1,3 +1,4 @@
+mod sequences;
 mod trial;
 
 use super::*;

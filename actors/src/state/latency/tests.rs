@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -118,4 +120,50 @@ fn what_nobody_measures_for_ten_minutes_is_forgotten() {
     assert_eq!(latency.next_change(end), None);
     latency.sample(MS, end);
     assert_eq!(latency.estimate(end), Some(MS), "a new first sample");
+}
+
+proptest! {
+    #[test]
+    fn the_mean_lies_between_the_fastest_and_the_slowest(
+        samples in prop::collection::vec((0..120_000_000_u64, 0..100_000_u64), 1..60),
+    ) {
+        let mut now = crate::clock::now();
+        let mut latency = Latency::new(now);
+        let (mut fastest, mut slowest) = (Duration::MAX, Duration::ZERO);
+        for (micros, wait) in samples {
+            now += Duration::from_millis(wait);
+            let sample = Duration::from_micros(micros);
+            latency.sample(sample, now);
+            (fastest, slowest) = (fastest.min(sample), slowest.max(sample));
+            let estimate = latency.estimate(now).expect("measured");
+            // Means are cut to whole nanoseconds.
+            prop_assert!(estimate + Duration::from_nanos(1) >= fastest, "{estimate:?}");
+            prop_assert!(estimate <= slowest, "{estimate:?}");
+        }
+    }
+
+    /// A failure is never a reason to send more there, and waiting alone never
+    /// one to send less; what is forgotten (`None`) is less than anything.
+    #[test]
+    fn a_failure_never_lowers_the_estimate_and_time_never_raises_it(
+        steps in prop::collection::vec((prop::option::of(0..60_000_u32), 0..30_000_u64), 1..60),
+    ) {
+        let mut now = crate::clock::now();
+        let mut latency = Latency::new(now);
+        for (sample, wait) in steps {
+            let before = latency.estimate(now);
+            now += Duration::from_millis(wait);
+            let (estimate, mean) = (latency.estimate(now), latency.mean(now));
+            prop_assert!(estimate <= before);
+            match sample {
+                Some(ms) => latency.sample(ms * MS, now),
+                None => {
+                    latency.failed(now);
+                    prop_assert!(latency.estimate(now) >= estimate);
+                    prop_assert_eq!(latency.mean(now), mean, "it measures nothing");
+                }
+            }
+            prop_assert!(latency.penalty(now) < PENALTY);
+        }
+    }
 }

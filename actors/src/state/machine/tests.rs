@@ -1,3 +1,4 @@
+mod grants;
 mod nonsense;
 mod pings;
 mod resets;

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::state::policy::ProbeSettings;
 
@@ -152,4 +154,90 @@ fn of_several_the_longest_due_goes_first() {
         (Some("early"), Some("late"))
     );
     assert_eq!(schedule.pop(now), None);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Answer,
+    Open(bool),
+    Hurry,
+    Nothing,
+}
+
+/// What a test knows of a target.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// No ping before.
+    earliest: Instant,
+    under_way: bool,
+    open: bool,
+}
+
+proptest! {
+    #[test]
+    fn no_ping_is_early_or_made_up_for_and_a_hurried_one_goes_at_once(
+        steps in prop::collection::vec(
+            (
+                prop_oneof![0..2_000_u64, 0..60_000_u64],
+                0..3_usize,
+                prop_oneof![
+                    3 => Just(Act::Answer),
+                    1 => any::<bool>().prop_map(Act::Open),
+                    1 => Just(Act::Hurry),
+                    1 => Just(Act::Nothing),
+                ],
+                0.0..1.0_f64,
+            ),
+            1..100,
+        ),
+    ) {
+        let mut now = crate::clock::now();
+        let policy = policy();
+        let lost = policy.timeout + policy.interval;
+        let mut schedule = Schedule::new();
+        let fresh = Seen { earliest: now, under_way: false, open: false };
+        let mut seen = [fresh; 3];
+        (0..3).for_each(|target| schedule.set(target, policy, now, Luck::EVEN));
+        for (wait, target, act, luck) in steps {
+            now += Duration::from_millis(wait);
+            let luck = Luck::new(luck).expect("a luck");
+            let this = &mut seen[target];
+            let soonest = now + policy.interval_open.mul_f64(1.0 - JITTER);
+            let mut hurried = false;
+            match act {
+                Act::Answer => {
+                    schedule.answered(&target, now, luck);
+                    this.under_way = false;
+                    let regular = now + policy.interval.mul_f64(1.0 - JITTER);
+                    this.earliest = if this.open { soonest } else { regular };
+                }
+                Act::Open(open) => {
+                    schedule.set_open(&target, open, now, luck);
+                    if open && !this.open && !this.under_way {
+                        this.earliest = this.earliest.min(soonest);
+                    }
+                    this.open = open;
+                }
+                Act::Hurry => {
+                    schedule.hurry(&target, now);
+                    hurried = !this.under_way;
+                    if hurried {
+                        this.earliest = now;
+                    }
+                }
+                Act::Nothing => {}
+            }
+            let mut sent = Vec::new();
+            while let Some(target) = schedule.pop(now) {
+                prop_assert!(!sent.contains(&target), "a missed time is made up for");
+                sent.push(target);
+                prop_assert!(now >= seen[target].earliest, "{target} is early");
+                seen[target].earliest = now + lost;
+                seen[target].under_way = true;
+            }
+            prop_assert!(!hurried || sent.contains(&target));
+            let next = schedule.next_due().expect("three targets");
+            prop_assert!(next > now && next <= now + lost, "nothing is forgotten");
+        }
+    }
 }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,4 +58,37 @@ fn buckets_come_oldest_first() {
     assert_eq!(live, (139..200).collect::<Vec<_>>());
     let found = ring.find(t0 + 199 * SECOND, |second| *second >= 150);
     assert_eq!(found.copied(), Some(150));
+}
+
+proptest! {
+    /// Against a list of every booking: none counts for less than a minute,
+    /// and none for longer than its second is among the last 61.
+    #[test]
+    fn the_ring_counts_what_a_list_of_all_bookings_counts(
+        bookings in prop::collection::vec((prop_oneof![0..2_500_u64, 0..90_000_u64], 0..9_u32), 1..120),
+    ) {
+        let t0 = crate::clock::now();
+        let mut ring = Minute::new(SECOND, t0);
+        let mut passed = 0;
+        let mut list: Vec<(u64, u32)> = Vec::new();
+        for (wait, count) in bookings {
+            passed += wait;
+            let now = t0 + Duration::from_millis(passed);
+            let least: u32 = list.iter().filter(|(at, _)| passed - at <= 60_000).map(|it| it.1).sum();
+            let exact: u32 = list.iter().filter(|(at, _)| passed / 1_000 - at / 1_000 <= 60)
+                .map(|it| it.1).sum();
+            prop_assert!(sum(&ring, now) >= least, "let go too early");
+            prop_assert_eq!(sum(&ring, now), exact, "read before it is written");
+            *ring.current(now) += count;
+            list.push((passed, count));
+            prop_assert_eq!(sum(&ring, now), exact + count);
+            if let Some(gone) = ring.leaves(now, |count| *count > 0) {
+                prop_assert!(gone > now);
+                prop_assert_eq!(sum(&ring, gone - Duration::from_nanos(1)), exact + count);
+                prop_assert!(sum(&ring, gone) < exact + count);
+            } else {
+                prop_assert_eq!(exact + count, 0);
+            }
+        }
+    }
 }

@@ -70,18 +70,20 @@ impl StopDetails {
     }
 }
 
-/// Reads `stop_reason`; `None` for a word this dialect does not have.
+/// Reads `stop_reason`. A word that is new is the end, with calls their turn:
+/// the provider says that it was one, and its answer is whole.
 ///
 /// `pause_turn` is read as [`Stop::Length`]: the answer is cut off where it
 /// could go on, and must not look finished. It comes with the provider's own
 /// tools only, for which no translated request asks.
-pub(super) fn stop(reason: &str, sequence: Option<String>) -> Option<Stop> {
-    Some(match reason {
+pub(super) fn stop(reason: &str, sequence: Option<String>, has_calls: bool) -> Stop {
+    match reason {
         "end_turn" => Stop::End,
         "max_tokens" | "model_context_window_exceeded" | "pause_turn" => Stop::Length,
         "stop_sequence" => Stop::Sequence(sequence),
         "tool_use" => Stop::ToolCalls,
         "refusal" => Stop::Filter,
-        _ => return None,
-    })
+        _ if has_calls => Stop::ToolCalls,
+        _ => Stop::End,
+    }
 }

@@ -37,15 +37,16 @@ struct Message<'a> {
 /// # Errors
 ///
 /// [`NotAnAnswer::Malformed`] for a body without content or without a reason to
-/// end that we know: none is made up.
+/// end: none is made up.
 pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     let message: Message<'_> = serde_json::from_slice(body).map_err(|_| NotAnAnswer::Malformed)?;
-    let stop = stop(&message.stop_reason, message.stop_sequence).ok_or(NotAnAnswer::Malformed)?;
     let blocks = message.content.into_iter().enumerate();
     let id = message.id.unwrap_or_default();
     let name = name_of_answer(&id, body);
     let parts = blocks.filter_map(|(at, block)| block.part(&name, at));
     let mut parts: Vec<_> = parts.collect();
+    let has_calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
+    let stop = stop(&message.stop_reason, message.stop_sequence, has_calls);
     let refusal = message.stop_details.and_then(StopDetails::refusal);
     parts.extend(refusal.map(Part::Refusal));
     Ok(Reply {

@@ -85,8 +85,8 @@ impl Events {
     /// # Errors
     ///
     /// [`Unreadable`] for an event that is not of this dialect, an `error`
-    /// (which is judged before it comes here), a reason to end that we do not
-    /// know, and for `message_stop` where no reason was told.
+    /// (which is judged before it comes here), and for `message_stop` where no
+    /// reason was told.
     pub fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
         let data = event.data.trim_ascii();
         if data.is_empty() || event.name == b"ping" || self.ended {
@@ -104,7 +104,7 @@ impl Events {
             "content_block_stop" => self.close(event.index, out),
             "message_delta" => {
                 let piece = event.delta.ok_or(Unreadable)?;
-                self.ending(piece, event.usage, out)?;
+                self.ending(piece, event.usage, out);
             }
             "message_stop" if self.stopped => {
                 self.ended = true;
@@ -222,15 +222,10 @@ impl Events {
         }
     }
 
-    fn ending(
-        &mut self,
-        piece: Piece<'_>,
-        usage: Option<&RawValue>,
-        out: &mut Vec<Delta>,
-    ) -> Result<(), Unreadable> {
+    fn ending(&mut self, piece: Piece<'_>, usage: Option<&RawValue>, out: &mut Vec<Delta>) {
         self.count(usage);
         if let (Some(reason), false) = (piece.stop_reason, self.stopped) {
-            let stop = stop(&reason, piece.stop_sequence).ok_or(Unreadable)?;
+            let stop = stop(&reason, piece.stop_sequence, self.calls > 0);
             if let Some(text) = piece.stop_details.and_then(StopDetails::refusal) {
                 out.push(Delta::Refusal { choice: 0, text });
             }
@@ -238,7 +233,6 @@ impl Events {
             out.push(Delta::Stop { choice: 0, stop });
         }
         out.extend(self.counts.usage().map(Delta::Usage));
-        Ok(())
     }
 }
 

@@ -5,14 +5,24 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::block::{Block, Input};
-use crate::dialect::neutral::{
-    Conversation, Feature, Lost, NOTHING, Part, Role, seal::is_anthropics,
+use crate::dialect::{
+    anthropic::model::Model,
+    neutral::{Conversation, Feature, Lost, NOTHING, Part, Role, seal::is_anthropics},
 };
 
 #[derive(Debug, Serialize)]
 pub(super) struct Message<'a> {
     role: &'static str,
     content: Vec<Block<'a>>,
+}
+
+impl Message<'_> {
+    fn of_silent_user() -> Self {
+        Self {
+            role: "user",
+            content: vec![Block::Text { text: NOTHING }],
+        }
+    }
 }
 
 /// Instructions; the one text they mostly are, or blocks.
@@ -45,15 +55,20 @@ pub(super) fn system<'a>(of: &'a Conversation, lost: &mut Lost) -> Option<System
     }
 }
 
-/// Writes the turns: the user's first, none twice in a row, the results of
-/// tools first in theirs, nothing empty and no space at the very end.
+/// Writes the turns: the user's first, and last where the model does not go on
+/// with an answer; none twice in a row, the results of tools first in theirs,
+/// nothing empty and no space at the very end.
 ///
 /// # Source
 ///
 /// Anthropic, "Messages" and "Tool use"; "final assistant content cannot end
 /// with trailing whitespace" and "text content blocks must contain
 /// non-whitespace text" are two of its errors.
-pub(super) fn messages<'a>(of: &'a Conversation, lost: &mut Lost) -> Vec<Message<'a>> {
+pub(super) fn messages<'a>(
+    of: &'a Conversation,
+    model: Model,
+    lost: &mut Lost,
+) -> Vec<Message<'a>> {
     let mut list: Vec<Message<'a>> = Vec::with_capacity(of.turns.len() + 1);
     for turn in &of.turns {
         let role = match turn.role {
@@ -77,9 +92,12 @@ pub(super) fn messages<'a>(of: &'a Conversation, lost: &mut Lost) -> Vec<Message
     trim_end(&mut list);
     if list.first().is_none_or(|first| first.role != "user") {
         lost.feature(Feature::SilentUser);
-        let content = vec![Block::Text { text: NOTHING }];
-        let role = "user";
-        list.insert(0, Message { role, content });
+        list.insert(0, Message::of_silent_user());
+    }
+    let is_begun = list.last().is_some_and(|last| last.role == "assistant");
+    if is_begun && !model.goes_on() {
+        lost.feature(Feature::SilentUser);
+        list.push(Message::of_silent_user());
     }
     for message in list.iter_mut().filter(|message| message.role == "user") {
         let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult { .. });

@@ -32,10 +32,11 @@ pub const CANNOT: &[Feature] = &[
 ];
 
 /// What this dialect can say in part: addresses with `http` and `https`, PDFs
-/// and text, schemas whose objects are closed, a choice where there are tools,
+/// and text, schemas whose objects are closed, without bounds and recursion, a choice where there are tools,
 /// stop texts that are not just space, thinking that goes with the rest of the
 /// request and leaves it room, without
-/// `top_k`, and thoughts that bear its own seal.
+/// `top_k`, thoughts that bear its own seal, and users by other than their
+/// address or phone number.
 pub const IN_PART: &[Feature] = &[
     Feature::ImageUrl,
     Feature::File,
@@ -45,6 +46,7 @@ pub const IN_PART: &[Feature] = &[
     Feature::Stop,
     Feature::Reasoning,
     Feature::Thought,
+    Feature::User,
 ];
 
 /// The least `top_p` beside thinking.
@@ -149,12 +151,7 @@ fn written(body: &Body<'_>) -> Vec<u8> {
 
 /// Returns how much to think, in words that the model knows.
 fn wish(of: &Conversation, model: Model, lost: &mut Lost) -> Option<Reasoning> {
-    // The budget of an effort leaves at least half of the room to the answer.
-    let room = of.sampling.max_tokens.map_or(u64::MAX, |most| most / 2);
-    let budget = |effort: Effort| match room < MIN_BUDGET {
-        true => Reasoning::Budget(effort.budget()),
-        false => Reasoning::Budget(effort.budget().min(room)),
-    };
+    let budget = |effort: Effort| Reasoning::Budget(effort.budget().min(half_the_room(of)));
     match of.reasoning? {
         reasoning if !model.thinks() => {
             if reasoning != Reasoning::Off {
@@ -172,13 +169,19 @@ fn wish(of: &Conversation, model: Model, lost: &mut Lost) -> Option<Reasoning> {
     }
 }
 
+/// Returns what thinking may take where nobody said exactly how much: at least
+/// as much is left to the answer.
+fn half_the_room(of: &Conversation) -> u64 {
+    of.sampling.max_tokens.map_or(u64::MAX, |most| most / 2)
+}
+
 fn body<'a>(
     of: &'a Conversation,
     wish: Option<Reasoning>,
     model: &'a str,
     lost: &mut Lost,
 ) -> Body<'a> {
-    let messages = messages::messages(of, lost);
+    let messages = messages::messages(of, Model::of(model), lost);
     let thinking = thinking(of, wish, &messages, lost);
     let effort = match (thinking, wish) {
         (Some(Thinking::Adaptive), Some(Reasoning::Effort(effort))) => Some(match effort {
@@ -196,6 +199,10 @@ fn body<'a>(
         OutputFormat::Text => None,
         OutputFormat::JsonObject => {
             lost.feature(Feature::JsonObject);
+            None
+        }
+        OutputFormat::JsonSchema { schema, .. } if schema::is_recursive(schema) => {
+            lost.feature(Feature::JsonSchema);
             None
         }
         OutputFormat::JsonSchema { schema, .. } => Some(Format {
@@ -237,18 +244,16 @@ fn thinking(
         }
         return Some(Thinking::Adaptive);
     };
-    let room = of
-        .sampling
-        .max_tokens
-        .map_or(u64::MAX, |max| max.saturating_sub(1));
+    let fits = wanted >= MIN_BUDGET && of.sampling.max_tokens.is_none_or(|most| wanted < most);
+    let room = if fits { wanted } else { half_the_room(of) };
     if tools::is_forced(of) || room < MIN_BUDGET || messages::is_thoughtless_loop(messages) {
         lost.feature(Feature::Reasoning);
         return None;
     }
-    let budget_tokens = wanted.clamp(MIN_BUDGET, room);
-    if budget_tokens != wanted {
+    if !fits {
         lost.feature(Feature::Reasoning);
     }
+    let budget_tokens = wanted.clamp(MIN_BUDGET, room);
     Some(Thinking::Enabled { budget_tokens })
 }
 
@@ -309,9 +314,37 @@ fn drawn<'a>(
         top_p: top_p(of, model, thinks, lost),
         top_k,
         stop_sequences,
-        metadata: of.user.as_deref().map(|user_id| Metadata { user_id }),
+        metadata: user(of, lost).map(|user_id| Metadata { user_id }),
         stream: of.stream,
     }
+}
+
+/// Returns who the user is, unless that is an address or a phone number.
+///
+/// # Source
+///
+/// Anthropic, Messages, `metadata.user_id`: no identifying information; "user_id
+/// appears to contain an email address" is one of its errors.
+fn user<'a>(of: &'a Conversation, lost: &mut Lost) -> Option<&'a str> {
+    let user = of.user.as_deref()?;
+    let is_address = |word: &str| {
+        let place = word.split_once('@').map(|(_, place)| place);
+        place.is_some_and(|place| place.contains('.'))
+    };
+    let is_personal = user.split_whitespace().any(is_address) || is_phone_number(user);
+    if is_personal {
+        lost.feature(Feature::User);
+    }
+    (!is_personal).then_some(user)
+}
+
+/// Tells whether `user` is written as phone numbers are; digits alone may be
+/// anything.
+fn is_phone_number(user: &str) -> bool {
+    let digits = user.bytes().filter(u8::is_ascii_digit).count();
+    let between = user.bytes().filter(|byte| b"+-(). ".contains(byte)).count();
+    let least = if user.starts_with('+') { 8 } else { 10 };
+    between > 0 && digits + between == user.len() && (least..=15).contains(&digits)
 }
 
 /// Returns `top_p`, which most models do not take beside `temperature`; the

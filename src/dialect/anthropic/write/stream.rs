@@ -11,7 +11,7 @@ use super::{
 };
 use crate::dialect::{
     Usage,
-    neutral::{Delta, Stop, seal::ahead_of_call},
+    neutral::{Broken, Delta, Stop, seal::ahead_of_call},
     waiting::{MAX_WAITING, Progress, Said, Waiting},
 };
 
@@ -35,7 +35,7 @@ enum Open {
 pub struct Events {
     now: u64,
     started: bool,
-    broken: bool,
+    broken: Option<Broken>,
     next: u64,
     open: Option<Open>,
     waiting: Waiting,
@@ -49,7 +49,7 @@ impl Events {
         Self {
             now,
             started: false,
-            broken: false,
+            broken: None,
             next: 0,
             open: None,
             waiting: Waiting::default(),
@@ -60,13 +60,13 @@ impl Events {
 
     /// Tells whether too much has to wait, or the answer ended and nobody said
     /// why; nothing more is written then, and the stream must end with an error.
-    pub fn is_broken(&self) -> bool {
+    pub fn broken(&self) -> Option<Broken> {
         self.broken
     }
 
     /// Appends the events that say `delta`; may be none.
     pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
-        if self.broken {
+        if self.broken.is_some() {
             return;
         }
         if let Delta::Start {
@@ -162,7 +162,7 @@ impl Events {
 
     fn limit(&mut self) {
         if self.waiting.size() > MAX_WAITING {
-            self.broken = true;
+            self.broken = Some(Broken::TooLarge);
             self.waiting = Waiting::default();
         }
     }
@@ -286,7 +286,7 @@ impl Events {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         let Some(reason) = self.stop.take() else {
-            self.broken = true;
+            self.broken = Some(Broken::Unexplained);
             return;
         };
         self.flush(true, out);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::schema::closed;
+use super::schema::{closed, is_recursive};
 use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice};
 
 #[derive(Debug, Serialize)]
@@ -30,17 +30,22 @@ pub(super) struct Choice<'a> {
 
 impl<'a> Tool<'a> {
     pub(super) fn of(tool: &'a neutral::Tool, lost: &mut Lost) -> Self {
+        let is_recursive = || tool.parameters.as_ref().is_some_and(is_recursive);
+        let strict = tool.strict.filter(|strict| !strict || !is_recursive());
+        if strict != tool.strict {
+            lost.feature(Feature::StrictTools);
+        }
         Self {
             name: &tool.name,
             description: tool.description.as_deref(),
-            input_schema: match (&tool.parameters, tool.strict) {
+            input_schema: match (&tool.parameters, strict) {
                 // Exact adherence wants what every schema of an answer must be.
                 (Some(parameters), Some(true)) if parameters.is_object() => {
                     closed(parameters, lost)
                 }
                 (parameters, _) => schema(parameters.as_ref(), lost),
             },
-            strict: tool.strict,
+            strict,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::dialect::{
     Usage,
     gemini::seal,
-    neutral::{Delta, Stop, ToolCall},
+    neutral::{Broken, Delta, Stop, ToolCall},
     sse,
     waiting::{MAX_WAITING, Said, Waiting},
 };
@@ -17,7 +17,7 @@ use crate::dialect::{
 /// Writes the chunks of one stream as events.
 ///
 /// This dialect has no pieces of a call: each is written once it is whole, and
-/// what comes behind it waits so long, up to 1 MiB in all. Why the answers ended
+/// what comes behind it waits so long, up to 16 MiB in all. Why the answers ended
 /// is written with the usage, in the last chunk.
 #[derive(Debug, Default)]
 pub struct Events {
@@ -25,7 +25,7 @@ pub struct Events {
     model: String,
     usage: Option<Usage>,
     choices: BTreeMap<u32, Choice>,
-    broken: bool,
+    broken: Option<Broken>,
 }
 
 /// How far one of the answers has come.
@@ -44,13 +44,13 @@ impl Events {
 
     /// Tells whether too much has to wait, or the answer ended and nobody said
     /// why; nothing more is written then, and the stream must end with an error.
-    pub fn is_broken(&self) -> bool {
+    pub fn broken(&self) -> Option<Broken> {
         self.broken
     }
 
     /// Appends the events that say `delta`, none or a few.
     pub fn write(&mut self, delta: &Delta, out: &mut Vec<u8>) {
-        if self.broken {
+        if self.broken.is_some() {
             return;
         }
         match delta {
@@ -130,7 +130,7 @@ impl Events {
     fn limit(&mut self) {
         let waits: usize = self.choices.values().map(|it| it.waiting.size()).sum();
         if waits > MAX_WAITING {
-            self.broken = true;
+            self.broken = Some(Broken::TooLarge);
             self.choices.clear();
         }
     }
@@ -186,7 +186,7 @@ impl Events {
     fn end(&mut self, out: &mut Vec<u8>) {
         let has_ended = |choice: &Choice| choice.stop.is_some();
         if self.choices.is_empty() || !self.choices.values().all(has_ended) {
-            self.broken = true;
+            self.broken = Some(Broken::Unexplained);
             return;
         }
         let next = |this: &mut Self| {

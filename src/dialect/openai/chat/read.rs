@@ -101,19 +101,21 @@ fn call_id(answer: &str, choice: u32, call: u32) -> String {
     format!("call_{answer}_{choice}_{call}")
 }
 
-/// Reads a `finish_reason`; `None` for a word that does not say why.
+/// Reads a `finish_reason`; `None` for a word that says that the answer failed.
+/// A word that is new is the end: the answer is whole.
 ///
 /// With calls it is their turn whatever the word: OpenAI itself says `stop`
 /// where the client named the tool to call, and so do compatible servers
 /// everywhere else.
 fn stop(reason: &str, has_calls: bool) -> Option<Stop> {
     Some(match reason {
-        "stop" | "eos" | "eos_token" | "end_turn" if has_calls => Stop::ToolCalls,
-        "stop" | "eos" | "eos_token" | "end_turn" => Stop::End,
         "length" | "max_tokens" | "model_length" => Stop::Length,
         "tool_calls" | "function_call" => Stop::ToolCalls,
         "content_filter" => Stop::Filter,
         "stop_sequence" => Stop::Sequence(None),
-        _ => return None,
+        // OpenRouter, DeepSeek and vLLM.
+        "error" | "insufficient_system_resource" | "abort" => return None,
+        _ if has_calls => Stop::ToolCalls,
+        _ => Stop::End,
     })
 }

@@ -86,6 +86,7 @@ fn reasons_to_end() {
             Stop::Sequence(Some("END".to_owned())),
         ),
         (r#""stop_reason":"refusal""#, Stop::Filter),
+        (r#""stop_reason":"brand_new""#, Stop::End),
     ] {
         assert_eq!(stop_of(more), Ok(stop));
     }
@@ -93,11 +94,7 @@ fn reasons_to_end() {
 
 #[test]
 fn no_reason_to_end_is_made_up() {
-    for more in [
-        r#""usage":{}"#,
-        r#""stop_reason":null"#,
-        r#""stop_reason":"tired""#,
-    ] {
+    for more in [r#""usage":{}"#, r#""stop_reason":null"#] {
         assert_eq!(stop_of(more), Err(NotAnAnswer::Malformed), "{more}");
     }
     for body in ["", "{}", "[]", r#"{"content":7,"stop_reason":"end_turn"}"#] {

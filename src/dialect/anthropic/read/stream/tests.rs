@@ -246,14 +246,28 @@ fn the_pieces_are_the_whole() {
 fn an_end_without_a_reason_is_none() {
     let cut = STREAM.replace(r#""stop_reason":"tool_use""#, r#""stop_reason":null"#);
     assert_eq!(read(&cut), Err(Unreadable));
-    let odd = STREAM.replace(r#""stop_reason":"tool_use""#, r#""stop_reason":"tired""#);
-    assert_eq!(read(&odd), Err(Unreadable));
     let error = r#"{"type":"error","error":{"type":"overloaded_error","message":""}}"#;
     assert_eq!(
         read(&format!("event: error\ndata: {error}\n\n")),
         Err(Unreadable)
     );
     assert_eq!(read("data: {}\n\n"), Err(Unreadable));
+}
+
+#[test]
+fn a_reason_that_is_new_is_an_end() {
+    let new = |word: &str| STREAM.replace(r#""stop_reason":"tool_use""#, word);
+    let with_calls = new(r#""stop_reason":"brand_new""#);
+    assert_eq!(read(&with_calls), read(STREAM));
+    let data = r#"{"type":"message_delta","delta":{"stop_reason":"brand_new"}}"#;
+    let end = Delta::Stop {
+        choice: 0,
+        stop: Stop::End,
+    };
+    assert_eq!(
+        read(&format!("event: message_delta\ndata: {data}\n\n")),
+        Ok(vec![end])
+    );
 }
 
 #[test]

@@ -83,8 +83,8 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] for one that is no chunk, ends for no known reason, or
-    /// ends the stream before its answers have.
+    /// [`Unreadable`] for one that is no chunk, or ends the stream before its
+    /// answers have.
     pub fn read(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
         let data = event.data.trim_ascii();
         if data.is_empty() {
@@ -150,10 +150,12 @@ impl Events {
             self.open.iter().position(|open| *open == choice),
         ) {
             let has_calls = self.calls.iter().any(|call| call.choice == choice);
-            let stop = stop(&reason, has_calls).ok_or(Unreadable)?;
-            self.open.swap_remove(at);
-            self.stopped.push(choice);
-            out.push(Delta::Stop { choice, stop });
+            // One that failed stays open, and its stream is not whole.
+            if let Some(stop) = stop(&reason, has_calls) {
+                self.open.swap_remove(at);
+                self.stopped.push(choice);
+                out.push(Delta::Stop { choice, stop });
+            }
         }
         Ok(())
     }

@@ -74,6 +74,7 @@ fn an_answer_ends_for_the_reason_it_gives() {
     };
     assert_eq!(stop(json!("length")), Ok(Stop::Length));
     assert_eq!(stop(json!("content_filter")), Ok(Stop::Filter));
+    assert_eq!(stop(json!("brand_new")), Ok(Stop::End));
     for none in [
         json!(null),
         json!("error"),

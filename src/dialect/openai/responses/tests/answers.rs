@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::super::{read, write};
 use crate::dialect::{
     Api, Kind, Usage,
-    neutral::{Choice, Delta, Lost, Part, Reply, Stop, Thought, ToolCall, testing},
+    neutral::{Broken, Choice, Delta, Lost, Part, Reply, Stop, Thought, ToolCall, testing},
     openai::{event, response},
 };
 
@@ -220,7 +220,7 @@ fn an_answer_too_long_to_repeat_is_not_held() {
         };
         events.write(&delta, &mut out);
     }
-    assert!(events.is_broken());
+    assert_eq!(events.broken(), Some(Broken::TooLarge));
     out.clear();
     events.write(&Delta::End, &mut out);
     assert!(out.is_empty());

@@ -8,13 +8,10 @@ use super::{
 };
 use crate::dialect::{
     ResponseHead, Usage,
-    neutral::{Delta, Stop, seal::ahead_of_call},
+    neutral::{Broken, Delta, Stop, seal::ahead_of_call},
+    waiting::MAX_WAITING,
 };
 use event::{At, Out};
-
-/// The most bytes of an answer that are kept for its last event, which repeats
-/// it; many times what the longest answer has today.
-const MAX_KEPT: usize = 16 << 20;
 
 /// Writes the events of one stream.
 ///
@@ -31,6 +28,7 @@ pub struct Events {
     calls: Vec<(u32, usize)>,
     stop: Option<Stop>,
     usage: Option<Usage>,
+    /// Bytes that are kept for the last event, which repeats the answer.
     kept: usize,
     unexplained: bool,
 }
@@ -74,8 +72,9 @@ impl Events {
     /// Tells whether the answer was too long to repeat, or ended and nobody
     /// said why; nothing more is written then, and the stream must end with an
     /// error.
-    pub fn is_broken(&self) -> bool {
-        self.kept > MAX_KEPT || self.unexplained
+    pub fn broken(&self) -> Option<Broken> {
+        let too_large = (self.kept > MAX_WAITING).then_some(Broken::TooLarge);
+        too_large.or(self.unexplained.then_some(Broken::Unexplained))
     }
 
     /// Appends the events that say `delta`. The dialect has one choice: the first.
@@ -89,7 +88,7 @@ impl Events {
             Delta::CallStart { id, name, .. } => id.len() + name.len() + 256,
             Delta::Start { .. } | Delta::Stop { .. } | Delta::Usage(_) | Delta::End => 0,
         };
-        if self.is_broken() {
+        if self.broken().is_some() {
             return;
         }
         let out = &mut Out { to: out };

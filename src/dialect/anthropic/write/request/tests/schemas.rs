@@ -28,6 +28,30 @@ fn schemas_are_those_of_objects() {
 }
 
 #[test]
+fn a_schema_that_comes_back_to_itself_is_asked_for_in_no_answer_and_no_exact_call() {
+    let schema = r##"{"type":"object","properties":{"next":{"$ref":"#"}}}"##;
+    let mut asked = Conversation {
+        format: OutputFormat::JsonSchema {
+            name: None,
+            schema: Json::parse(schema).unwrap(),
+            strict: Some(true),
+        },
+        ..asked(vec![text("a")])
+    };
+    let (body, lost) = written(&asked);
+    assert_eq!(body["output_config"], Value::Null);
+    assert_eq!(lost, "not carried over: json_schema");
+    asked.format = OutputFormat::Text;
+    asked.tools = vec![Tool {
+        strict: Some(true),
+        ..tool(Some(schema))
+    }];
+    let (body, lost) = written(&asked);
+    assert_eq!(body["tools"][0]["strict"], Value::Null);
+    assert_eq!(lost, "not carried over: strict_tools");
+}
+
+#[test]
 fn answers_and_exact_calls_fit_schemas_that_are_closed() {
     let open = r#"{"type":"object","properties":{"b":{"type":"string"}}}"#;
     let closed =
