@@ -31,7 +31,7 @@ pub struct UpstreamArgs {
     /// Seed of content, latencies and errors
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Model to serve; may be repeated. Without: every name
+    /// Model to serve; may be repeated. Without: every name, and `simulated` is the one that is listed
     #[arg(long = "model", value_name = "NAME")]
     pub models: Vec<String>,
     /// API key to ask for; may be repeated. Without: none

@@ -330,13 +330,14 @@ impl Exchange<'_> {
             Err(FirstFailure::Timeout) => return self.too_slow(flight, patience),
             Err(FirstFailure::NotAnAnswer(what)) => return no_answer(flight, what, story),
             Err(failure) => {
-                let outcome = match &failure {
-                    FirstFailure::Upstream(error) => error.outcome(),
+                let (label, outcome) = match &failure {
+                    // In the words of an answer that is no stream.
+                    FirstFailure::Upstream(error) => (error.label(), error.outcome()),
                     // A limit of our own is nobody's failure.
-                    FirstFailure::TooLarge => Outcome::Cancelled,
-                    _ => Outcome::Failure(FailureKind::Truncated),
+                    FirstFailure::TooLarge => (failure.label(), Outcome::Cancelled),
+                    _ => (failure.label(), Outcome::Failure(FailureKind::Truncated)),
                 };
-                return Tried::Failed(flight.fail(failure.label(), outcome));
+                return Tried::Failed(flight.fail(label, outcome));
             }
         };
         flight.first_byte();

@@ -174,6 +174,20 @@ async fn who_sends_no_answer_is_told_why_it_is_none() {
         assert!(text.contains(word), "{what}: {text}");
     }
     assert_eq!(found, words.len());
+    // A stream that breaks before its first event is told in the same words.
+    for (what, bytes) in streams() {
+        if !what.starts_with("a close") {
+            continue;
+        }
+        let bad = evil(&[&bytes[..], b"9\r\nhal"].concat().into());
+        let house = house(
+            [("bad", bad.base_url())],
+            &[NO_PINGS, "routing: { max_attempts: 1 }"],
+        );
+        let mut client = send(&house, &ask_stream(MODEL, "hi")).await;
+        let text = client.answer().await.text();
+        assert!(text.contains("(truncated_body)"), "{what}: {text}");
+    }
 }
 
 #[tokio::test]
