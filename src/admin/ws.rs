@@ -107,6 +107,12 @@ impl Drop for Seat {
     }
 }
 
+/// Opens the dashboard's socket, a WebSocket: all of the state, then what changes.
+#[utoipa::path(get, path = "/ws", responses(
+    (status = 101, description = "the socket is open; the token may also come as the subprotocol `bearer.TOKEN` or as the first frame"),
+    (status = 400, description = "no upgrade to a WebSocket", content_type = "text/plain", body = String),
+    (status = 503, description = "too many sockets are open")
+))]
 pub(super) async fn connect(
     admin: Data<Admin>,
     request: HttpRequest,
