@@ -103,6 +103,9 @@ pub enum NotReloaded {
     /// It changes what only a restart can change.
     #[error("only a restart can change {}", .0.join(", "))]
     StartOnly(Vec<&'static str>),
+    /// With the keys of now, an earlier configuration gives two clients one key.
+    #[error("clients {0} and {1} would have the same key, as keys are now")]
+    OneKey(String, String),
     /// The engine failed while it took the configuration over.
     #[error(transparent)]
     Lost(#[from] GuardianLost),

@@ -25,6 +25,7 @@ mod placeholder;
 mod places;
 mod problem;
 mod redact;
+mod rotation;
 mod secret;
 pub mod settings;
 mod shape;

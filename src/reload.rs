@@ -158,6 +158,9 @@ struct Inner {
     /// What was in the files when they were read last, the good and the bad:
     /// those that the configuration named, and its own.
     seen: Mutex<Contents>,
+    /// What was in the files of the last configuration that was read and is or
+    /// was put in force: a bad one between is no change.
+    in_force: Mutex<Contents>,
     history: Mutex<History>,
     news: broadcast::Sender<Arc<Try>>,
 }
@@ -174,8 +177,10 @@ impl Reloads {
         });
         let mut history = History::default();
         history.keep(&first, &generation.config);
+        let seen = files_of(source.as_ref(), &generation.config.files);
         Self(Arc::new(Inner {
-            seen: Mutex::new(files_of(source.as_ref(), &generation.config.files)),
+            in_force: Mutex::new(seen.clone()),
+            seen: Mutex::new(seen),
             shared,
             exposition,
             source,
@@ -196,11 +201,15 @@ impl Reloads {
         match source.read().await {
             Ok(config) => {
                 seen.reaches(config.files.iter().chain(source.path()));
-                let before = std::mem::replace(&mut *self.0.seen.lock(), seen.clone());
+                self.0.seen.lock().clone_from(&seen);
                 // Its own file may have been replaced since; what was read of it
                 // is told by its hash.
-                let same = seen.are_beside(source.path(), &before);
-                Some(self.take_over(config, by, same).await.0)
+                let same = seen.are_beside(source.path(), &self.0.in_force.lock());
+                let (tried, result) = self.take_over(config, by, same).await;
+                if result.is_ok() {
+                    *self.0.in_force.lock() = seen;
+                }
+                Some(tried)
             }
             Err(None) => None,
             Err(Some(problems)) => {
@@ -227,12 +236,14 @@ impl Reloads {
         self.take_over(config, by, false).await.1
     }
 
-    /// Puts the configuration in force again that was `generation`; `None` if
-    /// it is not among those kept.
+    /// Puts the configuration in force again that was `generation`, with the
+    /// secrets of now: what was rotated stays refused. `None` if it is not among
+    /// those kept.
     pub async fn roll_back(&self, generation: u64) -> Option<Arc<Try>> {
         let _turn = self.0.turn.lock().await;
         let config = self.0.history.lock().config(generation)?;
-        let config = Config::clone(&config);
+        let now = self.0.shared.generation.load_full();
+        let config = Config::clone(&config).with_secrets_of(&now.config);
         Some(self.take_over(config, By::RollBack, false).await.0)
     }
 
@@ -327,6 +338,9 @@ impl Reloads {
         let diff = config::diff(&before.config, &config);
         if !diff.refused.is_empty() {
             return Err(NotReloaded::StartOnly(diff.refused));
+        }
+        if let Some([one, other]) = config.clients_with_one_key() {
+            return Err(NotReloaded::OneKey(one.to_owned(), other.to_owned()));
         }
         let same = same && before.config.sha256.is(config.sha256);
         if same && diff.changes.is_empty() {

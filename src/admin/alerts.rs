@@ -16,10 +16,11 @@ use std::{
 
 use actix_web::{HttpResponse, web::Data};
 use breakerbox_actors::{id::TargetId, state::health::Status};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Admin, answer};
 use crate::{
+    config::Shown,
     reload::{By, Try},
     wall,
 };
@@ -50,6 +51,9 @@ struct Unwell {
     target: TargetId,
     kind: Kind,
     alert: Alert,
+    /// What was counted when its circuit first opened: a trial that failed
+    /// since has counted nothing.
+    opening: Option<Value>,
 }
 
 /// All incidents there are and were.
@@ -78,19 +82,24 @@ impl Alerts {
         bad: Option<Bad<'_>>,
         now: Instant,
     ) -> Option<Alert> {
-        let told = bad.and_then(|bad| {
-            let kind = bad.kind(status)?;
-            let alert = Alert::of(target, status, kind, &bad, now);
-            let target = target.clone();
-            Some(Unwell {
-                target,
-                kind,
-                alert,
-            })
-        });
         let endpoint = target.endpoint();
         let unwell = self.unwell.entry(endpoint.clone()).or_default();
         let known = unwell.iter().position(|it| it.target == *target);
+        let told = bad.and_then(|bad| {
+            let kind = bad.kind(status)?;
+            let mut alert = Alert::of(target, status, kind, &bad, now);
+            let before = known.and_then(|at| unwell[at].opening.clone());
+            let current = alert.opening();
+            if current.is_none() {
+                alert.evidence["first_opening"] = json!(before);
+            }
+            Some(Unwell {
+                target: target.clone(),
+                kind,
+                alert,
+                opening: before.or(current),
+            })
+        });
         let others = known.is_none() == told.is_some();
         if let Some(at) = known {
             unwell.splice(at..=at, told);
@@ -98,6 +107,36 @@ impl Alerts {
             unwell.extend(told);
         }
         self.together(endpoint, others, now)
+    }
+
+    /// Learns how `target` is, whose status is the same as before: its open alert
+    /// is kept true, in silence unless it is worse now. Returns it if that changes
+    /// by what it is judged.
+    pub(super) fn refresh(
+        &mut self,
+        target: &TargetId,
+        status: Status,
+        bad: Option<Bad<'_>>,
+        now: Instant,
+    ) -> Option<Alert> {
+        let before = self.open_of(target)?.evidence.clone();
+        let told = self.status(target, status, bad, now);
+        told.or_else(|| {
+            let after = self.open_of(target)?;
+            let is_other = |key: &str| before[key] != after.evidence[key];
+            let is_news = is_other("cause") || is_other("threshold");
+            is_news.then(|| after.clone())
+        })
+    }
+
+    /// Returns the open alert that tells of `target`, if there is one.
+    pub(super) fn open_of(&self, target: &TargetId) -> Option<&Alert> {
+        let mut unwell = self.unwell.get(target.endpoint())?.iter();
+        unwell.find(|it| it.target == *target)?;
+        let incident = self.incidents.get(&Some(target.endpoint().clone()))?;
+        let id = incident.id.to_string();
+        let mut open = self.list.iter().filter(|it| it.resolved_at.is_none());
+        open.find(|it| it.id == id)
     }
 
     /// Learns what came of a reload; returns the alert that this opens or ends.
@@ -109,10 +148,14 @@ impl Alerts {
         let Err(problems) = &it.result else {
             return self.resolve(&None, now);
         };
-        let first = problems.first().map_or("", |it| &it.message);
+        let first = problems.first().map(Shown::in_a_line).unwrap_or_default();
+        let more = match problems.len() {
+            0 | 1 => String::new(),
+            count => format!("; and {} more", count - 1),
+        };
         let alert = Alert {
             message: format!(
-                "the configuration was refused, generation {} stays: {first}",
+                "the configuration was refused, generation {} stays: {first}{more}",
                 it.generation
             ),
             evidence: json!({

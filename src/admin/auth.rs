@@ -115,8 +115,10 @@ fn denied() -> HttpResponse {
 
 /// Returns the token that `headers` carry as `Authorization`.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(header::AUTHORIZATION)?;
-    value.as_bytes().strip_prefix(b"Bearer ")
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    // The scheme in any case, as RFC 9110 section 11.1 has it.
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
 /// Returns the token of a socket's head: `Authorization`, or the subprotocol
@@ -235,11 +237,14 @@ mod tests {
             &[][..],
             &[(protocol.clone(), "breakerbox")],
             &[(header::AUTHORIZATION, "Basic dDo=")],
+            &[(header::AUTHORIZATION, "bearer")],
         ] {
             assert_eq!(brought(none), None);
         }
         for line in [
             (header::AUTHORIZATION, "Bearer t0ken"),
+            (header::AUTHORIZATION, "bearer t0ken"),
+            (header::AUTHORIZATION, "BEARER t0ken"),
             (protocol, "breakerbox, bearer.t0ken"),
         ] {
             assert_eq!(brought(&[line]).as_deref(), Some("t0ken"));

@@ -156,7 +156,7 @@ impl Look<'_> {
             provider: config.provider.label(),
             status: status.label(),
             status_since: wall::text(self.admin.news.since(id, status)),
-            reason: reason::of(status, &seen, target.refusal().0, config, self.now),
+            reason: reason::of(status, &seen, target.refusal().0, config, Some(self.now)),
             breaker: breaker(&seen, config, self.now),
             latency_ms: view.latency.map(|it| it.as_secs_f64() * 1e3),
             penalty_ms: view.penalty.as_secs_f64() * 1e3,

@@ -115,9 +115,30 @@ impl News {
         self.0.book.lock().events.iter().cloned().collect()
     }
 
-    /// Returns the alerts, newest first.
+    /// Returns the alerts as they are now, newest first.
     pub(super) fn alerts(&self) -> Vec<Alert> {
-        self.0.book.lock().alerts.list()
+        let generation = self.0.shared.generation.load_full();
+        let table = self.0.shared.engine.table();
+        let now = clock::now();
+        let mut book = self.0.book.lock();
+        for target in table.targets() {
+            let (id, status) = (target.id(), target.status());
+            // Of a change that is under way news will come.
+            let is_known = book.statuses.get(id).is_some_and(|(it, _)| *it == status);
+            let config = generation.endpoint(id.endpoint());
+            let Some(config) = config.filter(|_| is_known && book.alerts.open_of(id).is_some())
+            else {
+                continue;
+            };
+            let seen = target.look(now);
+            let reason = reason::of(status, &seen, target.refusal().0, config, None);
+            let bad = Bad::of(&seen, config, reason);
+            if let Some(news) = book.alerts.refresh(id, status, bad, now) {
+                // Nobody may be listening. Before anything newer can be told.
+                self.0.told.send(Arc::new(Told::Alert(news))).ok();
+            }
+        }
+        book.alerts.list()
     }
 
     /// Listens from now on.
@@ -164,18 +185,22 @@ impl News {
             return;
         };
         let mut book = self.0.book.lock();
+        let seen = target.look(now);
+        let why = reason::of(status, &seen, target.refusal().0, config, None);
         let at = wall::now();
         let before = book.statuses.insert(id.clone(), (status, at));
         let from = match before {
             Some((before, since)) if before == status => {
                 book.statuses.insert(id.clone(), (status, since));
+                let bad = Bad::of(&seen, config, why);
+                let told = book.alerts.refresh(id, status, bad, now);
+                drop(book);
+                self.tell(told.map(Told::Alert).into_iter().collect());
                 return;
             }
             Some((before, _)) => before,
             None => Status::Unknown,
         };
-        let seen = target.look(now);
-        let why = reason::of(status, &seen, target.refusal().0, config, now);
         let mut told = Vec::new();
         if from != status {
             told.push(Told::Event(book.keep(Event::StatusChange {
@@ -188,11 +213,7 @@ impl News {
                 reason: why.clone(),
             })));
         }
-        let bad = why.map(|reason| Bad {
-            seen: &seen,
-            config,
-            reason,
-        });
+        let bad = Bad::of(&seen, config, why);
         told.extend(book.alerts.status(id, status, bad, now).map(Told::Alert));
         drop(book);
         self.tell(told);

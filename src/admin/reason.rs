@@ -15,12 +15,13 @@ use breakerbox_actors::{
 use crate::config::{Endpoint, show_duration};
 
 /// Says why a target is in `status`; `None` where there is nothing to explain.
+/// Without a time it says nothing that is true for a moment only: for what is kept.
 pub(super) fn of(
     status: Status,
     seen: &EndpointSeen,
     why: Why,
     config: &Endpoint,
-    now: Instant,
+    now: Option<Instant>,
 ) -> Option<String> {
     match status {
         Status::Healthy => None,
@@ -46,7 +47,7 @@ pub(crate) fn why(why: Why, until: Option<Instant>, now: Instant) -> String {
     }
 }
 
-fn opened(seen: &EndpointSeen, config: &Endpoint, now: Instant) -> String {
+fn opened(seen: &EndpointSeen, config: &Endpoint, now: Option<Instant>) -> String {
     let (view, breaker) = (&seen.view, &config.breaker);
     let counted = view.opened_by.unwrap_or_default();
     let because = match view.open_reason {
@@ -80,9 +81,12 @@ fn opened(seen: &EndpointSeen, config: &Endpoint, now: Instant) -> String {
         Some(TransitionReason::TrialFailed) => format!("trial {} failed", view.failed_trials),
         _ => "its circuit is open".to_owned(),
     };
-    match view.open_until {
-        Some(at) => format!("{because}: circuit open, next trial in {}", wait(at, now)),
-        None => because,
+    match (view.open_until, now) {
+        (Some(at), Some(now)) => {
+            format!("{because}: circuit open, next trial in {}", wait(at, now))
+        }
+        (Some(_), None) => format!("{because}: circuit open"),
+        (None, _) => because,
     }
 }
 
@@ -95,7 +99,7 @@ fn set(name: &str, now: u32, counted: u32) -> String {
     }
 }
 
-fn limited(seen: &EndpointSeen, now: Instant) -> String {
+fn limited(seen: &EndpointSeen, now: Option<Instant>) -> String {
     let view = &seen.view;
     let Some(refusal) = view.refusal else {
         return "a rate limit was reached a moment ago".to_owned();
@@ -112,8 +116,8 @@ fn limited(seen: &EndpointSeen, now: Instant) -> String {
         Why::ProviderLimit => "the provider's own count says that nothing is left".to_owned(),
         other => other.label().replace('_', " "),
     };
-    match refusal.until {
-        Some(at) => format!("{because}: room in {}", wait(at, now)),
+    match refusal.until.zip(now) {
+        Some((at, now)) => format!("{because}: room in {}", wait(at, now)),
         None => because,
     }
 }

@@ -32,6 +32,17 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// Says what is wrong with it, if anything is.
+    fn wrong(&self) -> Option<&'static str> {
+        let status = self.status.as_deref()?.as_bytes();
+        let is_right = match status {
+            [b'1'..=b'9', b'x', b'x'] => true,
+            [b'1'..=b'9', rest @ ..] => rest.len() == 2 && rest.iter().all(u8::is_ascii_digit),
+            _ => false,
+        };
+        (!is_right).then_some("status: expected a status such as 503, or a class such as 5xx")
+    }
+
     fn takes(&self, record: &Record) -> bool {
         let is =
             |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
@@ -53,16 +64,14 @@ impl Filter {
 /// of the others a sample.
 #[utoipa::path(get, path = "/api/requests", params(Filter), responses((status = 200, body = [Record])))]
 pub(super) async fn list(admin: Data<Admin>, request: HttpRequest) -> HttpResponse {
+    let refuse = |words: &str| error(StatusCode::BAD_REQUEST, "invalid_filter", words);
     let filter = match Query::<Filter>::from_query(request.query_string()) {
         Ok(Query(filter)) => filter,
-        Err(wrong) => {
-            return error(
-                StatusCode::BAD_REQUEST,
-                "invalid_filter",
-                &wrong.to_string(),
-            );
-        }
+        Err(wrong) => return refuse(&wrong.to_string()),
     };
+    if let Some(words) = filter.wrong() {
+        return refuse(words);
+    }
     let records = admin.shared.tap.records();
     let wanted = records.iter().filter(|it| filter.takes(it));
     let limit = filter.limit.unwrap_or(SHOWN).min(KEPT);

@@ -86,12 +86,21 @@ impl Patient {
         }
     }
 
-    /// What there is to say of it.
+    /// What there is to say of it now.
     pub(super) fn reason(&self) -> Option<String> {
+        self.told(Some(self.now))
+    }
+
+    /// What there is to say of it at any time.
+    pub(super) fn kept_reason(&self) -> Option<String> {
+        self.told(None)
+    }
+
+    fn told(&self, now: Option<Instant>) -> Option<String> {
         let seen = self.seen();
         let view = &seen.view;
         let why = view.refusal.map_or(Why::Spent, |it| it.reason);
-        super::reason::of(view.status, &seen, why, &self.config, self.now)
+        super::reason::of(view.status, &seen, why, &self.config, now)
     }
 }
 

@@ -157,6 +157,16 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// Returns where and what in one line: `line 2: endpoints[0].weight: …`.
+    pub(crate) fn in_a_line(&self) -> String {
+        let line = self.line.map(|it| format!("line {it}"));
+        let key = Some(self.key.clone()).filter(|it| !it.is_empty());
+        let parts = [line, key, Some(self.message.clone())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    }
+}
+
 impl Problems {
     /// Notes which files the settings name, for whoever watches them.
     pub(super) fn with_files(mut self, files: Vec<PathBuf>) -> Self {

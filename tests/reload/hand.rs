@@ -31,6 +31,12 @@ async fn the_commands_ask_the_running_gateway_and_tell_by_their_exit_code() {
         "{}",
         ended.out
     );
+    // Whom to ask is said: the file is not needed, and a name will do.
+    let named = format!("http://localhost:{}/", served.admin.port());
+    for admin in [&admin, &named] {
+        let ended = run(&["status", "--config", "missing.yaml", "--admin", admin]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
     let ended = run(&["status", "--admin", &admin]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     for part in [
@@ -234,10 +240,17 @@ async fn a_text_can_be_checked_and_a_model_explained_without_changing_anything()
         all["requests"][0]["attempts"][0]["outcome"], "success",
         "{all}"
     );
-    assert_eq!(
-        get(served.admin, "/api/requests?nonsense=1").await.status(),
-        400
-    );
+    for wrong in [
+        "nonsense=1",
+        "status=abc",
+        "status=5x",
+        "status=50",
+        "status=axx",
+    ] {
+        let answer = get(served.admin, &format!("/api/requests?{wrong}")).await;
+        assert_eq!(answer.status(), 400, "{wrong}");
+        assert_eq!(answer.json()["error"]["code"], "invalid_filter", "{wrong}");
+    }
 }
 
 #[tokio::test]

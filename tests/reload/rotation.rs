@@ -1,12 +1,13 @@
 //! Secrets and certificates that are rotated in their files, each written in place: in force without a word said.
 
 use breakerbox_actors::clock;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Served, config};
 use crate::support::chat::good;
 use crate::support::client::Client;
 use crate::support::evil::{Act, Evil};
+use crate::support::process::run;
 use crate::support::wait::DEADLINE;
 use crate::upstream::tls::secure::{Fault, Secure};
 
@@ -42,7 +43,7 @@ async fn the_key_of_an_endpoint() {
     assert_eq!(sent().await.as_deref(), Some("Bearer key-of-today"));
     assert_eq!(
         status["reload"]["changes"],
-        serde_json::json!(["endpoint only: api_key: changed"])
+        json!(["endpoint only: api_key: changed"])
     );
     assert!(!status.to_string().contains("key-of-"));
 }
@@ -106,4 +107,139 @@ async fn the_token_of_the_admin_address() {
     let status: Value = by("token-of-today").await.json();
     assert_eq!(status["generation"], 2);
     assert!(!status.to_string().contains("token-of-"));
+}
+
+#[tokio::test]
+async fn going_back_leaves_what_was_rotated_as_it_is_now() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let url = evil.base_url();
+    let secrets = ["token", "client", "provider"];
+    let write = |folder: &std::path::Path, day: &str| {
+        for name in secrets {
+            std::fs::write(folder.join(name), format!("{name}-of-{day}\n")).expect("written");
+        }
+    };
+    let served = Served::start(|folder, _| {
+        write(folder.path(), "yesterday");
+        let path = folder.path().join("breakerbox.yaml");
+        let admin = "admin: { listen: \"127.0.0.1:0\", token_file: token }";
+        let text = config(&url, "m")
+            .replace("admin: { listen: \"127.0.0.1:0\" }", admin)
+            .replace(
+                "[m] }",
+                "[m], api_key_file: provider, probe: { kind: none } }",
+            );
+        std::fs::write(
+            &path,
+            text + "clients: [{ name: team, key_file: client }]\n",
+        )
+        .expect("written");
+        path
+    })
+    .await;
+    let asks = async |addr, method: &str, path: &str, key: &str, body: &str| {
+        let mut client = Client::connect(addr).await;
+        let line = format!("Bearer {key}");
+        let headers = [("authorization", line.as_str())];
+        client
+            .request(method, path, &headers, body.as_bytes())
+            .await;
+        client.answer().await
+    };
+    let status = async |day: &str| {
+        let token = format!("token-of-{day}");
+        asks(served.admin, "GET", "/api/status", &token, "")
+            .await
+            .status()
+    };
+    let chat = async |day: &str| {
+        let body = crate::support::chat::ask("m", "hello").to_string();
+        let key = format!("client-of-{day}");
+        asks(served.data, "POST", crate::support::chat::CHAT, &key, &body)
+            .await
+            .status()
+    };
+    let sees = async || {
+        assert_eq!([chat("yesterday").await, chat("today").await], [401, 200]);
+        assert_eq!(
+            [status("yesterday").await, status("today").await],
+            [401, 200]
+        );
+        let asked = evil.requests().pop().expect("a request");
+        let key = asked.head.header("authorization");
+        assert_eq!(key, Some("Bearer provider-of-today"));
+    };
+    write(served.folder.path(), "today");
+    let start = clock::now();
+    loop {
+        let token = "token-of-today";
+        let answer = asks(served.admin, "GET", "/api/config/diff", token, "").await;
+        if answer.status() == 200 && answer.json()["changes"] == json!([]) {
+            break;
+        }
+        // Each wrong token counts as a guess.
+        if answer.status() != 200 {
+            asks(
+                served.admin,
+                "POST",
+                "/api/reload",
+                "token-of-yesterday",
+                "",
+            )
+            .await;
+        }
+        assert!(clock::now() - start < DEADLINE, "{}", answer.text());
+    }
+    sees().await;
+    let back = "{\"generation\":1}";
+    let back = asks(
+        served.admin,
+        "POST",
+        "/api/config/rollback",
+        "token-of-today",
+        back,
+    )
+    .await;
+    assert_eq!(back.status(), 200, "{}", back.text());
+    assert_eq!(back.json()["source"], "rollback");
+    sees().await;
+    // Whoever reads the token's file, as the command does, is not locked out.
+    let ended = run(&[
+        "reload",
+        "--config",
+        served.path().to_str().expect("text"),
+        "--admin",
+        &served.admin.to_string(),
+    ])
+    .await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_key_file_that_was_broken_and_is_restored_has_changed_nothing() {
+    let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+    let more = ", api_key_file: secret, probe: { kind: none }";
+    let served = served(&evil.base_url(), more, "key-of-today\n").await;
+    for _ in 0..2 {
+        rotate(&served, "");
+        let start = clock::now();
+        while served.status().await["reload"]["ok"] == true {
+            assert!(clock::now() - start < DEADLINE);
+        }
+        rotate(&served, "key-of-today\n");
+        let start = clock::now();
+        let status = loop {
+            let status = served.status().await;
+            if status["reload"]["ok"] == true {
+                break status;
+            }
+            assert!(clock::now() - start < DEADLINE);
+        };
+        assert_eq!(
+            (&status["generation"], &status["reload"]["changes"]),
+            (&json!(1), &json!([]))
+        );
+    }
+    rotate(&served, "key-of-tomorrow\n");
+    served.generation(2).await;
 }

@@ -11,7 +11,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::{admin::endpoints, config, wall};
+use crate::{
+    admin::endpoints,
+    config::{self, show_duration},
+    wall,
+};
 
 /// One incident.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -33,7 +37,9 @@ pub(crate) struct Alert {
     /// All models of the endpoint that are not well.
     pub(super) models: Vec<String>,
     pub(super) message: String,
-    /// What was counted, against which threshold.
+    /// What was counted, against which `threshold`: its `key` and `value`, null
+    /// where one event is enough. What concerns another cause is null; once a
+    /// trial has failed, `first_opening` is what was counted at first.
     #[schema(value_type = Object)]
     pub(super) evidence: Value,
     /// When it will be tried again, if anyone knows.
@@ -71,9 +77,25 @@ impl Kind {
 
 /// What there is to say of a target that is not well.
 pub(in crate::admin) struct Bad<'a> {
-    pub(in crate::admin) seen: &'a EndpointSeen,
-    pub(in crate::admin) config: &'a config::Endpoint,
-    pub(in crate::admin) reason: String,
+    seen: &'a EndpointSeen,
+    config: &'a config::Endpoint,
+    reason: String,
+}
+
+impl<'a> Bad<'a> {
+    /// Returns what there is to say for `reason`, if there is one.
+    pub(in crate::admin) fn of(
+        seen: &'a EndpointSeen,
+        config: &'a config::Endpoint,
+        reason: Option<String>,
+    ) -> Option<Self> {
+        let reason = reason?;
+        Some(Self {
+            seen,
+            config,
+            reason,
+        })
+    }
 }
 
 impl Bad<'_> {
@@ -137,6 +159,46 @@ impl Alert {
     }
 }
 
+/// Returns the key that the open circuit was judged by, and its value now;
+/// null where one event is enough.
+fn threshold(bad: &Bad<'_>) -> Value {
+    let config = bad.config;
+    let (key, value) = match bad.seen.view.open_reason {
+        Some(TransitionReason::FailuresInARow) => (
+            "breaker.failure_threshold",
+            json!(bad.seen.view.failure_threshold),
+        ),
+        Some(TransitionReason::FailureRate) => {
+            ("breaker.failure_rate", json!(config.breaker.failure_rate))
+        }
+        Some(TransitionReason::Pings) => (
+            "probe.unhealthy_threshold",
+            json!(config.probe.unhealthy_threshold),
+        ),
+        Some(TransitionReason::TrialTimeout) => (
+            "breaker.trial_timeout",
+            json!(show_duration(config.breaker.trial_timeout)),
+        ),
+        _ => return Value::Null,
+    };
+    json!({ "key": key, "value": value })
+}
+
+impl Alert {
+    /// Returns what was counted when the circuit opened, if this tells of it.
+    pub(super) fn opening(&self) -> Option<Value> {
+        let told = |key: &str| self.evidence[key].clone();
+        (!told("counted_failures").is_null()).then(|| {
+            json!({
+                "cause": told("cause"),
+                "counted_failures": told("counted_failures"),
+                "counted_of": told("counted_of"),
+                "threshold": told("threshold"),
+            })
+        })
+    }
+}
+
 fn evidence(bad: &Bad<'_>) -> Value {
     let (view, config) = (&bad.seen.view, bad.config);
     let counted = view.opened_by.filter(|it| it.bad > 0);
@@ -145,15 +207,23 @@ fn evidence(bad: &Bad<'_>) -> Value {
             .limit
             .map(|limit| json!({ "used": usage.used, "limit": limit }))
     };
+    // Of a circuit that is open for one reason the others' thresholds say nothing.
+    let by = |cause| view.open_reason.is_none_or(|it| it == cause);
+    let (row, rate) = (
+        by(TransitionReason::FailuresInARow),
+        by(TransitionReason::FailureRate),
+    );
     json!({
         "cause": view.open_reason.map(endpoints::cause),
+        "threshold": threshold(bad),
         "counted_failures": counted.map(|it| it.bad),
         "counted_of": counted.map(|it| it.all),
-        "failures_in_a_row": view.failures_in_a_row,
-        "failure_threshold": view.failure_threshold,
-        "failure_ratio": view.failure_ratio,
-        "failure_rate": config.breaker.failure_rate,
-        "min_requests": config.breaker.min_requests,
+        "first_opening": null,
+        "failures_in_a_row": row.then_some(view.failures_in_a_row),
+        "failure_threshold": row.then_some(view.failure_threshold),
+        "failure_ratio": rate.then_some(view.failure_ratio),
+        "failure_rate": rate.then_some(config.breaker.failure_rate),
+        "min_requests": rate.then_some(config.breaker.min_requests),
         "window_ms": config.breaker.window.as_millis() as u64,
         "failed_trials": view.failed_trials,
         "latency_ms": view.latency.map(|it| it.as_secs_f64() * 1e3),

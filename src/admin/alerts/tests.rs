@@ -1,4 +1,4 @@
-use breakerbox_actors::state::event::{Event, Outcome};
+use breakerbox_actors::state::event::{Event, Outcome, Pong};
 
 use super::*;
 use crate::admin::testing::Patient;
@@ -8,12 +8,14 @@ const FRAIL: &str = "breaker: { failure_threshold: 1 }";
 
 fn told(alerts: &mut Alerts, of: &Patient) -> Option<Alert> {
     let seen = of.seen();
-    let bad = of.reason().map(|reason| Bad {
-        seen: &seen,
-        config: &of.config,
-        reason,
-    });
+    let bad = Bad::of(&seen, &of.config, of.kept_reason());
     alerts.status(&of.target, seen.view.status, bad, of.now)
+}
+
+fn refreshed(alerts: &mut Alerts, of: &Patient) -> Option<Alert> {
+    let seen = of.seen();
+    let bad = Bad::of(&seen, &of.config, of.kept_reason());
+    alerts.refresh(&of.target, seen.view.status, bad, of.now)
 }
 
 fn out(endpoint: &str, model: &str) -> Patient {
@@ -174,4 +176,139 @@ fn what_worsens_keeps_its_id_and_what_is_back_soon_is_the_same_incident() {
     let other = told(&mut alerts, &it).expect("another one");
     assert_ne!(other.id, first.id);
     assert_eq!(alerts.list().len(), 2);
+}
+
+#[test]
+fn evidence_names_the_threshold_that_was_reached() {
+    let threshold = |of: &Patient| {
+        let alert = told(&mut Alerts::default(), of).expect("an alert");
+        alert.evidence["threshold"].clone()
+    };
+    let mut pinged = Patient::new("eu", "m", "probe: { unhealthy_threshold: 2 }");
+    for _ in 0..2 {
+        pinged.step(Event::Pong(Pong::Failed));
+    }
+    let pings = json!({ "key": "probe.unhealthy_threshold", "value": 2 });
+    assert_eq!(threshold(&pinged), pings);
+    let alert = told(&mut Alerts::default(), &pinged).expect("an alert");
+    assert_eq!(
+        (
+            &alert.evidence["counted_failures"],
+            &alert.evidence["failure_threshold"]
+        ),
+        (&json!(2), &Value::Null)
+    );
+
+    let mut row = Patient::new("eu", "m", "breaker: { failure_threshold: 3 }");
+    row.fails(3);
+    let failures = json!({ "key": "breaker.failure_threshold", "value": 3 });
+    assert_eq!(threshold(&row), failures);
+
+    let keys = "breaker: { failure_threshold: 99, min_requests: 4, failure_rate: 0.5 }";
+    let mut rate = Patient::new("eu", "m", keys);
+    for _ in 0..2 {
+        rate.ends(Outcome::Success);
+        rate.fails(1);
+    }
+    let share = json!({ "key": "breaker.failure_rate", "value": 0.5 });
+    assert_eq!(threshold(&rate), share);
+
+    let mut rejected = Patient::new("eu", "m", "");
+    rejected.ends(Outcome::KeyRejected);
+    assert_eq!(threshold(&rejected), Value::Null);
+}
+
+#[test]
+fn what_opened_the_circuit_first_is_told_after_trials_that_failed() {
+    let mut alerts = Alerts::default();
+    let mut it = Patient::new("eu", "m", "breaker: { failure_threshold: 3 }");
+    it.fails(3);
+    let first = told(&mut alerts, &it).expect("an alert");
+    assert_eq!(first.evidence["counted_failures"], 3);
+    assert_eq!(first.evidence["first_opening"], Value::Null);
+    for _ in 0..2 {
+        it.waits(Duration::from_secs(3600));
+        told(&mut alerts, &it);
+        it.fails(1);
+        told(&mut alerts, &it);
+        let list = alerts.list();
+        let evidence = &list[0].evidence;
+        assert_eq!(
+            (list.len(), &evidence["cause"]),
+            (1, &json!("trial_failed"))
+        );
+        assert_eq!(evidence["counted_failures"], Value::Null);
+        let opening = &evidence["first_opening"];
+        assert_eq!(
+            (
+                &opening["cause"],
+                &opening["counted_failures"],
+                &opening["counted_of"]
+            ),
+            (&json!("failures"), &json!(3), &json!(3))
+        );
+        assert_eq!(opening["threshold"]["value"], 3);
+    }
+}
+
+#[test]
+fn an_open_alert_is_kept_true_without_another_line() {
+    let mut alerts = Alerts::default();
+    let mut it = Patient::new("eu", "m", "breaker: { failure_threshold: 3 }");
+    it.fails(3);
+    let first = told(&mut alerts, &it).expect("an alert");
+    assert!(
+        first.message.ends_with("(failure_threshold): circuit open"),
+        "what is kept tells no time left: {}",
+        first.message
+    );
+    it.waits(Duration::from_secs(1));
+    assert_eq!(refreshed(&mut alerts, &it), None, "nothing to tell");
+    it.reloads("breaker: { failure_threshold: 10 }");
+    let now = refreshed(&mut alerts, &it).expect("another threshold");
+    assert_eq!((&now.id, &now.at), (&first.id, &first.at));
+    assert_eq!(now.evidence["threshold"]["value"], 10);
+    assert!(
+        now.message.contains("failure_threshold, now 10"),
+        "{}",
+        now.message
+    );
+    assert_eq!(alerts.list(), [now]);
+    // Neither one that is over nor one that nobody was told of comes up by it.
+    mends(&mut it);
+    told(&mut alerts, &it).expect("its end");
+    it.fails(10);
+    assert_eq!(refreshed(&mut alerts, &it), None);
+    assert_eq!(refreshed(&mut alerts, &out("us", "m")), None);
+    assert!(alerts.list()[0].resolved_at.is_some());
+}
+
+#[test]
+fn a_refused_reload_names_the_place_of_what_is_wrong() {
+    let refused = |problems: Vec<Shown>| Try {
+        at: wall::now(),
+        by: By::File,
+        generation: 7,
+        result: Err(problems),
+    };
+    let only = Shown::alone(
+        "server.workers",
+        "only a restart can change this".to_owned(),
+    );
+    let message = |it: &Try| {
+        let alert = Alerts::default().reload(it, breakerbox_actors::clock::now());
+        alert.expect("an alert").message
+    };
+    assert_eq!(
+        message(&refused(vec![only.clone()])),
+        "the configuration was refused, generation 7 stays: server.workers: only a restart can change this"
+    );
+    let placed = Shown {
+        line: Some(2),
+        ..Shown::alone("endpoints[0].wieght", "unknown key".to_owned())
+    };
+    assert_eq!(
+        message(&refused(vec![placed, only])),
+        "the configuration was refused, generation 7 stays: line 2: endpoints[0].wieght: unknown key; and 1 more"
+    );
 }

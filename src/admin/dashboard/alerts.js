@@ -60,7 +60,7 @@ function row(open) {
     const until = instant(it.resolved_at);
     text(when, until ? `${ago(now - until)}, lasted ${span(until - from)}` : `for ${span(now - from)}`);
     text(message, it.message);
-    const told = Object.entries(it.evidence ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
+    const told = counts(it.evidence ?? {});
     attr(counted, "hidden", Boolean(it.resolved_at) || !told.length);
     reconcile(evidence, it.resolved_at ? [] : told, ([name]) => name, ([name]) => h("div", null, h("dt", null, words(name)), h("dd")), (pair, [, value]) => text(pair.lastChild, typeof value === "number" ? number(value) : String(value)));
     const due = instant(it.retry_at);
@@ -69,6 +69,14 @@ function row(open) {
     text(retry, it.resolved_at ? "" : target ? waiting(target, now) : !due ? "" : due > now ? `next try in ${span(due - now)}` : "next try is due");
   };
   return node;
+}
+
+/** What was counted, flat: the threshold by its key, what a first opening was judged by in a line. */
+function counts({ threshold, first_opening: first, ...rest }) {
+  const told = Object.entries(rest).filter(([, value]) => value !== null && typeof value !== "object");
+  const limit = (it) => (it ? [[it.key, it.value]] : []);
+  const opened = first ? [["first_opening", [`${first.counted_failures} of ${first.counted_of}`, ...limit(first.threshold).map((it) => it.join(" "))].join(", ")]] : [];
+  return [...limit(threshold), ...told, ...opened];
 }
 
 /** Actors that are down, restarted or behind come first. */

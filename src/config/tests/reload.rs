@@ -125,3 +125,56 @@ fn a_new_order_is_told() {
     let two = good(&format!("endpoints:\n{b}{a}"));
     assert_eq!(diff(&one, &two).changes, ["order of endpoints: changed"]);
 }
+
+#[test]
+fn what_was_rotated_does_not_come_back_with_an_earlier_configuration() {
+    let with = |token: &str, keys: [&str; 2], clients: &str| {
+        let [a, b] = keys;
+        good(&format!(
+            "admin: {{ listen: 127.0.0.1:1 {token} }}\n             endpoints:\n  \
+             - {{ name: a, provider: openai, {a} models: [m] }}\n  \
+             - {{ name: b, provider: openai, {b} models: [m] }}\n\
+             clients: [{clients}]\n"
+        ))
+    };
+    let old = "{ name: c, key: c-old }, { name: gone, key: gone-old }";
+    let old = with(
+        ", token: t-old",
+        ["api_key: a-old,", "api_key: b-old,"],
+        old,
+    );
+    let now = "{ name: c, key: c-new }, { name: new, key: n-new }";
+    let elsewhere = "api_key: b-new, base_url: \"https://b.example/v1\",";
+    let now = with(", token: t-new", ["api_key: a-new,", elsewhere], now);
+    let back = old.clone().with_secrets_of(&now);
+    assert_eq!(back.admin.token, now.admin.token);
+    assert_eq!(back.endpoints[0].api_key, now.endpoints[0].api_key);
+    assert_eq!(
+        back.endpoints[1].api_key, old.endpoints[1].api_key,
+        "not that account's"
+    );
+    let keys = |of: &Config| {
+        of.clients
+            .iter()
+            .map(|it| it.key_sha256)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&back), [keys(&now)[0], keys(&old)[1]]);
+    assert_eq!(back.clients_with_one_key(), None);
+    // What is closed stays closed.
+    let open = with(
+        "",
+        ["api_key: a-old,", "api_key: b-old,"],
+        "{ name: c, key: c-old }",
+    );
+    let back = open.with_secrets_of(&now);
+    assert_eq!(back.admin.token, now.admin.token);
+    // Another client has taken over the key of one that is gone.
+    let now = with(
+        "",
+        ["api_key: a,", "api_key: b,"],
+        "{ name: c, key: gone-old }",
+    );
+    let back = old.with_secrets_of(&now);
+    assert_eq!(back.clients_with_one_key(), Some(["c", "gone"]));
+}
