@@ -26,7 +26,7 @@ use std::{
 use crate::{
     error::Why,
     state::{
-        grant::{EPOCH_BITS, Grant},
+        grant::{EPOCH_BITS, Grant, TokensFree},
         health::Status,
         window::nanos,
     },
@@ -130,6 +130,12 @@ pub(crate) struct Cell {
     face: AtomicU32,
     /// When a refused caller may come back, or [`NONE`].
     until: AtomicU64,
+    /// Tokens there would be if those under way were used by nobody.
+    tokens_hoped: AtomicU64,
+    /// When tokens come free by themselves: so many more at each of these
+    /// instants, or [`NONE`].
+    tokens_step: AtomicU64,
+    tokens_free: [AtomicU64; TokensFree::STEPS],
     /// When the actor last looked.
     looked_at: AtomicU64,
 }
@@ -150,6 +156,9 @@ impl Cell {
             penalty: AtomicU64::new(0),
             face: AtomicU32::new(0),
             until: AtomicU64::new(NONE),
+            tokens_hoped: AtomicU64::new(0),
+            tokens_step: AtomicU64::new(0),
+            tokens_free: [const { AtomicU64::new(NONE) }; TokensFree::STEPS],
             looked_at: AtomicU64::new(0),
         }
     }
@@ -183,12 +192,18 @@ impl Cell {
         let latency = grant.latency.map_or(NONE, nanos);
         self.latency.store(latency, Ordering::Relaxed);
         self.penalty.store(nanos(grant.penalty), Ordering::Relaxed);
-        let until = match offer.refusal {
-            Some((_, until)) => until,
-            None => grant.tokens_free_at,
-        };
-        let until = until.map_or(NONE, |at| self.micros(at));
-        self.until.store(until, Ordering::Relaxed);
+        let micros = |at: Option<Instant>| at.map_or(NONE, |at| self.micros(at));
+        let until = offer.refusal.and_then(|(_, until)| until);
+        self.until.store(micros(until), Ordering::Relaxed);
+        self.tokens_hoped
+            .store(grant.tokens_hoped, Ordering::Relaxed);
+        if grant.tokens_hoped != u64::MAX {
+            let TokensFree { step, at } = grant.tokens_free;
+            self.tokens_step.store(step, Ordering::Relaxed);
+            for (mine, at) in self.tokens_free.iter().zip(at) {
+                mine.store(micros(at), Ordering::Relaxed);
+            }
+        }
         let why = offer.refusal.map_or(0, |(why, _)| why.code() + 1);
         let status = Status::ALL.iter().position(|it| *it == grant.status);
         self.face.store(
@@ -300,15 +315,18 @@ impl Cell {
     /// to come back if that is known.
     pub(crate) fn refusal(&self, estimate: u64) -> (Why, Option<Instant>) {
         let published = (self.face.load(Ordering::Relaxed) >> 8) as u8;
-        if let Some(why) = published.checked_sub(1).and_then(Why::from_code) {
+        let published = published.checked_sub(1).and_then(Why::from_code);
+        if let Some(why) = published.filter(|why| *why != Why::TokensPerMinute) {
             (why, self.until())
+        } else if published.is_some() {
+            (Why::TokensPerMinute, self.tokens_until(estimate))
         } else if self.look().trial_is_taken() {
             // The actor has yet to see it, and will say no more than this.
             (Why::TrialUnderWay, None)
         } else if self.in_flight() >= self.max_in_flight.load(Ordering::Relaxed) {
             (Why::InFlight, None)
         } else if self.credits() > 0 && self.tokens_left() < estimate {
-            (Why::TokensPerMinute, self.until())
+            (Why::TokensPerMinute, self.tokens_until(estimate))
         } else {
             // All that was published is spent; the actor has yet to look, and
             // nobody knows what it will find.
@@ -316,12 +334,30 @@ impl Cell {
         }
     }
 
+    /// Returns when there will be `estimate` tokens; `None` if some that are
+    /// under way may come back any moment.
+    fn tokens_until(&self, estimate: u64) -> Option<Instant> {
+        if estimate <= self.tokens_hoped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let need = estimate.saturating_sub(self.tokens_left());
+        let step = self.tokens_step.load(Ordering::Relaxed).max(1);
+        let steps = usize::try_from(need.div_ceil(step)).unwrap_or(usize::MAX);
+        let last = self.tokens_free.len() - 1;
+        let at = self.tokens_free.get(steps.saturating_sub(1).min(last))?;
+        self.instant(at.load(Ordering::Relaxed))
+    }
+
     fn micros(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.origin).as_micros() as u64
     }
 
     fn until(&self) -> Option<Instant> {
-        match self.until.load(Ordering::Relaxed) {
+        self.instant(self.until.load(Ordering::Relaxed))
+    }
+
+    fn instant(&self, micros: u64) -> Option<Instant> {
+        match micros {
             NONE => None,
             micros => self.origin.checked_add(Duration::from_micros(micros)),
         }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::{CLOSE, well};
 use crate::support::chat::{CHAT, ask, completion, response};
@@ -137,5 +140,48 @@ async fn what_is_not_sent_has_used_none() {
         }
         let waited = breakerbox_actors::clock::now() - start;
         assert!(waited < DEADLINE, "{:?} {:?}", seen.rpm, seen.tpm);
+    }
+}
+
+/// Of a burst that reserves more than a minute has, and uses little of it, each waits for what the others leave. A
+/// client that has a limit of its own is not made to wait; but it is told to come back soon.
+#[tokio::test]
+async fn a_burst_that_reserves_too_much_is_served_by_what_comes_back() {
+    let evil = Evil::start(|_, _| [vec![Act::Wait(Duration::from_millis(50))], well()].concat());
+    let endpoint = endpoint("burst", &evil.base_url(), ", limits: { tpm: 5000 }");
+    let clients =
+        "{ name: free, key: free }, { name: limited, key: limited, limits: { tpm: 3500 } }";
+    let house = House::start(&format!("endpoints:\n{endpoint}clients: [{clients}]\n"));
+    let all = async |key: &'static str| {
+        let mut asking = JoinSet::new();
+        for _ in 0..20 {
+            let addr = house.addr();
+            asking.spawn(async move {
+                let mut body = ask("m", "hello");
+                body["max_tokens"] = 1_500.into();
+                let key = [("x-api-key", key)];
+                let mut client = Client::connect(addr).await;
+                let body = body.to_string();
+                client.request("POST", CHAT, &key, body.as_bytes()).await;
+                client.answer().await
+            });
+        }
+        asking.join_all().await
+    };
+    for answer in all("free").await {
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    let (served, refused): (Vec<_>, Vec<_>) = all("limited")
+        .await
+        .into_iter()
+        .partition(|it| it.status() == 200);
+    assert!(served.len() >= 2 && refused.len() >= 2, "{}", served.len());
+    for answer in refused {
+        assert_eq!(answer.status(), 429);
+        let wait = answer
+            .head
+            .header("retry-after")
+            .expect("when to come back");
+        assert_eq!(wait, "1");
     }
 }

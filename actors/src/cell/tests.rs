@@ -15,7 +15,8 @@ fn offer(epoch: u32, credits: u32, tokens_limit: u64) -> Offer {
             last_resort: 0,
             tokens_limit,
             penalty: Duration::ZERO,
-            tokens_free_at: None,
+            tokens_hoped: tokens_limit,
+            tokens_free: TokensFree::default(),
             max_in_flight: u32::MAX,
             weight: 1.0,
             latency: None,
@@ -149,4 +150,31 @@ fn a_trial_that_was_just_taken_is_refused_as_one() {
         // The actor has not looked yet: nothing it published says so.
         assert_eq!(cell.refusal(1), (why, None));
     }
+}
+
+#[test]
+fn who_lacks_tokens_is_told_when_enough_will_be_there() {
+    let t0 = clock::now();
+    let at = |seconds| t0 + Duration::from_secs(seconds);
+    let mut offer = offer(0, 9, 100);
+    offer.grant.tokens_hoped = 150;
+    offer.grant.tokens_free = TokensFree::steps(800, |need| Some(at(need / 100)));
+    let cell = Cell::new(t0);
+    assert!(cell.publish(Seen::default(), &offer, t0).is_some());
+    let until = |estimate| {
+        let (why, until) = cell.refusal(estimate);
+        assert_eq!(why, Why::TokensPerMinute);
+        until
+    };
+    assert_eq!(until(150), None, "an answer may bring them any moment");
+    assert_eq!(until(151), Some(at(1)));
+    assert_eq!(until(200), Some(at(1)));
+    assert_eq!(until(201), Some(at(2)), "100 are not enough");
+    assert_eq!(until(900), Some(at(8)));
+    assert_eq!(until(5_000), Some(at(8)));
+    // The same where there is not one left.
+    offer.refusal = Some((Why::TokensPerMinute, Some(at(1))));
+    let seen = cell.look();
+    assert!(cell.publish(seen, &offer, t0).is_some());
+    assert_eq!((until(150), until(301)), (None, Some(at(3))));
 }

@@ -1,6 +1,6 @@
 //! How much one client of the gateway may still ask for: windows and money.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     estimate::{Cost, MOST_TOKENS},
@@ -9,6 +9,10 @@ use super::{
     quota::Quota,
     spending::{Budget, Overdrawn, Period, Spending},
 };
+use crate::error::Why;
+
+/// When to ask again for tokens that those under way may leave.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What one client may use; nothing given means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,8 +98,13 @@ impl Allowance {
             }
             None => self.spending.reserve_freely(cost),
         }
-        if let Some(refusal) = self.quota.refusal_of(&terms.limits, tokens, now) {
+        if let Some(mut refusal) = self.quota.refusal_of(&terms.limits, tokens, now) {
             self.spending = before;
+            let hopes = tokens <= self.quota.tokens_hoped(&terms.limits, now);
+            if refusal.reason == Why::TokensPerMinute && hopes {
+                // Any answer to those under way may bring them.
+                refusal.until = refusal.until.map(|until| until.min(now + SOON));
+            }
             return Err(Held::Window(refusal));
         }
         self.quota.book(1, now);

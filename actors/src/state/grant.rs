@@ -27,9 +27,13 @@ pub struct Grant {
     /// would take the cell's count beyond it must not be made. `u64::MAX`
     /// means without limit.
     pub tokens_limit: u64,
-    /// When more tokens come free, if any are reserved; for a router whose
-    /// estimate does not fit.
-    pub tokens_free_at: Option<Instant>,
+    /// Tokens that could be granted if those under way were used by nobody;
+    /// `u64::MAX` means without limit. Who needs no more than that may get it
+    /// with any answer that comes.
+    pub tokens_hoped: u64,
+    /// When more tokens come free by themselves; for a router whose estimate
+    /// does not fit.
+    pub tokens_free: TokensFree,
     /// Requests under way at once; `u32::MAX` means without limit.
     pub max_in_flight: u32,
     /// Configured weight times ramp; above zero.
@@ -44,6 +48,44 @@ pub struct Grant {
     pub status: Status,
     /// Why `credits` is zero; `None` exactly when it is not.
     pub refusal: Option<Refusal>,
+}
+
+/// When tokens leave a window, in a few equal steps: who needs so many comes
+/// back at the step that has them, which is never too early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokensFree {
+    /// How many more are free after each step than after the one before.
+    pub step: u64,
+    /// When each is reached; `None` if nobody knows.
+    pub at: [Option<Instant>; Self::STEPS],
+}
+
+impl TokensFree {
+    /// Steps that a window is told in.
+    pub const STEPS: usize = 8;
+
+    /// Returns the steps of a window that holds `used` tokens, of which so many
+    /// will have left when `leaves` says.
+    pub(crate) fn steps(used: u64, leaves: impl Fn(u64) -> Option<Instant>) -> Self {
+        let step = used.div_ceil(Self::STEPS as u64);
+        let mut at = [None; Self::STEPS];
+        if used > 0 {
+            let mut need = 0;
+            at = at.map(|_| {
+                need = step.saturating_add(need).min(used);
+                leaves(need)
+            });
+        }
+        Self { step, at }
+    }
+
+    /// Returns steps of which all are reached at once.
+    pub(crate) fn all_at(at: Instant) -> Self {
+        Self {
+            step: u64::MAX,
+            at: [Some(at); Self::STEPS],
+        }
+    }
 }
 
 /// Why an endpoint takes no request, and when to come back.

@@ -11,7 +11,7 @@ use std::{
 use super::{
     cooldown::LONGEST_DAILY,
     event::{ProviderLimits, Remaining},
-    grant::Refusal,
+    grant::{Refusal, TokensFree},
     policy::Limits,
     window::Ring,
 };
@@ -174,13 +174,24 @@ impl Quota {
             .saturating_add(self.tokens_left(limits, now))
     }
 
+    /// Returns how many more tokens could be granted if those that are under
+    /// way were used by nobody, `u64::MAX` for any number.
+    pub fn tokens_hoped(&self, limits: &Limits, now: Instant) -> u64 {
+        let used = || self.tokens_used(now).saturating_sub(self.tokens.open(now));
+        let window = left(limits.tpm, used);
+        let provider = Correction::at(self.provider_tokens, now);
+        window.min(provider.map_or(u64::MAX, |own| own.left))
+    }
+
     /// Returns when more tokens come free, if something limits them.
-    pub fn tokens_free_at(&self, limits: &Limits, now: Instant) -> Option<Instant> {
-        let window = limits.tpm.and_then(|_| self.tokens.leaves(now, 1));
-        earliest([
-            window,
-            Correction::at(self.provider_tokens, now).map(|own| own.until),
-        ])
+    pub fn tokens_free(&self, limits: &Limits, now: Instant) -> TokensFree {
+        let provider = Correction::at(self.provider_tokens, now);
+        let used = limits.tpm.map_or(0, |_| self.tokens_used(now));
+        let window = left(limits.tpm, || used);
+        if let Some(own) = provider.filter(|own| own.left <= window) {
+            return TokensFree::all_at(own.until);
+        }
+        TokensFree::steps(used, |need| self.tokens.leaves(now, need))
     }
 
     /// Returns what holds back longest, if anything does.

@@ -203,6 +203,29 @@ async fn who_waits_for_tokens_sleeps() {
     drop(second);
 }
 
+/// Tokens that are only reserved come back with the answer, as far as it does not use them: nobody is told to wait for
+/// the minute to pass.
+#[actix::test]
+async fn who_lacks_tokens_that_are_under_way_waits_for_the_answer() {
+    let house = House::paused(&[Make::new("a").tpm(100)]).await;
+    let mut big = house.pick();
+    big.estimate.input = 80;
+    let held = house.ask(big.clone()).await.expect("a lease");
+    let refusal = house.ask(big.clone()).await.expect_err("no tokens");
+    let why = &refusal.exclusions[0];
+    assert_eq!((why.why, why.until), (Why::TokensPerMinute, None));
+    let waiting = house.queue(big.clone(), 10 * SECOND);
+    house.turn().await;
+    used(held, 10);
+    let held = waiting.await.expect("a task").expect("a lease");
+    // This one uses all of it: now the minute has to pass.
+    used(held, 80);
+    house.turn().await;
+    let refusal = house.ask(big).await.expect_err("no tokens");
+    let until = refusal.until().expect("a time") - clock::now();
+    assert!(until > 59 * SECOND && until < 62 * SECOND, "{until:?}");
+}
+
 /// Found by the simulation: whoever is denied for want of tokens must not ask
 /// the actor to look because of credits that are gone.
 #[actix::test]

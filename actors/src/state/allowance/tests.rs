@@ -53,11 +53,17 @@ fn tokens_are_reserved_and_settled_by_their_count() {
     let first = used.reserve(&terms, 60, Cost::ZERO, start, NOON);
     let wait = refusal(used.reserve(&terms, 60, Cost::ZERO, start, NOON));
     assert_eq!(wait.reason, Why::TokensPerMinute);
+    assert_eq!(wait.until, Some(start + SOON), "the first may leave enough");
     used.settle(first.expect("room"), 40, Cost::ZERO, start, NOON);
     let second = used.reserve(&terms, 60, Cost::ZERO, start, NOON);
     // More was used than reserved: it counts all the same.
     used.settle(second.expect("room"), 90, Cost::ZERO, start, NOON);
-    refusal(used.reserve(&terms, 1, Cost::ZERO, start, NOON));
+    let wait = refusal(used.reserve(&terms, 1, Cost::ZERO, start, NOON));
+    assert_eq!(
+        wait.until,
+        Some(start + Duration::from_secs(61)),
+        "nobody is under way"
+    );
 }
 
 #[test]

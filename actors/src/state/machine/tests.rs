@@ -136,7 +136,9 @@ fn reserved_tokens_end_the_grant_and_settling_revives_it() {
     let end = now + 61 * SECOND;
     let reason = Why::TokensPerMinute;
     assert_eq!(machine.refused(now), Some((reason, Some(end))));
-    assert_eq!(machine.grant(now).tokens_free_at, Some(end));
+    let grant = machine.grant(now);
+    assert_eq!(grant.tokens_free.at, [Some(end); 8]);
+    assert_eq!(grant.tokens_hoped, 1000, "it may use none of them");
     let event = Event::Settled {
         epoch: 0,
         outcome: Outcome::Success,

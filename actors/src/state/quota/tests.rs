@@ -212,7 +212,8 @@ fn a_count_without_a_reset_holds_for_a_minute_also_for_tokens() {
         500,
         "the mark moved, the end did not"
     );
-    assert_eq!(quota.tokens_free_at(&none, t0), Some(t0 + MINUTE));
+    let free = quota.tokens_free(&none, t0);
+    assert_eq!(free, TokensFree::all_at(t0 + MINUTE));
     assert_eq!(quota.tokens_limit(&none, t0 + MINUTE), u64::MAX);
 }
 
@@ -285,4 +286,48 @@ proptest! {
             prop_assert_eq!(quota.tokens_left(&none, t0), 100_000 - taken);
         }
     }
+}
+
+#[test]
+fn what_is_under_way_may_come_back_and_is_hoped_for() {
+    let t0 = crate::clock::now();
+    let limits = Limits {
+        tpm: NonZeroU32::new(1_000),
+        ..Limits::default()
+    };
+    let mut quota = Quota::new(t0);
+    assert_eq!(quota.tokens_hoped(&Limits::default(), t0), u64::MAX);
+    quota.book_tokens(900, t0);
+    assert_eq!(
+        (
+            quota.tokens_left(&limits, t0),
+            quota.tokens_hoped(&limits, t0)
+        ),
+        (100, 1_000)
+    );
+    // One of 300 used 50, one of 200 used 250; 400 are under way.
+    quota.settle_tokens(300, 300, 50, t0);
+    quota.settle_tokens(500, 200, 250, t0);
+    assert_eq!(quota.tokens_used(t0), 700);
+    assert_eq!(
+        (
+            quota.tokens_left(&limits, t0),
+            quota.tokens_hoped(&limits, t0)
+        ),
+        (300, 700)
+    );
+    let free = quota.tokens_free(&limits, t0);
+    assert_eq!((free.step, free.at), (88, [Some(t0 + 61 * SECOND); 8]));
+    // Who has left the window leaves no hope behind.
+    let later = t0 + 61 * SECOND;
+    assert_eq!(quota.tokens_hoped(&limits, later), 1_000);
+    quota.book_tokens(1_000, later);
+    quota.settle_tokens(900, 400, 0, later);
+    assert_eq!(
+        (
+            quota.tokens_left(&limits, later),
+            quota.tokens_hoped(&limits, later)
+        ),
+        (900, 1_000)
+    );
 }

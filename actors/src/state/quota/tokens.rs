@@ -9,6 +9,8 @@ use crate::state::window::Ring;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Bucket {
     amount: u64,
+    /// Of the amount what is reserved and not settled.
+    open: u64,
     from: u64,
     to: u64,
     /// Requests that made them.
@@ -46,6 +48,7 @@ impl TokenWindow {
             }
             bucket.to = mark;
             bucket.amount = bucket.amount.saturating_add(amount);
+            bucket.open = bucket.open.saturating_add(amount);
             self.booked = mark;
         }
         amount
@@ -76,14 +79,14 @@ impl TokenWindow {
     pub(crate) fn settle(&mut self, mark: u64, reserved: u64, used: u64, now: Instant) {
         // A settlement can overtake the look that would have booked it.
         self.book(mark, now);
+        let of_mark = |bucket: &Bucket| bucket.from < mark && mark <= bucket.to;
+        if let Some(bucket) = self.ring.find(now, of_mark) {
+            bucket.open = bucket.open.saturating_sub(reserved);
+            bucket.amount = bucket.amount.saturating_sub(reserved.saturating_sub(used));
+        }
         if used > reserved {
             let bucket = self.ring.current(now);
             bucket.amount = bucket.amount.saturating_add(used - reserved);
-        } else if let Some(bucket) = self
-            .ring
-            .find(now, |bucket| bucket.from < mark && mark <= bucket.to)
-        {
-            bucket.amount = bucket.amount.saturating_sub(reserved - used);
         }
     }
 
@@ -96,6 +99,16 @@ impl TokenWindow {
     pub(crate) fn used(&self, now: Instant) -> u64 {
         let amounts = self.ring.live(now).map(|bucket| bucket.amount);
         amounts.fold(0, u64::saturating_add)
+    }
+
+    /// Returns the tokens that count at `now` and come back at once as far as
+    /// those who have reserved them do not use them.
+    pub(crate) fn open(&self, now: Instant) -> u64 {
+        let open = self
+            .ring
+            .live(now)
+            .map(|bucket| bucket.open.min(bucket.amount));
+        open.fold(0, u64::saturating_add)
     }
 
     /// Returns when `need` tokens, 1 or more, will have left the window.
