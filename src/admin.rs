@@ -27,7 +27,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::{
     config::Secret,
@@ -185,17 +185,39 @@ fn answer(body: &impl Serialize) -> HttpResponse {
         .json(body)
 }
 
+/// Why something was refused.
+#[derive(Debug, Serialize, ToSchema)]
+struct Failure<'a> {
+    error: Reason<'a>,
+}
+
+/// Why, for machines and for people.
+#[derive(Debug, Serialize, ToSchema)]
+struct Reason<'a> {
+    /// A fixed word.
+    code: &'a str,
+    /// A sentence.
+    message: &'a str,
+}
+
 /// Answers with an error: a fixed word and a sentence.
 fn error(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(json!({ "error": { "code": code, "message": message } }))
+        .json(Failure {
+            error: Reason { code, message },
+        })
 }
 
 fn unknown(message: &str) -> HttpResponse {
     error(StatusCode::NOT_FOUND, "not_found", message)
 }
 
+/// Shows all metrics, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", responses(
+    (status = 200, content_type = "text/plain", body = String),
+    (status = 503, content_type = "text/plain", body = String, description = "metrics are recorded elsewhere in this process")
+))]
 async fn metrics(admin: Data<Admin>) -> HttpResponse {
     let Some(exposition) = &admin.exposition else {
         return HttpResponse::ServiceUnavailable()
@@ -208,6 +230,11 @@ async fn metrics(admin: Data<Admin>) -> HttpResponse {
         .body(exposition.render(&admin.shared.engine, &generation))
 }
 
+/// Says whether traffic is welcome.
+#[utoipa::path(get, path = "/readyz", responses(
+    (status = 200, content_type = "text/plain", body = String),
+    (status = 503, content_type = "text/plain", body = String, description = "it is going down")
+))]
 async fn readyz(admin: Data<Admin>) -> HttpResponse {
     health::ready(Some(&admin.shared))
 }

@@ -2,10 +2,9 @@
 
 use actix_web::{HttpResponse, web::Data};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{Admin, answer};
+use super::{Admin, answer, openapi::Actors};
 
 /// One actor.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -44,7 +43,9 @@ impl Actor {
 }
 
 /// Lists every actor.
-#[utoipa::path(get, path = "/api/actors", responses((status = 200, body = [Actor])))]
+#[utoipa::path(get, path = "/api/actors", responses((status = 200, body = Actors)))]
 pub(super) async fn list(admin: Data<Admin>) -> HttpResponse {
-    answer(&json!({ "actors": Actor::all(&admin) }))
+    answer(&Actors {
+        actors: Actor::all(&admin),
+    })
 }

@@ -18,14 +18,15 @@ use actix_web::{HttpResponse, web::Data};
 use breakerbox_actors::{id::TargetId, state::health::Status};
 use serde_json::{Value, json};
 
-use super::{Admin, answer};
+use super::{Admin, answer, openapi::AlertList};
 use crate::{
     config::Shown,
     reload::{By, Try},
     wall,
 };
+pub(crate) use alert::Alert;
+pub(super) use alert::Bad;
 use alert::Kind;
-pub(super) use alert::{Alert, Bad};
 
 /// Alerts that are kept.
 const KEPT: usize = 100;
@@ -303,7 +304,9 @@ impl Incident {
 }
 
 /// Lists the alerts, newest first.
-#[utoipa::path(get, path = "/api/alerts", responses((status = 200, body = [Alert])))]
+#[utoipa::path(get, path = "/api/alerts", responses((status = 200, body = AlertList)))]
 pub(super) async fn list(admin: Data<Admin>) -> HttpResponse {
-    answer(&json!({ "alerts": admin.news.alerts() }))
+    answer(&AlertList {
+        alerts: admin.news.alerts(),
+    })
 }

@@ -9,10 +9,10 @@ use actix_web::{
     web::{self, Bytes, Data, Payload},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Admin, answer, error, status::Reload, unknown};
+use super::{Admin, answer, error, openapi::History, status::Reload, unknown};
 use crate::{
     config::{self, Problems, Reach, Shown, env},
     reload::{By, Try},
@@ -72,6 +72,17 @@ pub(crate) struct Past {
     config: Value,
 }
 
+/// The configuration in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Effective {
+    generation: u64,
+    /// The SHA-256 of its text.
+    config_sha: String,
+    /// All of it, secrets hidden.
+    #[schema(value_type = Object)]
+    config: Value,
+}
+
 /// Which configuration to go back to.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct RollBack {
@@ -79,14 +90,14 @@ pub(crate) struct RollBack {
 }
 
 /// Returns the configuration in force, every default filled in, secrets hidden.
-#[utoipa::path(get, path = "/api/config", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/config", responses((status = 200, body = Effective)))]
 pub(super) async fn effective(admin: Data<Admin>) -> HttpResponse {
     let generation = admin.shared.generation.load_full();
-    answer(&json!({
-        "generation": generation.number,
-        "config_sha": generation.config.sha256.to_string(),
-        "config": config::effective(&generation.config),
-    }))
+    answer(&Effective {
+        generation: generation.number,
+        config_sha: generation.config.sha256.to_string(),
+        config: config::effective(&generation.config),
+    })
 }
 
 /// Compares the file, as it is now, with what is in force.
@@ -102,7 +113,7 @@ pub(super) async fn diff(admin: Data<Admin>) -> HttpResponse {
 }
 
 /// Lists the last good configurations, newest first.
-#[utoipa::path(get, path = "/api/config/history", responses((status = 200, body = [Past])))]
+#[utoipa::path(get, path = "/api/config/history", responses((status = 200, body = History)))]
 pub(super) async fn history(admin: Data<Admin>) -> HttpResponse {
     let kept = admin.reloads.history().into_iter();
     let history = kept.map(|it| Past {
@@ -113,12 +124,15 @@ pub(super) async fn history(admin: Data<Admin>) -> HttpResponse {
         changes: it.changes,
         config: config::effective(&it.config),
     });
-    answer(&json!({ "history": history.collect::<Vec<_>>() }))
+    answer(&History {
+        history: history.collect(),
+    })
 }
 
 /// Puts an earlier configuration in force again, until the file changes.
 #[utoipa::path(post, path = "/api/config/rollback", request_body = RollBack, responses(
-    (status = 200, body = Reload), (status = 404, description = "it is not kept any more"),
+    (status = 200, body = Reload), (status = 400, description = "the body is none of ours"),
+    (status = 404, description = "it is not kept any more"), (status = 413, description = "the body is too large"),
     (status = 422, body = Reload, description = "refused: nothing has changed")
 ))]
 pub(super) async fn roll_back(admin: Data<Admin>, body: Payload) -> HttpResponse {
@@ -153,7 +167,8 @@ pub(super) async fn reload(admin: Data<Admin>) -> HttpResponse {
 /// Says of a configuration what is wrong with it, or what it would change.
 /// Of the files it names only those are read that the one in force names too.
 #[utoipa::path(post, path = "/api/check", request_body(content = String, content_type = "application/yaml"),
-    responses((status = 200, body = Compared)))]
+    responses((status = 200, body = Compared), (status = 400, description = "the body broke off"),
+    (status = 413, description = "the body is too large"), (status = 503, description = "try again")))]
 pub(super) async fn check(admin: Data<Admin>, body: Payload) -> HttpResponse {
     let body = match take(body).await {
         Ok(body) => body,

@@ -22,10 +22,9 @@ use breakerbox_actors::{
     target::Target,
 };
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{Admin, answer, error, reason, unknown};
+use super::{Admin, answer, error, openapi::Endpoints, reason, unknown};
 use crate::{config, generation::Generation, wall};
 
 /// One target: an endpoint for one model.
@@ -102,6 +101,15 @@ pub(crate) struct LastError {
     outcome: &'static str,
     /// What it said, keys taken out; at most 200 characters.
     message: String,
+}
+
+/// What a forced ping has shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Probed {
+    /// Pings that were sent; none where the endpoint's probe is of kind `none`.
+    checked: usize,
+    /// The endpoint's targets now.
+    endpoints: Vec<Endpoint>,
 }
 
 /// Returns the word for why a circuit opened.
@@ -218,14 +226,16 @@ fn breaker(seen: &EndpointSeen, config: &config::Endpoint, now: Instant) -> Brea
 }
 
 /// Lists every target: an endpoint for one model.
-#[utoipa::path(get, path = "/api/endpoints", responses((status = 200, body = [Endpoint])))]
+#[utoipa::path(get, path = "/api/endpoints", responses((status = 200, body = Endpoints)))]
 pub(super) async fn list(admin: Data<Admin>) -> HttpResponse {
-    answer(&json!({ "endpoints": all(&admin) }))
+    answer(&Endpoints {
+        endpoints: all(&admin),
+    })
 }
 
 /// Lists the targets of one endpoint.
 #[utoipa::path(get, path = "/api/endpoints/{name}", params(("name" = String, Path)), responses(
-    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+    (status = 200, body = Endpoints), (status = 404, description = "there is no such endpoint")
 ))]
 pub(super) async fn one(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     shown(&admin, &name)
@@ -236,7 +246,7 @@ fn shown(admin: &Admin, name: &str) -> HttpResponse {
     if mine.is_empty() {
         return nobody(name);
     }
-    answer(&json!({ "endpoints": mine }))
+    answer(&Endpoints { endpoints: mine })
 }
 
 fn nobody(name: &str) -> HttpResponse {
@@ -245,7 +255,8 @@ fn nobody(name: &str) -> HttpResponse {
 
 /// Takes an endpoint out of service; requests under way finish.
 #[utoipa::path(post, path = "/api/endpoints/{name}/drain", params(("name" = String, Path)), responses(
-    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+    (status = 200, body = Endpoints), (status = 404, description = "there is no such endpoint"),
+    (status = 503, description = "the actor that was asked restarts")
 ))]
 pub(super) async fn drain(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     set_drained(&admin, &name, true).await
@@ -253,7 +264,8 @@ pub(super) async fn drain(admin: Data<Admin>, name: web::Path<String>) -> HttpRe
 
 /// Lets a drained endpoint serve again.
 #[utoipa::path(post, path = "/api/endpoints/{name}/enable", params(("name" = String, Path)), responses(
-    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+    (status = 200, body = Endpoints), (status = 404, description = "there is no such endpoint"),
+    (status = 503, description = "the actor that was asked restarts")
 ))]
 pub(super) async fn enable(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     set_drained(&admin, &name, false).await
@@ -285,7 +297,7 @@ async fn set_drained(admin: &Admin, name: &str, drained: bool) -> HttpResponse {
 
 /// Closes the circuits of an endpoint and ends its cooldowns.
 #[utoipa::path(post, path = "/api/endpoints/{name}/reset", params(("name" = String, Path)), responses(
-    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+    (status = 200, body = Endpoints), (status = 404, description = "there is no such endpoint")
 ))]
 pub(super) async fn reset(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     if !admin.shared.engine.reset(&name).await {
@@ -297,7 +309,8 @@ pub(super) async fn reset(admin: Data<Admin>, name: web::Path<String>) -> HttpRe
 
 /// Pings an endpoint now; answers when the ping is over.
 #[utoipa::path(post, path = "/api/endpoints/{name}/probe", params(("name" = String, Path)), responses(
-    (status = 200, body = [Endpoint]), (status = 404, description = "there is no such endpoint")
+    (status = 200, body = Probed), (status = 404, description = "there is no such endpoint"),
+    (status = 503, description = "the actor that was asked restarts")
 ))]
 pub(super) async fn probe(admin: Data<Admin>, name: web::Path<String>) -> HttpResponse {
     let table = admin.shared.engine.table();
@@ -310,7 +323,10 @@ pub(super) async fn probe(admin: Data<Admin>, name: web::Path<String>) -> HttpRe
         return busy();
     };
     let mine = some(&admin, |id| **id.endpoint() == **name);
-    answer(&json!({ "checked": checked, "endpoints": mine }))
+    answer(&Probed {
+        checked,
+        endpoints: mine,
+    })
 }
 
 /// The actor that was asked was lost as it handled the question.

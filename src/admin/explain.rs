@@ -22,6 +22,7 @@ use crate::{
 /// What is asked.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
     /// The public model.
     model: String,
@@ -35,7 +36,7 @@ pub(crate) struct Asked {
 /// Says who would serve a model, in what tier, with what share, and why the
 /// others are out; `live` says how they are now.
 #[utoipa::path(get, path = "/api/explain", params(Asked), responses(
-    (status = 200, body = Object), (status = 404, description = "there is no such model")
+    (status = 200, body = Object), (status = 400, description = "what is asked is not clear"), (status = 404, description = "there is no such model")
 ))]
 pub(super) async fn explain(admin: Data<Admin>, request: HttpRequest) -> HttpResponse {
     let asked = match Query::<Asked>::from_query(request.query_string()) {

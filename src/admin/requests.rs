@@ -6,10 +6,9 @@ use actix_web::{
     web::{self, Data, Query},
 };
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::IntoParams;
 
-use super::{Admin, answer, error, unknown};
+use super::{Admin, answer, error, openapi::Requests, unknown};
 use crate::tap::{KEPT, Record};
 
 /// Requests that are shown unless more are asked for.
@@ -18,6 +17,7 @@ const SHOWN: usize = 100;
 /// Which requests to show.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     /// The model asked for, or the one that answered.
     model: Option<String>,
@@ -62,7 +62,9 @@ impl Filter {
 
 /// Lists the last requests, newest first: every one that did not go smoothly,
 /// of the others a sample.
-#[utoipa::path(get, path = "/api/requests", params(Filter), responses((status = 200, body = [Record])))]
+#[utoipa::path(get, path = "/api/requests", params(Filter), responses(
+    (status = 200, body = Requests), (status = 400, description = "a filter that there is not")
+))]
 pub(super) async fn list(admin: Data<Admin>, request: HttpRequest) -> HttpResponse {
     let refuse = |words: &str| error(StatusCode::BAD_REQUEST, "invalid_filter", words);
     let filter = match Query::<Filter>::from_query(request.query_string()) {
@@ -75,8 +77,9 @@ pub(super) async fn list(admin: Data<Admin>, request: HttpRequest) -> HttpRespon
     let records = admin.shared.tap.records();
     let wanted = records.iter().filter(|it| filter.takes(it));
     let limit = filter.limit.unwrap_or(SHOWN).min(KEPT);
-    let shown: Vec<_> = wanted.take(limit).map(|it| &**it).collect();
-    answer(&json!({ "requests": shown }))
+    answer(&Requests {
+        requests: wanted.take(limit).map(|it| Record::clone(it)).collect(),
+    })
 }
 
 /// Returns one request by its `x-request-id`.

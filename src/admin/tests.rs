@@ -16,13 +16,14 @@ use actix_web::{
 };
 use arc_swap::ArcSwap;
 use breakerbox_actors::engine::{Arbiters, Engine};
-use utoipa::OpenApi;
 
 use super::*;
 use crate::{
     config::parse, generation::Generation, pinger::Pinger, room::Room, tap::Tap, worker::Closing,
 };
 use actix::Actor;
+
+mod document;
 
 const TOKEN: &str = "t0ken-canary";
 
@@ -218,35 +219,4 @@ fn nothing_is_computed_while_nobody_listens() {
         // One may have been on its way.
         assert!(computed() <= 11, "{}", computed());
     });
-}
-
-#[test]
-fn the_document_has_every_path_and_no_other() {
-    let document = serde_json::to_value(openapi::Document::openapi()).unwrap();
-    let mut told: Vec<_> = document["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .flat_map(|(path, verbs)| {
-            verbs
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(move |it| format!("{it} {path}"))
-        })
-        .collect();
-    let own = ["/livez", "/readyz", "/metrics", "/openapi.json", "/ws"];
-    let mut there: Vec<_> = paths()
-        .filter(|it| it.path.starts_with("/api/") || !own.contains(&it.path))
-        .map(|it| format!("{} {}", method(it).as_str().to_lowercase(), it.path))
-        .collect();
-    told.sort();
-    there.sort();
-    assert_eq!(told, there);
-    for name in ["Snapshot", "Endpoint", "Record", "Reload", "Alert"] {
-        assert!(
-            document["components"]["schemas"][name].is_object(),
-            "{name}"
-        );
-    }
 }

@@ -107,11 +107,17 @@ impl Drop for Seat {
     }
 }
 
+/// Opens the dashboard's socket, a WebSocket: all of the state, then what changes.
+#[utoipa::path(get, path = "/ws", responses(
+    (status = 101, description = "the socket is open; the token may also come as the subprotocol `bearer.TOKEN` or as the first frame"),
+    (status = 400, description = "no upgrade to a WebSocket"),
+    (status = 503, description = "too many sockets are open")
+))]
 pub(super) async fn connect(
     admin: Data<Admin>,
     request: HttpRequest,
     body: Payload,
-) -> Result<HttpResponse, actix_web::Error> {
+) -> HttpResponse {
     let admin = admin.into_inner();
     let peer = request.peer_addr().map(|it| it.ip());
     let token = admin.token();
@@ -120,7 +126,7 @@ pub(super) async fn connect(
         (Some(_), None) => false,
         (Some(token), Some(sent)) => {
             if let Some(refused) = auth::judge(&admin, peer, sent, token) {
-                return Ok(refused);
+                return refused;
             }
             true
         }
@@ -138,20 +144,23 @@ pub(super) async fn connect(
     };
     let Some(seat) = seat else {
         let words = "too many sockets are open";
-        return Ok(error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too_many_sockets",
-            words,
-        ));
+        return error(StatusCode::SERVICE_UNAVAILABLE, "too_many_sockets", words);
     };
-    let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &chosen)?;
+    let opened = actix_ws::handle_with_protocols(&request, body, &chosen);
+    let (response, session, messages) = match opened {
+        Ok(opened) => opened,
+        Err(wrong) => {
+            let words = format!("this path is a WebSocket: {wrong}");
+            return error(StatusCode::BAD_REQUEST, "not_a_websocket", &words);
+        }
+    };
     let messages = messages
         .max_frame_size(LONGEST)
         .aggregate_continuations()
         .max_continuation_size(LONGEST);
     let socket = Socket::new(admin, (session, messages), peer, token);
     actix_rt::spawn(socket.run(seat, may_enter));
-    Ok(response)
+    response
 }
 
 /// Computes the moving numbers once a second while sockets are open.

@@ -7,6 +7,7 @@ use super::worker;
 use crate::worker::Shared;
 
 /// Says that the process answers.
+#[utoipa::path(get, path = "/livez", responses((status = 200, content_type = "text/plain", body = String)))]
 pub(crate) async fn livez() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }

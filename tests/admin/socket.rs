@@ -94,6 +94,8 @@ async fn checks_are_forced_one_at_a_time() {
     for _ in 0..50 {
         socket.send(&force).await;
     }
+    other.send(&json!({ "action": "dance" })).await;
+    assert_eq!(other.hears("error").await["code"], "unknown_action");
     for _ in 1..50 {
         let refused = socket.hears("error").await;
         assert_eq!(

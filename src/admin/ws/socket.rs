@@ -253,7 +253,16 @@ impl Socket {
             }
             Some(Ok(AggregatedMessage::Text(text))) => match serde_json::from_str(&text) {
                 Ok(Action::ForceCheck) => self.force_check().await,
-                _ => Ok(()),
+                // It is in already.
+                Ok(Action::Auth { .. }) => Ok(()),
+                Err(_) => {
+                    let refused = json!({
+                        "action": null,
+                        "code": "unknown_action",
+                        "message": "expected {\"action\": \"force_check\"}",
+                    });
+                    self.send(&frame("error", refused)).await
+                }
             },
             Some(Ok(AggregatedMessage::Binary(_))) => Ok(()),
             Some(Err(ProtocolError::Overflow)) => Err(End::TooLong),

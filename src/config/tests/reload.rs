@@ -130,11 +130,13 @@ fn a_new_order_is_told() {
 fn what_was_rotated_does_not_come_back_with_an_earlier_configuration() {
     let with = |token: &str, keys: [&str; 2], clients: &str| {
         let [a, b] = keys;
+        let endpoint = |name: &str, key: &str| {
+            format!("{{ name: {name}, provider: openai, {key} models: [m] }}")
+        };
+        let (a, b) = (endpoint("a", a), endpoint("b", b));
+        let admin = format!("admin: {{ listen: 127.0.0.1:1 {token} }}");
         good(&format!(
-            "admin: {{ listen: 127.0.0.1:1 {token} }}\n             endpoints:\n  \
-             - {{ name: a, provider: openai, {a} models: [m] }}\n  \
-             - {{ name: b, provider: openai, {b} models: [m] }}\n\
-             clients: [{clients}]\n"
+            "{admin}\nendpoints: [{a}, {b}]\nclients: [{clients}]\n"
         ))
     };
     let old = "{ name: c, key: c-old }, { name: gone, key: gone-old }";
