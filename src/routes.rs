@@ -115,7 +115,12 @@ async fn call(called: Called, request: HttpRequest, payload: Payload) -> HttpRes
 /// Serves a call whose path names model and method.
 async fn to_model(request: HttpRequest, payload: Payload) -> HttpResponse {
     let Some(target) = gemini::path::parse(request.uri().path()) else {
-        return only("GET, HEAD", request).await;
+        // A call that Gemini has and we have not is no method of the model's page.
+        let is_call = request.path().starts_with("/v1beta/") && request.path().contains(':');
+        return match is_call {
+            true => unknown(request).await,
+            false => only("GET, HEAD", request).await,
+        };
     };
     let api = match target.method {
         gemini::path::Method::CountTokens => Api::CountContentTokens,

@@ -15,8 +15,8 @@ pub(in crate::dialect) mod seal;
 pub(crate) mod testing;
 
 pub use conversation::{
-    Conversation, Effort, Media, NOTHING, OutputFormat, Part, Reasoning, Role, Sampling, Source,
-    Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Effort, Media, NOTHING, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
+    Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 pub use json::Json;
 pub(in crate::dialect) use json::push_key;

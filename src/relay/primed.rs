@@ -69,7 +69,8 @@ impl<E> FirstFailure<E> {
     }
 }
 
-/// Reads a stream of `api` up to its first event that is not a comment.
+/// Reads a stream of `api` up to its first event that is not a comment, and on
+/// through what came with it, as long as that only begins an answer.
 ///
 /// Nothing is lost: [`Relay`](super::Relay) hands out what was read here first.
 /// `deadline` is on the clock of [`breakerbox_actors::clock`]; `None` waits
@@ -109,13 +110,19 @@ where
         let read = read.map_err(FirstFailure::Upstream)?;
         seen = joined(seen, &read);
         let block = splitter.push(&read, &mut ends);
-        let mut from = 0;
+        let (mut from, mut begun) = (0, false);
         for &end in &ends {
-            if check(api, judge.event(&block[from..end]).kind)? {
-                let body = Some(body);
-                return Ok(Primed { seen, body });
+            let event = &block[from..end];
+            begun |= check(api, judge.event(event).kind)?;
+            // What is there already may be an error, for another endpoint to mend.
+            if begun && !only_begins(api, event) {
+                break;
             }
             from = end;
+        }
+        if begun {
+            let body = Some(body);
+            return Ok(Primed { seen, body });
         }
         if seen.trim_ascii_start().first() == Some(&b'<') {
             return Err(FirstFailure::NotAnAnswer(NotAnAnswer::Html));
@@ -130,6 +137,13 @@ where
     let rest = splitter.take_rest();
     ended(api, &seen, &rest, judge.event(&rest).kind)?;
     Ok(Primed { seen, body: None })
+}
+
+/// Tells whether an event says no more than that there is a stream: Anthropic
+/// says so before it knows whether it has the capacity.
+fn only_begins(api: Api, event: &[u8]) -> bool {
+    let names: [&[u8]; 2] = [b"event: message_start", b"event: ping"];
+    api == Api::Messages && names.iter().any(|name| event.starts_with(name))
 }
 
 /// Tells whether what has come begins as events do.

@@ -141,6 +141,17 @@ async fn every_refusal_takes_the_clients_form() {
 }
 
 #[tokio::test]
+async fn a_call_of_geminis_that_nobody_has_is_not_found() {
+    let (house, _dead) = house("no-such-call");
+    let path = "/v1beta/models/m:embedContent";
+    let answer = ask(&house, Asks::Content, path, None, &json!({})).await;
+    assert_eq!(
+        (answer.status(), word(Asks::Content, &answer).as_str()),
+        (404, "NOT_FOUND")
+    );
+}
+
+#[tokio::test]
 async fn geminis_clients_may_put_their_key_into_the_query() {
     let evil = Says::Gemini.answers("hello");
     let yaml = format!(

@@ -1,6 +1,8 @@
 //! What a client asks: the conversation so far, and how it is to go on.
 
-use super::Json;
+use serde::Serialize;
+
+use super::{Json, Lost};
 
 /// A request, in the words of no dialect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +27,57 @@ pub struct Conversation {
     pub user: Option<String>,
     /// Whether the answer is to be a stream of events.
     pub stream: bool,
+    /// What both calls of OpenAI's that answer can say, and nobody else.
+    pub openai: OpenAi,
+}
+
+impl Conversation {
+    /// Lets the model call these tools only, and has it call one if it `must`.
+    /// Those that are not named are left out; they stay where none is named.
+    pub(in crate::dialect) fn allow_only(&mut self, names: &[String], must: bool) {
+        let is_named = |tool: &Tool| names.contains(&tool.name);
+        if self.tools.iter().any(is_named) {
+            self.tools.retain(is_named);
+        }
+        self.tool_choice = Some(match must {
+            true => ToolChoice::Any,
+            false => ToolChoice::Auto,
+        });
+    }
+}
+
+/// Fields of chat completions that responses have as well, as the client wrote
+/// them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct OpenAi {
+    /// How many words to make; `text.verbosity` of responses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verbosity: Option<Json>,
+    /// How soon, and for how much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<Json>,
+    /// Whether the provider keeps the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<Json>,
+    /// What the client notes with an answer that is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Json>,
+}
+
+impl OpenAi {
+    /// Names all that is said, since it cannot be said here.
+    pub(in crate::dialect) fn lose(&self, lost: &mut Lost) {
+        for (name, value) in [
+            ("text.verbosity", &self.verbosity),
+            ("service_tier", &self.service_tier),
+            ("store", &self.store),
+            ("metadata", &self.metadata),
+        ] {
+            if value.is_some() {
+                lost.field(name);
+            }
+        }
+    }
 }
 
 /// One turn of the conversation.

@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 
 use crate::dialect::{
-    neutral::{Effort, Feature, Lost, Part, Reasoning, Role, Source, ToolChoice, ToolResult, Turn},
+    neutral::{
+        Conversation, Effort, Feature, Lost, Part, Reasoning, Role, Source, ToolChoice, ToolResult,
+        Turn,
+    },
     request::BadRequest,
 };
 
-use super::body::wrong;
+use super::body::{Within, fields, list, text, wrong};
 
 /// The turns so far.
 #[derive(Default)]
@@ -126,6 +129,36 @@ pub(super) fn tool_choice(word: &str) -> Result<ToolChoice, BadRequest> {
         "required" => Ok(ToolChoice::Any),
         _ => Err(wrong("must be auto, none, required or an object")),
     }
+}
+
+/// Reads a set of tools that may be called, `tools` and `mode` of an object.
+pub(super) fn allow_only(asked: &mut Conversation, raw: &str) -> Result<(), BadRequest> {
+    let (mut names, mut must) = (Vec::new(), false);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "mode" => must = tool_choice(&text(raw)?).within("mode")? == ToolChoice::Any,
+            "tools" => {
+                for (at, raw) in list(raw).within("tools")?.into_iter().enumerate() {
+                    names.extend(named(raw).at(at).within("tools")?);
+                }
+            }
+            _ => {}
+        }
+    }
+    asked.allow_only(&names, must);
+    Ok(())
+}
+
+/// Returns the name of a function, which chat has one level deeper.
+fn named(raw: &str) -> Result<Option<String>, BadRequest> {
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "name" => return text(raw).within("name").map(Some),
+            "function" => return named(raw).within("function"),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Keeps the smaller of two limits on the answer's length.

@@ -21,6 +21,7 @@ struct Seen {
     calls: Vec<(String, String, serde_json::Value)>,
     stop: Option<Stop>,
     usage: Option<Usage>,
+    refuses: bool,
 }
 
 fn seen(reply: &Reply) -> Seen {
@@ -30,6 +31,7 @@ fn seen(reply: &Reply) -> Seen {
     };
     let choice = &reply.choices[0];
     for part in &choice.parts {
+        seen.refuses |= matches!(part, Part::Refusal(_));
         match part {
             // Only some dialects know a refusal from a text.
             Part::Text(text) | Part::Refusal(text) => seen.said.push_str(text),
@@ -52,7 +54,12 @@ fn seen(reply: &Reply) -> Seen {
 
 /// What of it a client of `asked` can be told.
 fn sayable(asked: Api, mut seen: Seen) -> Seen {
+    // In the others its words are all there is of a refusal.
+    let refuses = std::mem::take(&mut seen.refuses);
     if asked == Api::Messages {
+        if refuses && seen.stop == Some(Stop::End) {
+            seen.stop = Some(Stop::Filter);
+        }
         // Its libraries crash without a count.
         seen.usage.get_or_insert_default();
     }

@@ -89,7 +89,7 @@ fn requests(page: &mut String) {
     }
 }
 
-/// Fields that only one dialect has, by its clients' bodies.
+/// Fields that the neutral form has no place for, by the clients' bodies.
 fn fields(page: &mut String) {
     let user = json!([{"role": "user", "content": "hi"}]);
     let contents = json!([{"parts": [{"text": "hi"}]}]);
@@ -121,8 +121,9 @@ fn fields(page: &mut String) {
         ),
     ];
     page.push_str(
-        "\n## Fields that no other dialect has\n\n\
-        Each is named by its place, whoever is asked; so is any other field that nobody knows.\n\n",
+        "\n## Fields that are not carried over\n\n\
+        Each is named by its place, whoever is asked; so is any other field that nobody knows. Of responses\n\
+        `text.verbosity`, `service_tier`, `store` and, where that is true, `metadata` go to OpenAI's models that take them, and are named elsewhere.\n\n",
     );
     title(page, &["client".to_owned(), "named".to_owned()]);
     for (api, body) in bodies {

@@ -150,6 +150,25 @@ fn an_error_before_the_first_event_says_whose_fault_it_is() {
 }
 
 #[test]
+fn an_error_that_comes_with_the_beginning_leaves_the_stream_to_another() {
+    let start =
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"a\"}}\n\n";
+    let ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+    let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n";
+    let failed = failure(Api::Messages, [send(&[start, ping, error].concat())]);
+    assert_eq!(failed.reported().map(|it| it.blame), Some(Blame::Server));
+    // Nobody is kept waiting for what has not come yet, nor is a word taken back.
+    let text = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\
+                \"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    for begun in [start.to_owned(), [start, text, error].concat()] {
+        paused(async {
+            let primed = first(upstream([send(&begun), Step::Hang]), Api::Messages, None);
+            assert!(primed.await.is_ok(), "{begun}");
+        });
+    }
+}
+
+#[test]
 fn a_response_that_is_over_with_its_first_event_is_an_answer() {
     for text in [events(RESPONSE)[2], events(RESPONSE)[2].trim_end()] {
         paused(async {

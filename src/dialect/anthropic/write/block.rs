@@ -8,6 +8,13 @@ use serde_json::value::RawValue;
 
 use crate::dialect::neutral::{self, Feature, Lost, Media, Stop, Thought};
 
+/// The images that Anthropic takes.
+///
+/// # Source
+///
+/// Anthropic, "Vision", "Supported formats".
+const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'a> {
@@ -136,11 +143,16 @@ impl<'a> Block<'a> {
                 }
             }
             neutral::Source::Inline { mime, data } => {
+                let mime = match mime.as_str() {
+                    "image/jpg" => "image/jpeg",
+                    mime => mime,
+                };
                 let inline = Source::Base64 {
                     media_type: mime,
                     data,
                 };
-                match mime.as_str() {
+                match mime {
+                    mime if is_image(mime) && !IMAGES.contains(&mime) => Err(Feature::File),
                     mime if is_image(mime) => Ok((inline, true)),
                     "application/pdf" => Ok((inline, false)),
                     mime if mime.starts_with("text/") || mime == "application/json" => {
@@ -175,6 +187,15 @@ fn plain<'a>(data: &str) -> Result<Source<'a>, Feature> {
         media_type: "text/plain",
         data: String::from_utf8(bytes).map_err(|_| Feature::File)?,
     })
+}
+
+/// Returns why an answer ended, as this dialect sees it: a model that says why
+/// it would not answer has ended by its refusal.
+pub(super) fn told(stop: &Stop, refuses: bool) -> &Stop {
+    match stop {
+        Stop::End if refuses => &Stop::Filter,
+        stop => stop,
+    }
 }
 
 /// Returns `stop_reason` and `stop_sequence`.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::block::{Block, Input, stop};
+use super::block::{Block, Input, stop, told};
 use crate::dialect::{
     anthropic::usage::Bill,
     neutral::{Part, Reply, seal::ahead_of_call},
@@ -34,7 +34,8 @@ pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
     let choice = reply.choices.first();
     let (stop_reason, stop_sequence) = match choice {
         Some(choice) => {
-            let (reason, sequence) = stop(&choice.stop);
+            let refuses = choice.parts.iter().any(|it| matches!(it, Part::Refusal(_)));
+            let (reason, sequence) = stop(told(&choice.stop, refuses));
             (Some(reason), sequence)
         }
         None => (None, None),

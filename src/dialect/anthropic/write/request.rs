@@ -181,6 +181,7 @@ fn body<'a>(
     model: &'a str,
     lost: &mut Lost,
 ) -> Body<'a> {
+    of.openai.lose(lost);
     let messages = messages::messages(of, Model::of(model), lost);
     let thinking = thinking(of, wish, &messages, lost);
     let effort = match (thinking, wish) {

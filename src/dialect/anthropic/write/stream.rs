@@ -6,7 +6,7 @@ mod wire;
 
 use self::wire::{Ending, Event, Piece, send};
 use super::{
-    block::{Block, Input, stop},
+    block::{Block, Input, stop, told},
     reply::{Message, id},
 };
 use crate::dialect::{
@@ -41,6 +41,8 @@ pub struct Events {
     waiting: Waiting,
     stop: Option<Stop>,
     usage: Option<Usage>,
+    /// Whether the model has said why it would not answer.
+    refuses: bool,
 }
 
 impl Events {
@@ -55,6 +57,7 @@ impl Events {
             waiting: Waiting::default(),
             stop: None,
             usage: None,
+            refuses: false,
         }
     }
 
@@ -80,6 +83,7 @@ impl Events {
             return self.start(id, model, created.unwrap_or(self.now), out);
         }
         self.start("", "", self.now, out);
+        self.refuses |= matches!(delta, Delta::Refusal { choice: 0, .. });
         match delta {
             Delta::Text { choice: 0, text } | Delta::Refusal { choice: 0, text } => {
                 self.say(Said::Text(text.into()), out);
@@ -291,7 +295,8 @@ impl Events {
         };
         self.flush(true, out);
         self.close(out);
-        let (stop_reason, stop_sequence) = stop(&reason);
+        let reason = told(&reason, self.refuses);
+        let (stop_reason, stop_sequence) = stop(reason);
         let delta = Ending {
             stop_reason,
             stop_sequence,

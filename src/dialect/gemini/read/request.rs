@@ -48,6 +48,7 @@ pub(in crate::dialect::gemini) fn conversation(
     };
     let mut contents = None;
     let mut validated = false;
+    let mut only = Vec::new();
     for (name, raw) in fields.named() {
         match &*name {
             "contents" => contents = Some(raw),
@@ -60,12 +61,17 @@ pub(in crate::dialect::gemini) fn conversation(
                 }
             }
             "tools" => tools::tools(raw, &mut asked.tools, lost)?,
-            "toolConfig" => validated = tools::choice(raw, &mut asked.tool_choice, lost)?,
+            "toolConfig" => {
+                validated = tools::choice(raw, &mut asked.tool_choice, &mut only, lost)?;
+            }
             "generationConfig" => config::read(raw, &mut asked, lost)?,
             // Part of the path; repeated in the body of `:countTokens`.
             "model" => {}
             other => lost.value(other, raw.get()),
         }
+    }
+    if !only.is_empty() {
+        asked.allow_only(&only, true);
     }
     if validated {
         asked

@@ -344,3 +344,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_a_set_of_tools_only_those_are_sent() {
+    let of = |only: &str| {
+        let body = format!(
+            r#"{{"toolConfig":{{"functionCallingConfig":{{"mode":"ANY","allowedFunctionNames":{only}}}}},"contents":[],
+            "tools":[{{"functionDeclarations":[{{"name":"a"}},{{"name":"b"}},{{"name":"c"}}]}}]}}"#
+        );
+        let mut lost = Lost::default();
+        let asked = request(body.as_bytes(), false, &mut lost).unwrap();
+        let names: String = asked.tools.iter().map(|tool| tool.name.as_str()).collect();
+        (names, asked.tool_choice, lost.to_string())
+    };
+    let named = "not carried over: allowedFunctionNames".to_owned();
+    assert_eq!(
+        of(r#"["a","c"]"#),
+        ("ac".to_owned(), Some(ToolChoice::Any), named)
+    );
+    let one = Some(ToolChoice::Named("b".to_owned()));
+    assert_eq!(of(r#"["b"]"#), ("abc".to_owned(), one, String::new()));
+}

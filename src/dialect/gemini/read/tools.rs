@@ -78,10 +78,11 @@ struct Calling<'a> {
 }
 
 /// Reads `toolConfig`; returns whether calls must fit their schemas, which is
-/// mode `VALIDATED`.
+/// mode `VALIDATED`. `only` are the tools among which one must be called.
 pub(super) fn choice(
     raw: &RawValue,
     choice: &mut Option<ToolChoice>,
+    only: &mut Vec<String>,
     lost: &mut Lost,
 ) -> Result<bool, BadRequest> {
     const PATH: &str = "toolConfig.functionCallingConfig";
@@ -111,6 +112,10 @@ pub(super) fn choice(
         validated = mode == "VALIDATED";
         if !allowed.is_empty() {
             lost.field("allowedFunctionNames");
+        }
+        // Elsewhere they say nothing.
+        if mode == "ANY" {
+            *only = allowed;
         }
     }
     Ok(validated)

@@ -26,8 +26,8 @@ pub(super) struct Config<'a> {
     top_p: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_k: Option<u64>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    stop_sequences: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop_sequences: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,11 @@ pub(super) fn config<'a>(
     if sampling.seed.is_some() && seed.is_none() {
         lost.feature(Feature::Seed);
     }
-    if sampling.stop.len() > MAX_STOPS {
+    // An empty text asks for nothing, and is refused.
+    let mut stop_sequences: Vec<_> = sampling.stop.iter().map(String::as_str).collect();
+    stop_sequences.retain(|text| !text.is_empty());
+    if stop_sequences.len() > MAX_STOPS {
+        stop_sequences.truncate(MAX_STOPS);
         lost.feature(Feature::Stop);
     }
     // Before the third generation, JSON and tools at once are refused.
@@ -89,7 +93,7 @@ pub(super) fn config<'a>(
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k,
-        stop_sequences: &sampling.stop[..sampling.stop.len().min(MAX_STOPS)],
+        stop_sequences,
         seed,
         presence_penalty: sampling.presence_penalty,
         frequency_penalty: sampling.frequency_penalty,

@@ -66,6 +66,7 @@ impl<'a> Request<'a> {
         lost: &mut Lost,
     ) -> Self {
         let model = Model::of(model);
+        asked.openai.lose(lost);
         if asked.user.is_some() {
             lost.feature(Feature::User);
         }

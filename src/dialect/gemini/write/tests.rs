@@ -5,9 +5,9 @@ use super::*;
 use crate::dialect::{
     gemini::{array::Array, read},
     neutral::{
-        Choice, Conversation, Delta, Effort, Feature, Json, Lost, Media, OutputFormat, Part,
-        Reasoning, Reply, Role, Source, Stop, Thought, Tool, ToolCall, ToolChoice, ToolResult,
-        Turn,
+        Choice, Conversation, Delta, Effort, Feature, Json, Lost, Media, OpenAi, OutputFormat,
+        Part, Reasoning, Reply, Role, Source, Stop, Thought, Tool, ToolCall, ToolChoice,
+        ToolResult, Turn,
     },
 };
 use serde_json::{Value, json};

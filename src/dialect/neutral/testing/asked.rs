@@ -8,8 +8,8 @@ use proptest::{
 };
 
 use crate::dialect::neutral::{
-    Conversation, Effort, Json, Media, OutputFormat, Part, Reasoning, Role, Sampling, Source,
-    Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Effort, Json, Media, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
+    Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 
 /// Texts with all that breaks a careless writer; never empty.
@@ -277,6 +277,7 @@ pub(crate) fn conversation() -> impl Strategy<Value = Conversation> {
             reasoning: how.2,
             user: rest.0,
             stream: rest.1,
+            openai: OpenAi::default(),
         }
     })
 }

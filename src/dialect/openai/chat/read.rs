@@ -80,7 +80,19 @@ struct Call {
 #[serde(default)]
 struct Function {
     name: Option<String>,
+    #[serde(deserialize_with = "arguments")]
     arguments: Option<String>,
+}
+
+/// Reads a call's arguments; some compatible servers have the object where its
+/// text belongs.
+fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(match raw.as_bytes().first() {
+        Some(b'"') => Some(serde_json::from_str(raw).map_err(serde::de::Error::custom)?),
+        Some(b'{') => Some(raw.to_owned()),
+        _ => None,
+    })
 }
 
 impl Call {

@@ -177,6 +177,7 @@ fn an_agents_request_is_read_whole() {
         user: Some("user_17".to_owned()),
         stream: true,
         format: OutputFormat::Text,
+        ..Conversation::default()
     };
     assert_eq!(read, expected);
     assert_eq!(

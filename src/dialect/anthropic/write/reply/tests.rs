@@ -148,3 +148,24 @@ proptest! {
         prop_assert_eq!(read::reply(&reply(&there, 0)), Ok(there));
     }
 }
+
+#[test]
+fn a_model_that_says_why_it_would_not_answer_has_refused() {
+    let said = |parts| {
+        let choices = vec![Choice {
+            parts,
+            stop: Stop::End,
+        }];
+        let body = reply(
+            &Reply {
+                choices,
+                ..Reply::default()
+            },
+            9,
+        );
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        body["stop_reason"].clone()
+    };
+    assert_eq!(said(vec![Part::Refusal("No.".to_owned())]), "refusal");
+    assert_eq!(said(vec![Part::Text("Yes.".to_owned())]), "end_turn");
+}

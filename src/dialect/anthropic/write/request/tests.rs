@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::neutral::{
-    Json, Media, Part, Role, Sampling, Source, Thought, Tool, ToolCall, ToolChoice, ToolResult,
-    Turn,
+    Json, Media, OpenAi, Part, Role, Sampling, Source, Thought, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn,
 };
 
 fn written(of: &Conversation) -> (Value, String) {
@@ -373,6 +373,24 @@ fn what_is_lost_is_named_and_listed() {
     let listed: BTreeSet<_> = CANNOT.iter().chain(IN_PART).copied().collect();
     assert_eq!(seen, listed);
     assert_eq!(listed.len(), CANNOT.len() + IN_PART.len());
+}
+
+#[test]
+fn images_of_kinds_that_are_refused_are_left_out() {
+    for (mime, said) in [
+        ("image/bmp", None),
+        ("image/webp", Some("image/webp")),
+        ("image/jpg", Some("image/jpeg")),
+    ] {
+        let image = Part::Image(media(Source::Inline {
+            mime: mime.to_owned(),
+            data: "aGk=".to_owned(),
+        }));
+        let (body, lost) = written(&asked(vec![text("a"), image]));
+        let source = &body["messages"][0]["content"][1]["source"];
+        assert_eq!(source["media_type"].as_str(), said);
+        assert_eq!(lost.contains("file"), said.is_none(), "{mime}");
+    }
 }
 
 #[test]

@@ -191,7 +191,7 @@ prop_compose! {
         });
         Conversation {
             system, turns: turns.collect(), tool_choice: tool_choice.filter(|_| !tools.is_empty()), tools, format, sampling, reasoning, stream,
-            parallel_tools: None, user: None,
+            parallel_tools: None, user: None, openai: OpenAi::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::dialect::{
             Within, count, fields, flag, integer, list, needed, number, object, text, told, utf8,
             wrong,
         },
-        turns::{Turns, filled, lower, reasoning, tool_choice},
+        turns::{Turns, allow_only, filled, lower, reasoning, tool_choice},
     },
     request::BadRequest,
 };
@@ -25,10 +25,17 @@ pub fn request(body: &[u8], lost: &mut Lost) -> Result<Conversation, BadRequest>
 
 fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
     let mut asked = Conversation::default();
-    let mut has_messages = false;
+    let (mut has_messages, mut choice) = (false, None);
     for (name, raw) in fields(json)? {
         has_messages |= name == "messages";
-        field(&mut asked, &name, raw, lost).within(&name)?;
+        match &*name {
+            // Of the tools, which may come behind it.
+            "tool_choice" => choice = Some(raw),
+            name => field(&mut asked, name, raw, lost).within(name)?,
+        }
+    }
+    if let Some(raw) = choice {
+        choose(&mut asked, raw, lost).within("tool_choice")?;
     }
     needed(has_messages.then_some(()), "messages")?;
     Ok(asked)
@@ -59,7 +66,6 @@ fn field(
                 asked.tools.extend(tool(raw, lost).at(at)?);
             }
         }
-        "tool_choice" => asked.tool_choice = chosen(raw, lost)?,
         "parallel_tool_calls" => asked.parallel_tools = Some(flag(raw)?),
         "response_format" => asked.format = format(raw, lost)?,
         // Two names of one limit, the older one first.
@@ -132,27 +138,33 @@ fn read_function(raw: &str, lost: &mut Lost) -> Result<Tool, BadRequest> {
     })
 }
 
-fn chosen(raw: &str, lost: &mut Lost) -> Result<Option<ToolChoice>, BadRequest> {
+fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), BadRequest> {
     if raw.starts_with('"') {
-        return tool_choice(&text(raw)?).map(Some);
+        asked.tool_choice = Some(tool_choice(&text(raw)?)?);
+        return Ok(());
     }
-    let (mut kind, mut function) = (None, None);
+    let (mut kind, mut function, mut allowed) = (None, None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
             "type" => kind = Some(text(raw).within("type")?),
             "function" => function = Some(raw),
+            "allowed_tools" => allowed = Some(raw),
             _ => {}
         }
     }
     let kind = needed(kind, "type")?;
     if kind != "function" {
         lost.field(&format!("tool_choice.{kind}"));
-        return Ok(None);
+        return match allowed {
+            Some(raw) if kind == "allowed_tools" => allow_only(asked, raw).within("allowed_tools"),
+            _ => Ok(()),
+        };
     }
     let function = fields(needed(function, "function")?).within("function")?;
     let name = function.iter().find(|(name, _)| name == "name");
     let name = needed(name, "name").and_then(|(_, raw)| text(raw).within("name"));
-    Ok(Some(ToolChoice::Named(name.within("function")?)))
+    asked.tool_choice = Some(ToolChoice::Named(name.within("function")?));
+    Ok(())
 }
 
 fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {

@@ -85,6 +85,12 @@ fn an_answer_ends_for_the_reason_it_gives() {
     let calls = json!({"content": null, "tool_calls": [
         {"type": "function", "function": {"name": "weather", "arguments": "{}"}},
     ]});
+    let object = json!({"tool_calls": [{"function": {"name": "weather", "arguments": {"a": 1}}}]});
+    let reply = answer(&object, &json!("stop")).unwrap();
+    assert_eq!(
+        reply.choices[0].parts,
+        [call("call_chatcmpl-1_0_0", r#"{"a":1}"#)]
+    );
     let reply = answer(&calls, &json!("stop")).unwrap();
     assert_eq!(reply.choices[0].stop, Stop::ToolCalls);
     assert_eq!(reply.choices[0].parts, [call("call_chatcmpl-1_0_0", "{}")]);

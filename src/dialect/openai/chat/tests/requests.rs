@@ -1,3 +1,4 @@
+mod choice;
 mod refused;
 
 use proptest::prelude::*;
@@ -167,7 +168,7 @@ fn what_has_no_place_is_named() {
                 {"id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}}]},
         ],
         "tools": [{"type": "custom", "custom": {"name": "patch"}}],
-        "tool_choice": {"type": "allowed_tools", "allowed_tools": {}},
+        "tool_choice": {"type": "custom", "custom": {"name": "patch"}},
         "logit_bias": {"1": 2}, "logprobs": false, "metadata": {}, "store": true,
         "modalities": ["text"], "reasoning_effort": "xhigh",
     }));
@@ -175,7 +176,7 @@ fn what_has_no_place_is_named() {
         lost,
         "not carried over: logit_bias, messages.audio, messages.content.cache_control, \
          messages.content.video_url, messages.name, messages.tool_calls.custom, reasoning, store, \
-         tool_choice.allowed_tools, tools.custom"
+         tool_choice.custom, tools.custom"
     );
     assert_eq!(conversation.turns.len(), 1);
     assert_eq!(conversation.tool_choice, None);

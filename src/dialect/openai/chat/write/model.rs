@@ -75,6 +75,11 @@ impl Model {
         }
     }
 
+    /// Tells whether it takes a `verbosity` other than `medium`.
+    pub(super) fn takes_verbosity(self) -> bool {
+        !matches!(self, Self::Plain | Self::O)
+    }
+
     /// Tells whether it takes `temperature`, `top_p`, the penalties and `stop`
     /// beside this `reasoning_effort`: what reasons refuses them.
     pub(super) fn takes_sampling(self, effort: Option<&str>) -> bool {

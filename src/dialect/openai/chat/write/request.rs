@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::model::Model;
 use crate::dialect::neutral::{
-    Conversation, Feature, Json, Lost, OutputFormat, Part, Role, Sampling, Tool, ToolChoice,
+    Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Role, Sampling, Tool, ToolChoice,
 };
 use message::Message;
 
@@ -74,6 +74,8 @@ struct Body<'a> {
     max_completion_tokens: Option<u64>,
     #[serde(flatten)]
     drawn: Drawn<'a>,
+    #[serde(flatten)]
+    openai: OpenAi,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +202,7 @@ pub fn request(
         max_tokens,
         max_completion_tokens,
         drawn,
+        openai: own(&asked.openai, known, variant, lost),
         seed: sampling.seed,
         n: sampling.candidates,
         reasoning_effort,
@@ -211,6 +214,27 @@ pub fn request(
     };
     // Nothing in it can fail to be written to memory.
     serde_json::to_vec(&body).unwrap_or_default()
+}
+
+/// Returns what only OpenAI knows, as far as the model takes it.
+///
+/// # Source
+///
+/// OpenAI, API reference, "Chat completions": models before GPT-5 have a `verbosity` of `medium` only, and
+/// `metadata` is refused where `store` is off, as it is unless it is said.
+fn own(of: &OpenAi, model: Model, variant: Variant, lost: &mut Lost) -> OpenAi {
+    if variant != Variant::OpenAi {
+        of.lose(lost);
+        return OpenAi::default();
+    }
+    let mut said = of.clone();
+    let unsaid = OpenAi {
+        verbosity: said.verbosity.take_if(|_| !model.takes_verbosity()),
+        metadata: said.metadata.take_if(|_| of.store.is_none()),
+        ..OpenAi::default()
+    };
+    unsaid.lose(lost);
+    said
 }
 
 fn drawn<'a>(of: &'a Sampling, takes: bool, lost: &mut Lost) -> Drawn<'a> {

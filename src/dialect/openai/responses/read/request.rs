@@ -3,12 +3,14 @@
 mod item;
 
 use crate::dialect::{
-    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, seal},
+    neutral::{
+        Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, says_nothing, seal,
+    },
     openai::{
         body::{
             Within, count, fields, flag, list, needed, number, object, text, told, utf8, wrong,
         },
-        turns::{Turns, filled, reasoning, tool_choice},
+        turns::{Turns, allow_only, filled, reasoning, tool_choice},
     },
     request::BadRequest,
 };
@@ -25,13 +27,18 @@ pub fn request(body: &[u8], lost: &mut Lost) -> Result<Conversation, BadRequest>
 
 fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
     let mut asked = Conversation::default();
-    let (mut instructions, mut input) = (None, None);
+    let (mut instructions, mut input, mut choice) = (None, None, None);
     for (name, raw) in fields(json)? {
         match &*name {
             "instructions" => instructions = Some(text(raw).within("instructions")?),
             "input" => input = Some(said(raw, lost).within("input")?),
+            // Of the tools, which may come behind it.
+            "tool_choice" => choice = Some(raw),
             other => field(&mut asked, other, raw, lost).within(other)?,
         }
+    }
+    if let Some(raw) = choice {
+        choose(&mut asked, raw, lost).within("tool_choice")?;
     }
     let turns = needed(input, "input")?;
     let instructions = instructions.filter(|text| !text.is_empty());
@@ -71,13 +78,13 @@ fn field(
                 asked.tools.extend(tool(raw, lost).at(at)?);
             }
         }
-        "tool_choice" => asked.tool_choice = chosen(raw, lost)?,
         "parallel_tool_calls" => asked.parallel_tools = Some(flag(raw)?),
         "text" => {
             for (name, raw) in fields(raw)? {
                 match &*name {
                     "format" => asked.format = format(raw, lost).within("format")?,
                     "verbosity" if raw == r#""medium""# => {}
+                    "verbosity" => asked.openai.verbosity = Json::parse(raw),
                     other => lost.value(&format!("text.{other}"), raw),
                 }
             }
@@ -123,6 +130,9 @@ fn field(
         // The gateway's own business, or of no consequence to the answer.
         "model" | "stream_options" | "prompt_cache_key" | "client_metadata" => {}
         "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
+        "service_tier" => asked.openai.service_tier = Json::parse(raw),
+        "store" if flag(raw)? => asked.openai.store = Json::parse(raw),
+        "metadata" if !says_nothing(raw) => asked.openai.metadata = Some(object(raw)?),
         "truncation" if raw == r#""disabled""# => {}
         _ => lost.value(name, raw),
     }
@@ -159,9 +169,10 @@ fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
     }))
 }
 
-fn chosen(raw: &str, lost: &mut Lost) -> Result<Option<ToolChoice>, BadRequest> {
+fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), BadRequest> {
     if raw.starts_with('"') {
-        return tool_choice(&text(raw)?).map(Some);
+        asked.tool_choice = Some(tool_choice(&text(raw)?)?);
+        return Ok(());
     }
     let (mut kind, mut called) = (None, None);
     for (name, raw) in fields(raw)? {
@@ -174,9 +185,13 @@ fn chosen(raw: &str, lost: &mut Lost) -> Result<Option<ToolChoice>, BadRequest> 
     let kind = needed(kind, "type")?;
     if kind != "function" {
         lost.field(&format!("tool_choice.{kind}"));
-        return Ok(None);
+        return match kind == "allowed_tools" {
+            true => allow_only(asked, raw),
+            false => Ok(()),
+        };
     }
-    needed(called, "name").map(|name| Some(ToolChoice::Named(name)))
+    asked.tool_choice = Some(ToolChoice::Named(needed(called, "name")?));
+    Ok(())
 }
 
 fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {

@@ -7,6 +7,7 @@ use crate::dialect::{
         Conversation, Effort, Lost, Media, OutputFormat, Part, Reasoning, Role, Source, Thought,
         Tool, ToolCall, ToolChoice, ToolResult,
     },
+    openai::chat::{self, write::Variant},
     request::BadRequest,
 };
 
@@ -146,6 +147,66 @@ fn all_that_can_be_set_has_its_place() {
 }
 
 #[test]
+fn what_chat_says_as_well_is_carried_over_to_models_that_take_it() {
+    let (conversation, lost) = asked(&json!({
+        "input": "hi", "store": true, "metadata": {"a": "b"}, "service_tier": "flex", "text": {"verbosity": "low"},
+    }));
+    assert_eq!(lost, "");
+    let said = |conversation: &Conversation, model, variant| {
+        let mut lost = Lost::default();
+        let body = chat::write::request(conversation, model, variant, &mut lost);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let names = ["store", "metadata", "service_tier", "verbosity"];
+        let said: Vec<_> = names.map(|name| body[name].clone()).into();
+        (json!(said).to_string(), lost.to_string())
+    };
+    let all = r#"[true,{"a":"b"},"flex","low"]"#;
+    assert_eq!(
+        said(&conversation, "gpt-5.2", Variant::OpenAi),
+        (all.to_owned(), String::new())
+    );
+    assert_eq!(
+        said(&conversation, "gpt-4o", Variant::OpenAi),
+        (
+            r#"[true,{"a":"b"},"flex",null]"#.to_owned(),
+            "not carried over: text.verbosity".to_owned()
+        )
+    );
+    assert_eq!(
+        said(&conversation, "m", Variant::Compatible),
+        (
+            "[null,null,null,null]".to_owned(),
+            "not carried over: metadata, service_tier, store, text.verbosity".to_owned()
+        )
+    );
+    let (unkept, _) = asked(&json!({"input": "hi", "store": false, "metadata": {"a": "b"}}));
+    assert_eq!(
+        said(&unkept, "gpt-5.2", Variant::OpenAi),
+        (
+            "[null,null,null,null]".to_owned(),
+            "not carried over: metadata".to_owned()
+        )
+    );
+}
+
+#[test]
+fn of_a_set_of_tools_only_those_are_sent() {
+    let tool =
+        |name: &str| json!({"type": "function", "name": name, "parameters": {"type": "object"}});
+    for (mode, choice) in [("required", ToolChoice::Any), ("auto", ToolChoice::Auto)] {
+        let (conversation, lost) = asked(&json!({
+            "input": "hi", "tools": [tool("a"), tool("b"), tool("c")],
+            "tool_choice": {"type": "allowed_tools", "mode": mode, "tools": [
+                {"type": "function", "name": "a"}, {"type": "function", "name": "c"}]},
+        }));
+        let names: Vec<_> = conversation.tools.iter().map(|it| &*it.name).collect();
+        assert_eq!(names, ["a", "c"]);
+        assert_eq!(conversation.tool_choice, Some(choice));
+        assert_eq!(lost, "not carried over: tool_choice.allowed_tools");
+    }
+}
+
+#[test]
 fn what_has_no_place_is_named() {
     let (_, lost) = asked(&json!({
         "input": [
@@ -160,7 +221,7 @@ fn what_has_no_place_is_named() {
     assert_eq!(
         lost,
         "not carried over: include, input.content.input_video, input.web_search_call, max_tool_calls, \
-         metadata, store, text.verbosity, tool_choice.web_search, tools.custom, tools.web_search, truncation"
+         tool_choice.web_search, tools.custom, tools.web_search, truncation"
     );
 }
 

@@ -99,6 +99,7 @@ prop_compose! {
             reasoning,
             user,
             stream,
+            openai: OpenAi::default(),
         }
     }
 }

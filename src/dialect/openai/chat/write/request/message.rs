@@ -254,6 +254,11 @@ fn file<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
                 },
             },
         }),
+        // Gemini's files have addresses, under which nobody else finds them.
+        Source::Uploaded(id) if id.contains("://") => {
+            lost.feature(Feature::UploadedFile);
+            None
+        }
         Source::Uploaded(id) => Some(Piece::File {
             file: File {
                 file_id: Some(id),
