@@ -125,7 +125,7 @@ impl Target {
     /// Returns why it takes no request, and until when if anyone knows, as last
     /// published.
     pub fn refusal(&self) -> (Why, Option<Instant>) {
-        self.cell.refusal(0)
+        self.cell.refusal(1)
     }
 
     /// Returns how many requests are under way.

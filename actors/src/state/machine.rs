@@ -247,10 +247,10 @@ impl Machine {
         now: Instant,
     ) {
         self.quota.book_tokens(tokens.mark, now);
-        if let Some(used) = tokens.used {
-            self.quota
-                .settle_tokens(tokens.mark, tokens.reserved, used, now);
-        }
+        // Of who did not say, the reservation stands; but nothing of it comes back.
+        let used = tokens.used.unwrap_or(tokens.reserved);
+        self.quota
+            .settle_tokens(tokens.mark, tokens.reserved, used, now);
         self.learn(limits, tokens.mark, now);
         match outcome {
             Outcome::Success => {

@@ -121,6 +121,36 @@ fn what_was_taken_is_granted_no_more() {
 }
 
 #[test]
+fn of_an_answer_that_does_not_count_nothing_is_hoped_for() {
+    let (mut machine, now) = machine(limited(Limits {
+        tpm: NonZeroU32::new(1000),
+        ..Limits::default()
+    }));
+    let event = Event::Spent {
+        epoch: 0,
+        requests: 1,
+        last_resort: 0,
+        tokens_mark: 900,
+    };
+    machine.told(event, now);
+    assert_eq!(machine.grant(now).tokens_hoped, 1000);
+    let event = Event::Settled {
+        epoch: 0,
+        outcome: Outcome::Success,
+        latency: Some(5 * MS),
+        limits: ProviderLimits::default(),
+        tokens: Tokens {
+            mark: 900,
+            reserved: 900,
+            used: None,
+        },
+    };
+    machine.told(event, now);
+    assert_eq!(machine.grant(now).tokens_hoped, 100);
+    assert_eq!(machine.view(now).tpm.used, 900);
+}
+
+#[test]
 fn reserved_tokens_end_the_grant_and_settling_revives_it() {
     let (mut machine, now) = machine(limited(Limits {
         tpm: NonZeroU32::new(1000),
