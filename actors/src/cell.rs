@@ -132,8 +132,8 @@ pub(crate) struct Cell {
     until: AtomicU64,
     /// Tokens there would be if those under way were used by nobody.
     tokens_hoped: AtomicU64,
-    /// When tokens come free by themselves: so many more at each of these
-    /// instants, or [`NONE`].
+    /// When more than those come free: so many more at each of these instants,
+    /// or [`NONE`].
     tokens_step: AtomicU64,
     tokens_free: [AtomicU64; TokensFree::STEPS],
     /// When the actor last looked.
@@ -337,14 +337,12 @@ impl Cell {
     /// Returns when there will be `estimate` tokens; `None` if some that are
     /// under way may come back any moment.
     fn tokens_until(&self, estimate: u64) -> Option<Instant> {
-        if estimate <= self.tokens_hoped.load(Ordering::Relaxed) {
-            return None;
-        }
-        let need = estimate.saturating_sub(self.tokens_left());
+        let hoped = self.tokens_hoped.load(Ordering::Relaxed);
+        let more = estimate.checked_sub(hoped).filter(|more| *more > 0)?;
         let step = self.tokens_step.load(Ordering::Relaxed).max(1);
-        let steps = usize::try_from(need.div_ceil(step)).unwrap_or(usize::MAX);
-        let last = self.tokens_free.len() - 1;
-        let at = self.tokens_free.get(steps.saturating_sub(1).min(last))?;
+        let steps = usize::try_from(more.div_ceil(step)).unwrap_or(usize::MAX);
+        let at = self.tokens_free.get(steps - 1);
+        let at = at.or(self.tokens_free.last())?;
         self.instant(at.load(Ordering::Relaxed))
     }
 

@@ -96,12 +96,17 @@ fn all_keys(refusal: &Unavailable) -> bool {
     reasons.all(|why| matches!(why, Why::KeyRejected | Why::Tried | Why::NotPinned))
 }
 
-/// How long until somebody may be back, as far as anyone knows: 1 s if nobody does.
+/// How long until somebody may be back, as far as anyone knows: 1 s if nobody
+/// does, or if it may be any moment.
 fn wait(refusal: &Unavailable, now: Instant) -> Duration {
-    let until = refusal.until();
-    until.map_or(Duration::from_secs(1), |at| {
-        at.saturating_duration_since(now)
-    })
+    const SOON: Duration = Duration::from_secs(1);
+    let wait = refusal.until();
+    let wait = wait.map_or(SOON, |at| at.saturating_duration_since(now));
+    let mut exclusions = refusal.exclusions.iter();
+    match exclusions.any(|it| it.why.is_rate() && it.until.is_none()) {
+        true => wait.min(SOON),
+        false => wait,
+    }
 }
 
 pub(super) fn reasons(failures: &[Failed]) -> Reasons {
@@ -122,4 +127,37 @@ fn excluded(refusal: &Unavailable, failures: &[Failed]) -> Reasons {
         (it.target.endpoint().clone(), label)
     };
     refusal.exclusions.iter().map(reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use breakerbox_actors::id::TargetId;
+
+    use super::*;
+
+    #[test]
+    fn whoever_may_be_free_any_moment_is_waited_for_a_second() {
+        let now = clock::now();
+        let minute = Some(now + Duration::from_secs(50));
+        let wait = |reasons: &[(Why, Option<Instant>)]| {
+            let exclusions = reasons.iter().map(|(why, until)| Exclusion {
+                target: TargetId::new("a", "m"),
+                why: *why,
+                until: *until,
+            });
+            let refusal = Unavailable {
+                kind: UnavailableKind::Out,
+                exclusions: exclusions.collect(),
+            };
+            super::wait(&refusal, now).as_secs()
+        };
+        assert_eq!(wait(&[]), 1);
+        assert_eq!(wait(&[(Why::Cooldown, minute)]), 50);
+        assert_eq!(wait(&[(Why::Cooldown, minute), (Why::InFlight, None)]), 1);
+        // Of one that is no rate nobody knows when, if ever.
+        assert_eq!(
+            wait(&[(Why::CircuitOpen, minute), (Why::Drained, None)]),
+            50
+        );
+    }
 }

@@ -168,13 +168,13 @@ fn who_lacks_tokens_is_told_when_enough_will_be_there() {
     };
     assert_eq!(until(150), None, "an answer may bring them any moment");
     assert_eq!(until(151), Some(at(1)));
-    assert_eq!(until(200), Some(at(1)));
-    assert_eq!(until(201), Some(at(2)), "100 are not enough");
-    assert_eq!(until(900), Some(at(8)));
+    assert_eq!(until(250), Some(at(1)));
+    assert_eq!(until(251), Some(at(2)), "100 more are not enough");
+    assert_eq!(until(950), Some(at(8)));
     assert_eq!(until(5_000), Some(at(8)));
     // The same where there is not one left.
     offer.refusal = Some((Why::TokensPerMinute, Some(at(1))));
     let seen = cell.look();
     assert!(cell.publish(seen, &offer, t0).is_some());
-    assert_eq!((until(150), until(301)), (None, Some(at(3))));
+    assert_eq!((until(150), until(301)), (None, Some(at(2))));
 }

@@ -31,8 +31,7 @@ pub struct Grant {
     /// `u64::MAX` means without limit. Who needs no more than that may get it
     /// with any answer that comes.
     pub tokens_hoped: u64,
-    /// When more tokens come free by themselves; for a router whose estimate
-    /// does not fit.
+    /// When more than those come free; for a router whose estimate does not fit.
     pub tokens_free: TokensFree,
     /// Requests under way at once; `u32::MAX` means without limit.
     pub max_in_flight: u32,
@@ -50,8 +49,9 @@ pub struct Grant {
     pub refusal: Option<Refusal>,
 }
 
-/// When tokens leave a window, in a few equal steps: who needs so many comes
-/// back at the step that has them, which is never too early.
+/// When more tokens come free than may come back any moment, in a few equal
+/// steps: who needs so many more comes back at the step that has them, before
+/// which there cannot be enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokensFree {
     /// How many more are free after each step than after the one before.
@@ -64,16 +64,16 @@ impl TokensFree {
     /// Steps that a window is told in.
     pub const STEPS: usize = 8;
 
-    /// Returns the steps of a window that holds `used` tokens, of which so many
-    /// will have left when `leaves` says.
-    pub(crate) fn steps(used: u64, leaves: impl Fn(u64) -> Option<Instant>) -> Self {
-        let step = used.div_ceil(Self::STEPS as u64);
+    /// Returns the steps to `most` more tokens; so many are free when `free`
+    /// says.
+    pub(crate) fn steps(most: u64, free: impl Fn(u64) -> Option<Instant>) -> Self {
+        let step = most.div_ceil(Self::STEPS as u64);
         let mut at = [None; Self::STEPS];
-        if used > 0 {
-            let mut need = 0;
+        if most > 0 {
+            let mut more = 0;
             at = at.map(|_| {
-                need = step.saturating_add(need).min(used);
-                leaves(need)
+                more = step.saturating_add(more).min(most);
+                free(more)
             });
         }
         Self { step, at }

@@ -177,21 +177,32 @@ impl Quota {
     /// Returns how many more tokens could be granted if those that are under
     /// way were used by nobody, `u64::MAX` for any number.
     pub fn tokens_hoped(&self, limits: &Limits, now: Instant) -> u64 {
-        let used = || self.tokens_used(now).saturating_sub(self.tokens.open(now));
-        let window = left(limits.tpm, used);
+        let window = left(limits.tpm, || self.tokens.spent(now));
         let provider = Correction::at(self.provider_tokens, now);
         window.min(provider.map_or(u64::MAX, |own| own.left))
     }
 
-    /// Returns when more tokens come free, if something limits them.
+    /// Returns when so many more than are [hoped](Self::tokens_hoped) for can
+    /// be granted at the earliest.
     pub fn tokens_free(&self, limits: &Limits, now: Instant) -> TokensFree {
         let provider = Correction::at(self.provider_tokens, now);
-        let used = limits.tpm.map_or(0, |_| self.tokens_used(now));
-        let window = left(limits.tpm, || used);
-        if let Some(own) = provider.filter(|own| own.left <= window) {
-            return TokensFree::all_at(own.until);
-        }
-        TokensFree::steps(used, |need| self.tokens.leaves(now, need))
+        let hoped = self.tokens_hoped(limits, now);
+        let Some(most) = limits.tpm.map(|tpm| u64::from(tpm.get())) else {
+            return provider.map_or(TokensFree::default(), |own| TokensFree::all_at(own.until));
+        };
+        TokensFree::steps(most.saturating_sub(hoped), |need| {
+            let tokens = hoped.saturating_add(need);
+            let window = self.spent_leave(limits, tokens, now);
+            let short = provider.filter(|own| own.left < tokens);
+            window.max(short.map(|own| own.until))
+        })
+    }
+
+    /// Returns when enough of what is spent will have left the minute for
+    /// `tokens`, unless that fits as soon as nobody is under way.
+    fn spent_leave(&self, limits: &Limits, tokens: u64, now: Instant) -> Option<Instant> {
+        let need = full(limits.tpm, tokens, || self.tokens.spent(now))?;
+        self.tokens.spent_leaves(now, need)
     }
 
     /// Returns what holds back longest, if anything does.
@@ -200,24 +211,31 @@ impl Quota {
     }
 
     /// Returns what holds a request of `tokens` back longest, if anything does.
+    /// Tokens that may come back any moment do so less than anything else.
     pub fn refusal_of(&self, limits: &Limits, tokens: u64, now: Instant) -> Option<Refusal> {
         let minute = full(limits.rpm, 1, || self.minute_used(now))
             .map(|need| (Why::RequestsPerMinute, free(&self.minute, now, need)));
         let day = full(limits.rpd, 1, || self.day_used(now))
             .map(|need| (Why::RequestsPerDay, free(&self.day, now, need)));
-        let tokens = full(limits.tpm, tokens, || self.tokens_used(now))
-            .map(|need| (Why::TokensPerMinute, self.tokens.leaves(now, need)));
+        let minute_of_tokens = full(limits.tpm, tokens, || self.tokens_used(now)).map(|need| {
+            let spent = self.spent_leave(limits, tokens, now);
+            let until = spent.or_else(|| self.tokens.leaves(now, need));
+            (Why::TokensPerMinute, until)
+        });
+        let hopes = tokens <= self.tokens_hoped(limits, now);
         let provider = [self.provider_requests, self.provider_tokens].map(|correction| {
             Correction::at(correction, now)
                 .filter(|own| own.left == 0)
                 .map(|own| (Why::ProviderLimit, Some(own.until)))
         });
-        [minute, day, tokens]
-            .into_iter()
-            .chain(provider)
+        let holds = [minute_of_tokens, minute, day].into_iter().chain(provider);
+        holds
             .flatten()
             .map(|(reason, until)| Refusal { reason, until })
-            .max_by_key(|refusal| refusal.until)
+            .max_by_key(|refusal| {
+                let may_be_over = hopes && refusal.reason == Why::TokensPerMinute;
+                (!may_be_over, refusal.until)
+            })
     }
 
     /// Returns when time alone next changes what may be granted.

@@ -203,3 +203,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_full_minute_of_requests_is_told_though_tokens_may_come_back() {
+    let start = clock::now();
+    let mut used = Allowance::new(start);
+    let terms = limits(1, 100, 0);
+    let first = used.reserve(&terms, 100, Cost::ZERO, start, NOON);
+    assert!(first.is_ok());
+    let wait = refusal(used.reserve(&terms, 60, Cost::ZERO, start, NOON));
+    assert_eq!(wait.reason, Why::RequestsPerMinute);
+    assert_eq!(wait.until, Some(start + Duration::from_secs(61)));
+}

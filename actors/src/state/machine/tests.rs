@@ -58,6 +58,37 @@ fn spent(epoch: u32, requests: u32) -> Event {
     }
 }
 
+/// A machine of a thousand tokens a minute, one request of which has reserved so many.
+fn reserved(tokens: u64) -> (Machine, Instant) {
+    let (mut machine, now) = machine(limited(Limits {
+        tpm: NonZeroU32::new(1000),
+        ..Limits::default()
+    }));
+    let event = Event::Spent {
+        epoch: 0,
+        requests: 1,
+        last_resort: 0,
+        tokens_mark: tokens,
+    };
+    machine.told(event, now);
+    (machine, now)
+}
+
+/// The answer to that request, which reports this use.
+fn answered(reserved: u64, used: Option<u64>) -> Event {
+    Event::Settled {
+        epoch: 0,
+        outcome: Outcome::Success,
+        latency: Some(5 * MS),
+        limits: ProviderLimits::default(),
+        tokens: Tokens {
+            mark: reserved,
+            reserved,
+            used,
+        },
+    }
+}
+
 const FAILURE: Outcome = Outcome::Failure(FailureKind::Status);
 
 impl Machine {
@@ -122,65 +153,27 @@ fn what_was_taken_is_granted_no_more() {
 
 #[test]
 fn of_an_answer_that_does_not_count_nothing_is_hoped_for() {
-    let (mut machine, now) = machine(limited(Limits {
-        tpm: NonZeroU32::new(1000),
-        ..Limits::default()
-    }));
-    let event = Event::Spent {
-        epoch: 0,
-        requests: 1,
-        last_resort: 0,
-        tokens_mark: 900,
-    };
-    machine.told(event, now);
+    let (mut machine, now) = reserved(900);
     assert_eq!(machine.grant(now).tokens_hoped, 1000);
-    let event = Event::Settled {
-        epoch: 0,
-        outcome: Outcome::Success,
-        latency: Some(5 * MS),
-        limits: ProviderLimits::default(),
-        tokens: Tokens {
-            mark: 900,
-            reserved: 900,
-            used: None,
-        },
-    };
-    machine.told(event, now);
+    machine.told(answered(900, None), now);
     assert_eq!(machine.grant(now).tokens_hoped, 100);
+    assert_eq!(
+        machine.grant(now).tokens_free.at,
+        [Some(now + 61 * SECOND); 8]
+    );
     assert_eq!(machine.view(now).tpm.used, 900);
 }
 
 #[test]
 fn reserved_tokens_end_the_grant_and_settling_revives_it() {
-    let (mut machine, now) = machine(limited(Limits {
-        tpm: NonZeroU32::new(1000),
-        ..Limits::default()
-    }));
-    let event = Event::Spent {
-        epoch: 0,
-        requests: 1,
-        last_resort: 0,
-        tokens_mark: 1000,
-    };
-    machine.told(event, now);
+    let (mut machine, now) = reserved(1000);
     let end = now + 61 * SECOND;
     let reason = Why::TokensPerMinute;
     assert_eq!(machine.refused(now), Some((reason, Some(end))));
     let grant = machine.grant(now);
-    assert_eq!(grant.tokens_free.at, [Some(end); 8]);
     assert_eq!(grant.tokens_hoped, 1000, "it may use none of them");
-    let event = Event::Settled {
-        epoch: 0,
-        outcome: Outcome::Success,
-        latency: Some(5 * MS),
-        limits: ProviderLimits::default(),
-        tokens: Tokens {
-            mark: 1000,
-            reserved: 1000,
-            used: Some(300),
-        },
-    };
-    machine.told(event, now + SECOND);
+    assert_eq!(grant.tokens_free.at, [None; 8], "there are no more");
+    machine.told(answered(1000, Some(300)), now + SECOND);
     let grant = machine.grant(now + SECOND);
     assert_eq!((grant.tokens_limit, grant.refusal), (1700, None));
     assert_eq!(grant.latency, Some(5 * MS));

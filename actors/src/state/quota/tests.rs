@@ -317,7 +317,7 @@ fn what_is_under_way_may_come_back_and_is_hoped_for() {
         (300, 700)
     );
     let free = quota.tokens_free(&limits, t0);
-    assert_eq!((free.step, free.at), (88, [Some(t0 + 61 * SECOND); 8]));
+    assert_eq!((free.step, free.at), (38, [Some(t0 + 61 * SECOND); 8]));
     // Who has left the window leaves no hope behind.
     let later = t0 + 61 * SECOND;
     assert_eq!(quota.tokens_hoped(&limits, later), 1_000);
@@ -330,4 +330,59 @@ fn what_is_under_way_may_come_back_and_is_hoped_for() {
         ),
         (900, 1_000)
     );
+}
+
+#[test]
+fn who_needs_more_than_is_hoped_for_waits_for_what_is_spent_and_for_the_provider() {
+    let t0 = crate::clock::now();
+    let limits = Limits {
+        tpm: NonZeroU32::new(1_000),
+        ..Limits::default()
+    };
+    let at = |seconds: u32| Some(t0 + seconds * SECOND);
+    let mut quota = Quota::new(t0);
+    quota.book_tokens(100, t0);
+    quota.settle_tokens(100, 100, 100, t0);
+    let now = t0 + 56 * SECOND;
+    quota.book_tokens(1_000, now);
+    // 100 are spent and leave in 5 s; 900 are under way.
+    assert_eq!(quota.tokens_hoped(&limits, now), 900);
+    assert_eq!(quota.tokens_free(&limits, now).at, [at(61); 8]);
+    let whole = quota.refusal_of(&limits, 1_000, now).expect("no room");
+    assert_eq!((whole.reason, whole.until), (Why::TokensPerMinute, at(61)));
+
+    // The provider has 300 left for 20 s: more than that come with its reset, whatever the minute says.
+    let late = ProviderLimits {
+        tokens: said(300, Some(Duration::from_secs(20))),
+        ..ProviderLimits::default()
+    };
+    quota.correct(late, 1_000, now);
+    assert_eq!(quota.tokens_hoped(&limits, now), 300);
+    assert_eq!(quota.tokens_free(&limits, now).at, [at(76); 8]);
+    // And with a reset before that, what the minute holds is waited for all the same.
+    let soon = ProviderLimits {
+        tokens: said(300, Some(SECOND)),
+        ..ProviderLimits::default()
+    };
+    quota.correct(soon, 1_000, now);
+    let free = quota.tokens_free(&limits, now).at;
+    assert_eq!((free[0], free[7]), (at(57), at(61)));
+}
+
+#[test]
+fn tokens_that_may_come_back_hide_no_other_limit() {
+    let t0 = crate::clock::now();
+    let limits = Limits {
+        rpm: NonZeroU32::new(2),
+        tpm: NonZeroU32::new(1_000),
+        ..Limits::default()
+    };
+    let mut quota = Quota::new(t0);
+    quota.book(2, t0);
+    quota.book_tokens(1_000, t0);
+    let refusal = quota.refusal(&limits, t0).expect("nothing is left");
+    assert_eq!(refusal.reason, Why::RequestsPerMinute, "that one lasts");
+    quota.settle_tokens(1_000, 1_000, 1_000, t0);
+    let refusal = quota.refusal_of(&limits, 1, t0).expect("nothing is left");
+    assert_eq!(refusal.until, Some(t0 + 61 * SECOND));
 }

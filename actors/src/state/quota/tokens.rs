@@ -17,6 +17,13 @@ struct Bucket {
     requests: u32,
 }
 
+impl Bucket {
+    /// What counts although nothing is under way.
+    fn spent(&self) -> u64 {
+        self.amount.saturating_sub(self.open)
+    }
+}
+
 /// Tokens by the second they were booked in.
 ///
 /// Reservations are known by their mark: the cumulative count just after them.
@@ -101,14 +108,23 @@ impl TokenWindow {
         amounts.fold(0, u64::saturating_add)
     }
 
-    /// Returns the tokens that count at `now` and come back at once as far as
-    /// those who have reserved them do not use them.
-    pub(crate) fn open(&self, now: Instant) -> u64 {
-        let open = self
-            .ring
+    /// Returns the tokens that count at `now` whatever becomes of those under
+    /// way, which come back at once as far as they are not used.
+    pub(crate) fn spent(&self, now: Instant) -> u64 {
+        self.ring
             .live(now)
-            .map(|bucket| bucket.open.min(bucket.amount));
-        open.fold(0, u64::saturating_add)
+            .map(Bucket::spent)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Returns when `need` of the tokens that are [spent](Self::spent), 1 or
+    /// more, will have left the window.
+    pub(crate) fn spent_leaves(&self, now: Instant, need: u64) -> Option<Instant> {
+        let mut freed = 0_u64;
+        self.ring.leaves(now, |bucket| {
+            freed = freed.saturating_add(bucket.spent());
+            freed >= need
+        })
     }
 
     /// Returns when `need` tokens, 1 or more, will have left the window.
