@@ -341,6 +341,9 @@ impl Exchange<'_> {
             }
         };
         flight.first_byte();
+        let config = &self.generation.config;
+        let (between_events, silence) =
+            (config.server.request_timeout, config.routing.idle_timeout);
         let settings = relay::Settings {
             sent: outgoing.sent,
             asked: peek.api,
@@ -348,6 +351,8 @@ impl Exchange<'_> {
             keep_alive: relay::KEEP_ALIVE,
             // The body keeps that time itself.
             idle_timeout: None,
+            // Never less than silence may last without a sign of life.
+            event_timeout: between_events.max(silence),
         };
         let in_flight = story.hand_over();
         let redaction = flight.site().redaction.clone();
