@@ -30,6 +30,7 @@ mod secret;
 pub mod settings;
 mod shape;
 mod source;
+mod span;
 mod structure;
 mod substitute;
 mod tree;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{limits, redact, tree::Span};
+use super::{limits, redact, span::Span};
 
 mod render;
 

@@ -9,8 +9,7 @@ use metrics::{Counter, SharedString};
 
 use super::{
     OTHER,
-    catalogue::{FAILOVERS, REQUESTS, RETRIES},
-    handles::OUTCOMES,
+    catalogue::{FAILOVERS, OUTCOMES, REQUESTS, RETRIES},
 };
 use crate::{config::Config, dialect::Api};
 
