@@ -31,6 +31,7 @@ pub mod settings;
 mod shape;
 mod source;
 mod span;
+mod start_only;
 mod structure;
 mod substitute;
 mod tree;
@@ -38,7 +39,7 @@ mod units;
 mod warnings;
 
 use breakerbox_actors::state::estimate::Estimate;
-pub use diff::{Diff, diff};
+pub use diff::{Change, How, What, diff};
 pub use effective::effective;
 pub use from_environment::from_environment;
 pub use problem::{Problem, Problems, Shown};
@@ -48,6 +49,7 @@ pub use settings::{
     Model, Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server,
     Strategy, Terms, Tls, is_task,
 };
+pub use start_only::StartOnly;
 pub use units::{show_duration, show_size};
 pub use warnings::warnings;
 
@@ -211,6 +213,7 @@ fn compile_text(
     match config {
         Some(config) if list.is_empty() => Ok(Config {
             sha256: Fingerprint::of(text),
+            start_only: StartOnly::find(name, text, &tree, &secrets),
             files,
             ..config
         }),

@@ -19,7 +19,12 @@ use super::{
     alerts::{Alert, Alerts, Bad},
     reason,
 };
-use crate::{config::Shown, reload::Try, wall, worker::Shared};
+use crate::{
+    config::{Change, Shown},
+    reload::Try,
+    wall,
+    worker::Shared,
+};
 
 /// Events that are kept.
 const KEPT: usize = 500;
@@ -53,7 +58,7 @@ pub(crate) enum Event {
         generation: u64,
         ok: bool,
         source: &'static str,
-        changes: Vec<String>,
+        changes: Vec<Change>,
         problems: Vec<Shown>,
     },
 }

@@ -146,7 +146,7 @@ impl Breaker {
     }
 
     /// Applies what the clock alone decides. Comes before anything else that
-    /// is told the time.
+    /// is told the time, but for what was before.
     pub fn advance(&mut self, turn: Turn<'_>) -> Option<Transition> {
         if let Some(silent) = self.trial.expire(turn.now) {
             if silent && self.phase() == Phase::HalfOpen {
@@ -178,9 +178,11 @@ impl Breaker {
         }
     }
 
-    /// Learns that a request of `epoch` is being answered.
-    pub fn first_byte(&mut self, epoch: u32, now: Instant) {
-        self.trial.spoke(epoch, now);
+    /// Learns that a request of `epoch` was answered, `latency` after it was
+    /// sent; we may hear of it later. Told before [`advance`](Self::advance),
+    /// lest a trial pass for silent whose report waited.
+    pub fn first_byte(&mut self, epoch: u32, latency: Duration, now: Instant) {
+        self.trial.spoke(epoch, latency, now);
     }
 
     /// Learns that a ping was answered in time.

@@ -7,7 +7,7 @@ use super::policy::EndpointPolicy;
 /// Something that happened to an endpoint.
 ///
 /// The shell looks at what routers took and tells it as [`Event::Spent`]
-/// before it tells anything else; a report about a request whose spending the
+/// before it tells anything else, and then what was reported; a report about a request whose spending the
 /// machine has not heard of yet would come too early to be believed.
 ///
 /// `epoch` is always that of the grant a request was started under. In a

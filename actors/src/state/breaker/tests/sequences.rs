@@ -81,7 +81,7 @@ impl Bench {
             Act::Take | Act::Nothing => None,
             Act::Speak(which) => {
                 if let Some(one) = under_way.get(which) {
-                    self.breaker.first_byte(one.epoch, self.now);
+                    self.breaker.first_byte(one.epoch, Duration::MAX, self.now);
                 }
                 None
             }
