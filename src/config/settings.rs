@@ -7,7 +7,7 @@ use breakerbox_actors::state::policy::{BreakerSettings, EndpointPolicy, ProbeSet
 use sha2::{Digest, Sha256};
 use wildmatch::WildMatch;
 
-use super::Secret;
+use super::{Secret, StartOnly};
 use crate::dialect::{Api, Dialect};
 
 /// All that a gateway runs with. Built by [`load`](super::load) and
@@ -32,6 +32,8 @@ pub struct Config {
     pub clients: Vec<Client>,
     /// Of the text it was compiled from.
     pub sha256: Fingerprint,
+    /// Where that text has what only a restart can change.
+    pub start_only: StartOnly,
     /// The files that it names and that were read with it: keys, certificates.
     pub files: Vec<PathBuf>,
 }

@@ -25,7 +25,6 @@ use super::{
 use crate::{
     dialect::{
         self, NotAnAnswer, Reported, judge_answer,
-        request::BadRequest,
         translate::{self, Translation},
     },
     error::GatewayError,
@@ -54,8 +53,6 @@ pub(super) enum Tried {
     Reported(Reported),
     /// The request is wrong, and that has to be said in the client's dialect.
     Refused(GatewayError),
-    /// The request is wrong in its own dialect, and nobody was asked.
-    Unsent(BadRequest),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
     /// The request's own time was over first.
@@ -94,7 +91,9 @@ impl Exchange<'_> {
             Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),
             Err(bad) => {
                 unsent(lease);
-                return Tried::Unsent(bad);
+                // Nobody was asked.
+                story.attempts -= 1;
+                return Tried::Refused(bad.into());
             }
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
