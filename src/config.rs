@@ -30,6 +30,7 @@ mod secret;
 pub mod settings;
 mod shape;
 mod source;
+mod span;
 mod start_only;
 mod structure;
 mod substitute;
@@ -121,28 +122,15 @@ pub fn load_admin(path: &Path, env: Lookup<'_>) -> Result<Admin, Problems> {
     let whole = tree::parse(&text);
     let sound = match whole.root {
         Some(_) => whole,
-        None => match tree::sound_part(&text) {
-            Some(part) if part.has("admin") => part,
-            _ => {
-                return Err(Problems::new(
-                    &name,
-                    &text,
-                    whole.problems,
-                    &whole.secrets,
-                    false,
-                ));
-            }
-        },
+        None => tree::sound_part(&text)
+            .filter(|part| part.has("admin"))
+            .unwrap_or(whole),
     };
-    let (Some(mut tree), mut list) = (sound.root, Vec::new()) else {
-        return Err(Problems::new(
-            &name,
-            &text,
-            sound.problems,
-            &sound.secrets,
-            false,
-        ));
+    let Some(mut tree) = sound.root else {
+        let (list, secrets) = (sound.problems, sound.secrets);
+        return Err(Problems::new(&name, &text, list, &secrets, false));
     };
+    let mut list = Vec::new();
     substitute::apply(&mut tree, env, &mut list);
     let value = structure::check(&tree, shape::schema(), &mut list);
     if !tree.is_map() {

@@ -4,7 +4,8 @@
 use super::{
     Change, Problem, Problems, Shown,
     places::{self, Step},
-    tree::{Node, Span},
+    span::Span,
+    tree::Node,
 };
 
 /// The keys, as people write them.

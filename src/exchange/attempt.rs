@@ -25,7 +25,6 @@ use super::{
 use crate::{
     dialect::{
         self, NotAnAnswer, Reported, judge_answer,
-        request::BadRequest,
         translate::{self, Translation},
     },
     error::GatewayError,
@@ -51,8 +50,6 @@ pub(super) enum Tried {
     Reported(Reported),
     /// The request is wrong, and that has to be said in the client's dialect.
     Refused(GatewayError),
-    /// The request is wrong in its own dialect, and nobody was asked.
-    Unsent(BadRequest),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
     /// The request's own time was over first.
@@ -91,7 +88,9 @@ impl Exchange<'_> {
             Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),
             Err(bad) => {
                 unsent(lease);
-                return Tried::Unsent(bad);
+                // Nobody was asked.
+                story.attempts -= 1;
+                return Tried::Refused(bad.into());
             }
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
@@ -338,6 +337,9 @@ impl Exchange<'_> {
             }
         };
         flight.first_byte();
+        let config = &self.generation.config;
+        let (between_events, silence) =
+            (config.server.request_timeout, config.routing.idle_timeout);
         let settings = relay::Settings {
             sent: outgoing.sent,
             asked: peek.api,
@@ -345,6 +347,8 @@ impl Exchange<'_> {
             keep_alive: relay::KEEP_ALIVE,
             // The body keeps that time itself.
             idle_timeout: None,
+            // Never less than silence may last without a sign of life.
+            event_timeout: between_events.max(silence),
         };
         let in_flight = story.hand_over();
         let redaction = flight.site().redaction.clone();

@@ -83,12 +83,13 @@ pub enum Outcome {
     KeyRejected,
     /// It says that the request itself is wrong. Not its fault.
     ClientFault,
-    /// The caller went away first. Says nothing about the endpoint.
+    /// Given up: the caller went away first, or a limit of our own was reached.
+    /// Says nothing about the endpoint.
     Cancelled,
 }
 
 impl Outcome {
-    /// Returns whether another endpoint may be asked after it.
+    /// Returns whether it is the endpoint's doing and another may do better.
     pub fn may_lead_on(self) -> bool {
         match self {
             Self::Failure(_) | Self::RateLimited { .. } | Self::KeyRejected => true,
