@@ -44,6 +44,11 @@ pub type Reasons = Vec<(Arc<str>, &'static str)>;
 pub enum GatewayError {
     /// There is no key, or none we know.
     InvalidApiKey,
+    /// It is none we know, and too many of those came from the client's address.
+    TooManyGuesses {
+        /// Until the next is taken for a mistake.
+        retry_after: Duration,
+    },
     /// The client's key is not for this model.
     ModelNotAllowed {
         /// The model asked for.
@@ -182,9 +187,10 @@ impl GatewayError {
             Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RateLimited { .. } | Self::ClientLimited { .. } | Self::OverBudget { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::RateLimited { .. }
+            | Self::ClientLimited { .. }
+            | Self::OverBudget { .. }
+            | Self::TooManyGuesses { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -207,6 +213,7 @@ impl GatewayError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::InvalidApiKey => "invalid_api_key",
+            Self::TooManyGuesses { .. } => "too_many_guesses",
             Self::ModelNotAllowed { .. } => "model_not_allowed",
             Self::ModelNotFound { .. } | Self::NoRoute { .. } => "model_not_found",
             Self::ClientLimited { .. } => "rate_limit_exceeded",
@@ -253,6 +260,7 @@ impl GatewayError {
             Self::RateLimited { retry_after, .. }
             | Self::ClientLimited { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
+            | Self::TooManyGuesses { retry_after }
             | Self::Overloaded { retry_after } => *retry_after,
             Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON),
             // A client that asks again has been told that it may.
@@ -305,6 +313,9 @@ impl fmt::Display for GatewayError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidApiKey => out.write_str("The API key is missing or not known here."),
+            Self::TooManyGuesses { .. } => out.write_str(
+                "The API key is not known here, and too many like that came from this address.",
+            ),
             Self::ModelNotAllowed { model } => {
                 write!(
                     out,

@@ -155,7 +155,8 @@ async fn guessing_has_to_wait_and_is_counted() {
     assert!(waited, "not even the right one was looked at");
     let metrics = call(&house, "GET", "/metrics", &right, "").await.text();
     let told = metrics.lines().filter(|line| {
-        line.starts_with("breakerbox_admin_tokens_refused_total{") && !line.ends_with(" 0")
+        line.starts_with("breakerbox_credentials_refused_total{plane=\"admin\"")
+            && !line.ends_with(" 0")
     });
     assert_eq!(told.count(), 2, "wrong and throttled");
 }

@@ -22,8 +22,9 @@ use tokio::{
 
 use super::{BEAT, Seat, frame};
 use crate::{
-    admin::{Admin, guesses::Judged, status::Snapshot},
+    admin::{Admin, status::Snapshot},
     config::Secret,
+    guesses::Judged,
     worker::Closing,
 };
 
