@@ -33,7 +33,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     admin::{self, Admin},
-    config::Config,
+    config::{Change, Config, Shown},
     exchange::MAX_ANSWER,
     generation::{Generation, NotReady},
     metrics::{self, Exposition},
@@ -101,14 +101,23 @@ pub enum NotReloaded {
     #[error(transparent)]
     NotReady(#[from] NotReady),
     /// It changes what only a restart can change.
-    #[error("only a restart can change {}", .0.join(", "))]
-    StartOnly(Vec<&'static str>),
+    #[error("only a restart can change {}", named(.0))]
+    StartOnly(Vec<Shown>),
     /// With the keys of now, an earlier configuration gives two clients one key.
     #[error("clients {0} and {1} would have the same key, as keys are now")]
     OneKey(String, String),
     /// The engine failed while it took the configuration over.
     #[error(transparent)]
     Lost(#[from] GuardianLost),
+}
+
+/// Returns the keys of `problems`, each with its line.
+fn named(problems: &[Shown]) -> String {
+    let one = |it: &Shown| match it.line {
+        Some(line) => format!("{} (line {line})", it.key),
+        None => it.key.clone(),
+    };
+    problems.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// A running gateway.
@@ -155,9 +164,10 @@ impl Gateway {
         let tls = config.server.tls.as_ref().map(tls::load).transpose()?;
         let spec = generation.load().spec();
         let arbiters = Arbiters::threads(spec.targets.len());
+        let tap = Tap::default();
         let pinger = {
-            let generation = generation.clone();
-            move || pinger(generation)
+            let (generation, tap) = (generation.clone(), tap.clone());
+            move || pinger(generation, tap)
         };
         let engine = Engine::start(spec, arbiters, pinger).await?;
         let (closing, watched) = watch::channel(Closing::No);
@@ -166,7 +176,7 @@ impl Gateway {
             generation,
             room: Room::new(config.server.max_body),
             answers: Room::new(MAX_ANSWER),
-            tap: Tap::default(),
+            tap,
             closing: watched,
         };
         if let Some(exposition) = &exposition {
@@ -219,7 +229,7 @@ impl Gateway {
     /// # Errors
     ///
     /// [`NotReloaded`] says what is wrong; nothing has changed then.
-    pub async fn reload(&self, config: Config) -> Result<Vec<String>, NotReloaded> {
+    pub async fn reload(&self, config: Config) -> Result<Vec<Change>, NotReloaded> {
         self.reloads.apply(config, By::Api).await
     }
 
@@ -257,13 +267,13 @@ impl Gateway {
 }
 
 /// Starts the pinger on the current arbiter; it survives its own panics.
-fn pinger(generation: Arc<ArcSwap<Generation>>) -> Recipient<Ping> {
+fn pinger(generation: Arc<ArcSwap<Generation>>, tap: Tap) -> Recipient<Ping> {
     let told = |incident: supervise::Incident| {
         tracing::error!(reason = incident.ended.label(), "the pinger restarted");
     };
     let bond = supervise::Bond::new(supervise::BREATH);
     supervise::start(&Arbiter::current(), bond, told, move |_| {
-        Pinger::new(generation)
+        Pinger::new(generation, tap)
     })
     .recipient()
 }

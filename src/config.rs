@@ -30,6 +30,8 @@ mod secret;
 pub mod settings;
 mod shape;
 mod source;
+mod span;
+mod start_only;
 mod structure;
 mod substitute;
 mod tree;
@@ -37,7 +39,7 @@ mod units;
 mod warnings;
 
 use breakerbox_actors::state::estimate::Estimate;
-pub use diff::{Diff, diff};
+pub use diff::{Change, How, What, diff};
 pub use effective::effective;
 pub use from_environment::from_environment;
 pub use problem::{Problem, Problems, Shown};
@@ -47,6 +49,7 @@ pub use settings::{
     Model, Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server,
     Strategy, Terms, Tls, is_task,
 };
+pub use start_only::StartOnly;
 pub use units::{show_duration, show_size};
 pub use warnings::warnings;
 
@@ -119,28 +122,15 @@ pub fn load_admin(path: &Path, env: Lookup<'_>) -> Result<Admin, Problems> {
     let whole = tree::parse(&text);
     let sound = match whole.root {
         Some(_) => whole,
-        None => match tree::sound_part(&text) {
-            Some(part) if part.has("admin") => part,
-            _ => {
-                return Err(Problems::new(
-                    &name,
-                    &text,
-                    whole.problems,
-                    &whole.secrets,
-                    false,
-                ));
-            }
-        },
+        None => tree::sound_part(&text)
+            .filter(|part| part.has("admin"))
+            .unwrap_or(whole),
     };
-    let (Some(mut tree), mut list) = (sound.root, Vec::new()) else {
-        return Err(Problems::new(
-            &name,
-            &text,
-            sound.problems,
-            &sound.secrets,
-            false,
-        ));
+    let Some(mut tree) = sound.root else {
+        let (list, secrets) = (sound.problems, sound.secrets);
+        return Err(Problems::new(&name, &text, list, &secrets, false));
     };
+    let mut list = Vec::new();
     substitute::apply(&mut tree, env, &mut list);
     let value = structure::check(&tree, shape::schema(), &mut list);
     if !tree.is_map() {
@@ -223,6 +213,7 @@ fn compile_text(
     match config {
         Some(config) if list.is_empty() => Ok(Config {
             sha256: Fingerprint::of(text),
+            start_only: StartOnly::find(name, text, &tree, &secrets),
             files,
             ..config
         }),

@@ -137,7 +137,7 @@ async fn accept(
     let Some(plan) = servable(worker, &plan, intake.peek.api) else {
         return nobody_can(&intake, story);
     };
-    intake.expect(plan.usual_output());
+    intake.expect(|| plan.usual_output());
     story.will_go_by(&plan, intake.peek.stream);
     let exchange = Exchange {
         worker,
@@ -265,10 +265,6 @@ impl Exchange<'_> {
                 Tried::Answered(response) => return Ok(response),
                 Tried::Reported(reported) => return Err(GatewayError::Reported(reported)),
                 Tried::Refused(error) => return Err(error),
-                Tried::Unsent(bad) => {
-                    story.attempts -= 1;
-                    return Err(bad.into());
-                }
                 Tried::NoRoom => {
                     return Err(GatewayError::Overloaded {
                         retry_after: intake::FULL_RETRY,

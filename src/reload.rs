@@ -28,7 +28,7 @@ pub use history::{History, Kept};
 
 use crate::{
     app::NotReloaded,
-    config::{self, Config, Problems, Shown},
+    config::{self, Change, Config, Problems, Shown},
     metrics::{self, Exposition},
     wall,
     worker::Shared,
@@ -139,8 +139,8 @@ pub struct Try {
     pub by: By,
     /// The generation in force afterwards.
     pub generation: u64,
-    /// What changed, one line each; or what is wrong, and nothing changed.
-    pub result: Result<Vec<String>, Vec<Shown>>,
+    /// What changed; or what is wrong, and nothing changed.
+    pub result: Result<Vec<Change>, Vec<Shown>>,
 }
 
 /// What reloads the configuration of one gateway. Cheap to clone.
@@ -231,7 +231,7 @@ impl Reloads {
     /// # Errors
     ///
     /// [`NotReloaded`] says what is wrong; nothing has changed then.
-    pub async fn apply(&self, config: Config, by: By) -> Result<Vec<String>, NotReloaded> {
+    pub async fn apply(&self, config: Config, by: By) -> Result<Vec<Change>, NotReloaded> {
         let _turn = self.0.turn.lock().await;
         self.take_over(config, by, false).await.1
     }
@@ -247,16 +247,13 @@ impl Reloads {
         Some(self.take_over(config, By::RollBack, false).await.0)
     }
 
-    /// Compares the source, as it is now, with what is in force.
+    /// Returns the source's configuration, as it is now; nothing is put in force.
     ///
     /// # Errors
     ///
     /// [`Problems`] of the source; `None` where there is none to read.
-    pub async fn compare(&self) -> Result<config::Diff, Option<Problems>> {
-        let source = self.0.source.as_ref().ok_or(None)?;
-        let config = source.read().await?;
-        let generation = self.0.shared.generation.load_full();
-        Ok(config::diff(&generation.config, &config))
+    pub async fn read(&self) -> Result<Config, Option<Problems>> {
+        self.0.source.as_ref().ok_or(None)?.read().await
     }
 
     /// Returns the last try.
@@ -297,7 +294,7 @@ impl Reloads {
         config: Config,
         by: By,
         same: bool,
-    ) -> (Arc<Try>, Result<Vec<String>, NotReloaded>) {
+    ) -> (Arc<Try>, Result<Vec<Change>, NotReloaded>) {
         for line in config::warnings(&config) {
             tracing::warn!("{line}");
         }
@@ -313,38 +310,36 @@ impl Reloads {
             Ok(changes) if changes.is_empty() => {
                 tracing::info!(source, "reloaded: nothing has changed");
             }
-            Ok(changes) => tracing::info!(source, changes = changes.join("; "), "reloaded"),
+            Ok(changes) => {
+                let changes: Vec<_> = changes.iter().map(|it| &*it.text).collect();
+                tracing::info!(source, changes = changes.join("; "), "reloaded");
+            }
             Err(error) => {
                 tracing::error!(source, %error, "reload refused: the configuration in force stays");
             }
         }
         let told = match &result {
             Ok(changes) => Ok(changes.clone()),
-            Err(NotReloaded::StartOnly(keys)) => {
-                let words = "only a restart can change this";
-                Err(keys
-                    .iter()
-                    .map(|key| Shown::alone(key, words.to_owned()))
-                    .collect())
-            }
+            Err(NotReloaded::StartOnly(keys)) => Err(keys.clone()),
             Err(error) => Err(vec![Shown::alone("", error.to_string())]),
         };
         (self.note(by, told), result)
     }
 
-    async fn commit(&self, config: Config, same: bool) -> Result<Vec<String>, NotReloaded> {
+    async fn commit(&self, config: Config, same: bool) -> Result<Vec<Change>, NotReloaded> {
         let shared = &self.0.shared;
         let before = shared.generation.load_full();
-        let diff = config::diff(&before.config, &config);
-        if !diff.refused.is_empty() {
-            return Err(NotReloaded::StartOnly(diff.refused));
+        let changes = config::diff(&before.config, &config);
+        let refused = config.start_only.refused(&changes);
+        if !refused.is_empty() {
+            return Err(NotReloaded::StartOnly(refused));
         }
         if let Some([one, other]) = config.clients_with_one_key() {
             return Err(NotReloaded::OneKey(one.to_owned(), other.to_owned()));
         }
         let same = same && before.config.sha256.is(config.sha256);
-        if same && diff.changes.is_empty() {
-            return Ok(diff.changes);
+        if same && changes.is_empty() {
+            return Ok(changes);
         }
         let generation = before.next(Arc::new(config))?;
         let spec = generation.spec();
@@ -364,10 +359,10 @@ impl Reloads {
             tokio::time::sleep(LINGER).await;
             drop(before);
         });
-        Ok(diff.changes)
+        Ok(changes)
     }
 
-    fn note(&self, by: By, result: Result<Vec<String>, Vec<Shown>>) -> Arc<Try> {
+    fn note(&self, by: By, result: Result<Vec<Change>, Vec<Shown>>) -> Arc<Try> {
         let generation = self.0.shared.generation.load_full();
         let this = Arc::new(Try {
             at: wall::now(),

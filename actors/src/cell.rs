@@ -268,6 +268,16 @@ impl Cell {
         }
     }
 
+    /// Returns whether a request of `estimate` tokens would get a credit now
+    /// that is no trial.
+    pub(crate) fn lends(&self, estimate: u64) -> bool {
+        let seen = self.look();
+        seen.credits() > 0
+            && !seen.is_trial()
+            && self.tokens_left() >= estimate
+            && self.in_flight() < self.max_in_flight.load(Ordering::Relaxed)
+    }
+
     fn enter(&self) -> bool {
         let max = self.max_in_flight.load(Ordering::Relaxed);
         self.in_flight

@@ -16,10 +16,9 @@ use parking_lot::Mutex;
 
 use crate::{
     clock,
-    guardian::{BEAT, SILENT_BEATS},
     metrics::{ActorMetrics, Timed},
     presence::Presence,
-    supervise::{self, Bond, Incident},
+    supervise::{self, BEAT, Bond, Incident, SILENT_BEATS},
 };
 
 /// Without a beat for so long a thread stands still. As the guardian is with

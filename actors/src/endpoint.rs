@@ -21,7 +21,12 @@ use crate::{
         StatusChanged,
     },
     metrics::Timed,
-    state::{breaker::Transition, event::Event, health::Status, machine::Machine},
+    state::{
+        breaker::{Transition, TransitionReason},
+        event::Event,
+        health::Status,
+        machine::Machine,
+    },
     supervise::Bond,
     target::{Mail, Target},
 };
@@ -54,6 +59,8 @@ pub struct Endpoint {
     books: Books,
     around: Surroundings,
     status: Status,
+    /// Why the circuit is open, as others heard last.
+    cause: Option<TransitionReason>,
     doubt: Doubt,
     alarm: Alarm,
     /// What the machine is told as the next life begins.
@@ -73,6 +80,7 @@ impl Endpoint {
         let books = target.snapshot.lock().clone();
         Self {
             status: target.status(),
+            cause: books.machine.open_reason(),
             target,
             bond,
             mail,
@@ -88,10 +96,11 @@ impl Endpoint {
         }
     }
 
-    /// Tells the machine what happened; then publishes, saves and re-arms.
+    /// Tells the machine what was reported and what happened; then publishes,
+    /// saves and re-arms.
     ///
     /// All handlers go through here, so no change goes unpublished.
-    fn drive(&mut self, ctx: &mut Context<Self>, events: impl IntoIterator<Item = Event>) {
+    fn drive(&mut self, ctx: &mut Context<Self>, event: Event) {
         if self.bond.is_retired() {
             // A replacement has taken over; what came too late is void.
             ctx.stop();
@@ -99,14 +108,17 @@ impl Endpoint {
         }
         let now = clock::now();
         // What was spent comes first: a report may settle a credit that this
-        // very look is the first to see.
+        // very look is the first to see. Then what was reported: it was before
+        // whatever else we are told, also before a deadline that passed since,
+        // and may have waited for an actor that rested or was replaced.
+        let reports = self.target.inbox.take();
         let changes = self.books.look(&self.target.cell, now, luck());
         tell(&self.target, &self.books.machine, changes, now);
-        for event in events {
+        for event in reports.iter().copied().chain([event]) {
             let changes = self.books.machine.step(event, now, luck());
             tell(&self.target, &self.books.machine, changes, now);
         }
-        if !self.commit(now) {
+        if !self.commit(reports, now) {
             ctx.stop();
             return;
         }
@@ -115,22 +127,24 @@ impl Endpoint {
         alarm::set(self, ctx, deadline);
     }
 
-    /// Publishes and saves, unless a replacement has taken over.
-    fn commit(&mut self, now: Instant) -> bool {
+    /// Publishes and saves, unless a replacement has taken over: then what was
+    /// made of `reports` is void, and they are for that one to read.
+    fn commit(&mut self, reports: Vec<Event>, now: Instant) -> bool {
         let mut saved = self.target.snapshot.lock();
         if self.bond.is_retired() {
+            drop(saved);
+            self.target.report(reports);
             return false;
         }
         let changes = self.books.publish(&self.target.cell, now, luck());
         saved.clone_from(&self.books);
         drop(saved);
         tell(&self.target, &self.books.machine, changes, now);
-        let status = self.target.status();
-        let in_doubt = self
-            .doubt
-            .arises(self.books.machine.failures_in_a_row(), now);
-        if status != self.status || in_doubt {
-            self.status = status;
+        let (status, machine) = (self.target.status(), &self.books.machine);
+        let cause = machine.open_reason();
+        let in_doubt = self.doubt.arises(machine.failures_in_a_row(), now);
+        if (status, cause) != (self.status, self.cause) || in_doubt {
+            (self.status, self.cause) = (status, cause);
             self.around.tell(&self.target, status, in_doubt);
         }
         true
@@ -184,7 +198,7 @@ impl Actor for Endpoint {
         // As others saw it last, so that a change is told.
         self.status = self.target.status();
         let begin = std::mem::replace(&mut self.begin, Event::Restarted);
-        self.drive(ctx, [begin]);
+        self.drive(ctx, begin);
     }
 }
 
@@ -194,7 +208,7 @@ impl Alarmed for Endpoint {
     }
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
-        self.drive(ctx, [Event::Tick]);
+        self.drive(ctx, Event::Tick);
     }
 }
 
@@ -207,9 +221,9 @@ impl Supervised for Endpoint {
 impl Handler<Reports> for Endpoint {
     type Result = ();
 
-    fn handle(&mut self, reports: Reports, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: Reports, ctx: &mut Self::Context) {
         let _timed = self.begin_message("reports");
-        self.drive(ctx, reports.0);
+        self.drive(ctx, Event::Tick);
     }
 }
 
@@ -218,7 +232,7 @@ impl Handler<Replenish> for Endpoint {
 
     fn handle(&mut self, _: Replenish, ctx: &mut Self::Context) {
         let _timed = self.begin_message("replenish");
-        self.drive(ctx, [Event::Tick]);
+        self.drive(ctx, Event::Tick);
     }
 }
 
@@ -227,7 +241,7 @@ impl Handler<Heard> for Endpoint {
 
     fn handle(&mut self, heard: Heard, ctx: &mut Self::Context) {
         let _timed = self.begin_message("pong");
-        self.drive(ctx, [Event::Pong(heard.0)]);
+        self.drive(ctx, Event::Pong(heard.0));
     }
 }
 
@@ -236,7 +250,7 @@ impl Handler<Patch> for Endpoint {
 
     fn handle(&mut self, patch: Patch, ctx: &mut Self::Context) {
         let _timed = self.begin_message("patch");
-        self.drive(ctx, [Event::Patch(patch.0)]);
+        self.drive(ctx, Event::Patch(patch.0));
     }
 }
 
@@ -245,7 +259,7 @@ impl Handler<Drain> for Endpoint {
 
     fn handle(&mut self, drain: Drain, ctx: &mut Self::Context) {
         let _timed = self.begin_message("drain");
-        self.drive(ctx, [Event::Drain(drain.0)]);
+        self.drive(ctx, Event::Drain(drain.0));
     }
 }
 
@@ -254,7 +268,7 @@ impl Handler<Reset> for Endpoint {
 
     fn handle(&mut self, _: Reset, ctx: &mut Self::Context) {
         let _timed = self.begin_message("reset");
-        self.drive(ctx, [Event::Reset]);
+        self.drive(ctx, Event::Reset);
     }
 }
 
@@ -274,7 +288,7 @@ impl Handler<Observe<EndpointSeen>> for Endpoint {
         // Not from the counted mailbox: anyone may ask.
         self.target.metrics.actor.message("observe");
         let _timed = self.target.metrics.actor.timed();
-        self.drive(ctx, []);
+        self.drive(ctx, Event::Tick);
         MessageResult(self.target.seen(&self.books.machine, clock::now()))
     }
 }
@@ -323,17 +337,19 @@ mod tests {
         };
         let mut endpoint =
             Endpoint::new(target.clone(), bond.clone(), Arc::default(), around, false);
-        assert!(endpoint.commit(now));
+        assert!(endpoint.commit(vec![Event::Tick], now));
+        assert_eq!(target.inbox.take(), [], "read for good");
         let published = target.cell.look();
         assert!(published.credits() > 0);
         let machine = &mut endpoint.books.machine;
         machine.step(Event::Drain(true), now, luck()).for_each(drop);
         bond.retire();
-        assert!(!endpoint.commit(now));
+        assert!(!endpoint.commit(vec![Event::Tick], now));
         assert_eq!(target.cell.look(), published);
         assert!(
             target.snapshot.lock().machine.grant(now).credits > 0,
             "nor saved"
         );
+        assert_eq!(target.inbox.take(), [Event::Tick], "still to be read");
     }
 }

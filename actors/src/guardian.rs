@@ -14,7 +14,6 @@ mod kept;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use actix::prelude::*;
@@ -31,16 +30,11 @@ use crate::{
     prober::{Prober, Watch},
     spec::{AUTO, Spec, TargetSpec},
     state::{budget::RetryBudget, event::Event, machine::Machine},
-    supervise::{self, Bond, Incident},
+    supervise::{self, BEAT, Bond, Incident},
     table::{Entry, Plan, Table, Tier},
     target::{Mail, Office, Target},
 };
 use kept::{Kept, Sign};
-
-/// How often the guardian looks for silent actors.
-pub const BEAT: Duration = Duration::from_millis(500);
-/// Beats with mail waiting and none handled after which an actor is replaced.
-pub const SILENT_BEATS: u32 = 3;
 
 /// The guardian. See the [module](self).
 #[derive(Debug)]

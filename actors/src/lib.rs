@@ -33,4 +33,5 @@ mod cell;
 #[cfg(not(feature = "chaos"))]
 mod chance;
 mod doubt;
+mod inbox;
 mod outbox;

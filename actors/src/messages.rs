@@ -27,7 +27,7 @@ use crate::{
     lease::Lease,
     state::{
         estimate::{Cost, Estimate},
-        event::{Event, Pong},
+        event::Pong,
         health::Status,
         machine::View,
         policy::EndpointPolicy,
@@ -68,10 +68,10 @@ pub struct Queue {
     pub deadline: Instant,
 }
 
-/// What became of requests, for one endpoint.
-#[derive(Debug, Message)]
+/// Tells an endpoint that reports of what became of requests wait for it.
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct Reports(pub(crate) Vec<Event>);
+pub struct Reports;
 
 /// Asks an endpoint to look at what was spent and grant anew.
 #[derive(Clone, Copy, Debug, Message)]
@@ -113,7 +113,7 @@ pub struct Reset;
 #[rtype(result = "()")]
 pub(crate) struct Retire;
 
-/// News: a target's status changed, or is in doubt.
+/// News: a target's status changed, why its circuit is open, or it is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChanged {
     /// The target concerned.

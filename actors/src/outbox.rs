@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{messages::Reports, state::event::Event, target::Target};
+use crate::{state::event::Event, target::Target};
 
 /// How long a report may wait for company.
 const DELAY: Duration = Duration::from_millis(5);
@@ -61,7 +61,7 @@ impl Outbox {
             unsent.count -= events.len();
             drop(unsent);
             events.push(event);
-            target.report(Reports(events));
+            target.report(events);
             return;
         }
         match at.and_then(|at| unsent.batches.get_mut(at)) {
@@ -86,7 +86,7 @@ impl Outbox {
     pub(crate) fn flush(&self) {
         let batches = std::mem::take(&mut *self.unsent.lock()).batches;
         for (target, events) in batches {
-            target.report(Reports(events));
+            target.report(events);
         }
     }
 }

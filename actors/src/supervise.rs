@@ -30,6 +30,10 @@ use tokio::time::Sleep;
 
 use crate::clock;
 
+/// How often the guardian looks for silent actors.
+pub const BEAT: Duration = Duration::from_millis(500);
+/// Beats with mail waiting and none handled after which an actor is replaced.
+pub const SILENT_BEATS: u32 = 3;
 /// Restarts within [`PERIOD`] that an actor may need before it is quarantined.
 ///
 /// *Source*: the order of magnitude of Erlang/OTP's `supervisor` (intensity

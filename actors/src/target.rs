@@ -20,11 +20,13 @@ use crate::{
     endpoint::Endpoint,
     error::Why,
     id::TargetId,
+    inbox::Inbox,
     messages::{EndpointSeen, Observe, Replenish, Reports},
     metrics::EndpointMetrics,
     presence::Presence,
     state::{
         breaker::{Phase, Transition, TransitionReason},
+        event::Event,
         health::Status,
         luck::Luck,
         machine::Machine,
@@ -66,6 +68,7 @@ pub struct Target {
     pub(crate) cell: Cell,
     /// The books after the last message that was handled to its end.
     pub(crate) snapshot: Mutex<Books>,
+    pub(crate) inbox: Inbox,
     pub(crate) metrics: EndpointMetrics,
     /// Whether somebody has been told that the key is rejected.
     key_is_told: AtomicBool,
@@ -106,6 +109,7 @@ impl Target {
             id,
             cell: Cell::new(now),
             snapshot: Mutex::new(Books::new(machine)),
+            inbox: Inbox::default(),
             key_is_told: AtomicBool::new(false),
             usual_output: AtomicU64::new(0),
             office: RwLock::new(None),
@@ -169,6 +173,8 @@ impl Target {
         let saved = self.snapshot.lock();
         let mut books = saved.clone();
         books.look(&self.cell, now, Luck::EVEN).for_each(drop);
+        let machine = &mut books.machine;
+        machine.step(Event::Tick, now, Luck::EVEN).for_each(drop);
         books.machine
     }
 
@@ -236,10 +242,12 @@ impl Target {
 
     /// Sends `reports` home: at most two for each lease, in batches.
     ///
-    /// Nobody waits for them; a target whose actor is being replaced loses
-    /// them, and deadlines in the machine make good what was lost.
-    pub(crate) fn report(&self, reports: Reports) {
-        self.post(reports);
+    /// Nobody waits for them. One message is enough for all that an actor finds
+    /// as it comes to look; whoever takes over from it looks anyway.
+    pub(crate) fn report(&self, reports: Vec<Event>) {
+        if self.inbox.put(reports) {
+            self.post(Reports);
+        }
     }
 
     /// Asks the actor to look at its cell again.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::{Admin, answer, error, openapi::History, status::Reload, unknown};
 use crate::{
-    config::{self, Problems, Reach, Shown, env},
+    config::{self, Change, Config, Problems, Reach, Shown, env},
     reload::{By, Try},
     wall,
 };
@@ -27,23 +27,24 @@ const LONGEST: usize = 1 << 20;
 pub(crate) struct Compared {
     /// Whether it could be put in force.
     ok: bool,
-    /// What differs from what is in force, one line each.
-    changes: Vec<String>,
-    /// Keys among them that only a restart can change.
-    refused: Vec<&'static str>,
-    /// What is wrong with it.
+    /// What differs from what is in force.
+    changes: Vec<Change>,
+    /// Why it could not: what is wrong with it, or what only a restart can change.
     problems: Vec<Shown>,
-    /// What was not looked at.
+    /// What was not looked at, or is not shown.
     notes: Vec<String>,
 }
 
 impl Compared {
-    fn of(diff: config::Diff) -> Self {
+    /// Compares `new` with what is in force.
+    fn with(in_force: &Config, new: &Config) -> Self {
+        let changes = config::diff(in_force, new);
+        let problems = new.start_only.refused(&changes);
         Self {
-            ok: diff.refused.is_empty(),
-            changes: diff.changes,
-            refused: diff.refused,
-            ..Self::default()
+            ok: problems.is_empty(),
+            changes,
+            problems,
+            notes: Vec::new(),
         }
     }
 
@@ -65,8 +66,8 @@ pub(crate) struct Past {
     source: &'static str,
     /// The SHA-256 of its text.
     config_sha: String,
-    /// What changed by it, one line each.
-    changes: Vec<String>,
+    /// What changed by it.
+    changes: Vec<Change>,
     /// All of it, secrets hidden.
     #[schema(value_type = Object)]
     config: Value,
@@ -105,8 +106,11 @@ pub(super) async fn effective(admin: Data<Admin>) -> HttpResponse {
     (status = 200, body = Compared), (status = 409, description = "there is no file")
 ))]
 pub(super) async fn diff(admin: Data<Admin>) -> HttpResponse {
-    match admin.reloads.compare().await {
-        Ok(diff) => answer(&Compared::of(diff)),
+    match admin.reloads.read().await {
+        Ok(config) => {
+            let in_force = admin.shared.generation.load_full();
+            answer(&Compared::with(&in_force.config, &config))
+        }
         Err(Some(problems)) => answer(&Compared::wrong(&problems)),
         Err(None) => no_source(),
     }
@@ -199,20 +203,20 @@ pub(super) async fn check(admin: Data<Admin>, body: Payload) -> HttpResponse {
         .filter(|it| !in_force.config.files.contains(it));
     let unread = unread.count();
     let mut compared = match &read {
-        Ok(config) => Compared::of(config::diff(&in_force.config, config)),
+        Ok(config) => Compared::with(&in_force.config, config),
         Err(problems) => Compared::wrong(problems),
     };
     if has_variables && !compared.changes.is_empty() {
         // Nor read the environment that way.
-        compared.changes = vec![format!(
-            "{} changes: not shown, since the text has variables; /api/config/diff shows those of the file",
-            compared.changes.len()
-        )];
+        let count = std::mem::take(&mut compared.changes).len();
+        compared.notes.push(format!(
+            "changes that are not shown, since the text has variables: {count}; /api/config/diff shows those of the file"
+        ));
     }
     if unread > 0 {
-        compared.notes = vec![format!(
+        compared.notes.push(format!(
             "files that it names and the configuration in force does not are not read here: {unread}"
-        )];
+        ));
     }
     answer(&compared)
 }

@@ -19,7 +19,12 @@ use super::{
     alerts::{Alert, Alerts, Bad},
     reason,
 };
-use crate::{config::Shown, reload::Try, wall, worker::Shared};
+use crate::{
+    config::{Change, Shown},
+    reload::Try,
+    wall,
+    worker::Shared,
+};
 
 /// Events that are kept.
 const KEPT: usize = 500;
@@ -53,7 +58,7 @@ pub(crate) enum Event {
         generation: u64,
         ok: bool,
         source: &'static str,
-        changes: Vec<String>,
+        changes: Vec<Change>,
         problems: Vec<Shown>,
     },
 }
@@ -133,10 +138,7 @@ impl News {
             let seen = target.look(now);
             let reason = reason::of(status, &seen, target.refusal().0, config, None);
             let bad = Bad::of(&seen, config, reason);
-            if let Some(news) = book.alerts.refresh(id, status, bad, now) {
-                // Nobody may be listening. Before anything newer can be told.
-                self.0.told.send(Arc::new(Told::Alert(news))).ok();
-            }
+            self.tell(book.alerts.refresh(id, status, bad, now).map(Told::Alert));
         }
         book.alerts.list()
     }
@@ -146,7 +148,9 @@ impl News {
         self.0.told.subscribe()
     }
 
-    fn tell(&self, told: Vec<Told>) {
+    /// Tells those who listen; with the book locked, so that nothing newer is
+    /// told before.
+    fn tell(&self, told: impl IntoIterator<Item = Told>) {
         for it in told {
             // Nobody may be listening.
             self.0.told.send(Arc::new(it)).ok();
@@ -157,12 +161,12 @@ impl News {
     fn look_at_all(&self) {
         let table = self.0.shared.engine.table();
         let is_target = |id: &TargetId| table.targets().any(|it| it.id() == id);
-        let ended = {
+        {
             let mut book = self.0.book.lock();
             book.statuses.retain(|id, _| is_target(id));
-            book.alerts.retain(is_target, clock::now())
-        };
-        self.tell(ended.into_iter().map(Told::Alert).collect());
+            let ended = book.alerts.retain(is_target, clock::now());
+            self.tell(ended.into_iter().map(Told::Alert));
+        }
         self.0.shared.tap.retain(is_target);
         for target in table.targets() {
             self.look_at(target);
@@ -187,23 +191,17 @@ impl News {
         let mut book = self.0.book.lock();
         let seen = target.look(now);
         let why = reason::of(status, &seen, target.refusal().0, config, None);
+        let before = book.statuses.get(id).map(|(it, _)| *it);
+        if before == Some(status) {
+            let bad = Bad::of(&seen, config, why);
+            self.tell(book.alerts.refresh(id, status, bad, now).map(Told::Alert));
+            return;
+        }
         let at = wall::now();
-        let before = book.statuses.insert(id.clone(), (status, at));
-        let from = match before {
-            Some((before, since)) if before == status => {
-                book.statuses.insert(id.clone(), (status, since));
-                let bad = Bad::of(&seen, config, why);
-                let told = book.alerts.refresh(id, status, bad, now);
-                drop(book);
-                self.tell(told.map(Told::Alert).into_iter().collect());
-                return;
-            }
-            Some((before, _)) => before,
-            None => Status::Unknown,
-        };
-        let mut told = Vec::new();
+        book.statuses.insert(id.clone(), (status, at));
+        let from = before.unwrap_or(Status::Unknown);
         if from != status {
-            told.push(Told::Event(book.keep(Event::StatusChange {
+            let event = book.keep(Event::StatusChange {
                 at: wall::text(at),
                 endpoint: id.endpoint().to_string(),
                 model: id.model().to_string(),
@@ -211,16 +209,15 @@ impl News {
                 to: status.label(),
                 state: seen.view.phase.label(),
                 reason: why.clone(),
-            })));
+            });
+            self.tell([Told::Event(event)]);
         }
         let bad = Bad::of(&seen, config, why);
-        told.extend(book.alerts.status(id, status, bad, now).map(Told::Alert));
-        drop(book);
-        self.tell(told);
+        self.tell(book.alerts.status(id, status, bad, now).map(Told::Alert));
     }
 
     fn reloaded(&self, it: &Try) {
-        let told = {
+        {
             let mut book = self.0.book.lock();
             let event = book.keep(Event::ConfigReload {
                 at: wall::text(it.at),
@@ -230,11 +227,10 @@ impl News {
                 changes: it.result.clone().unwrap_or_default(),
                 problems: it.result.clone().err().unwrap_or_default(),
             });
+            self.tell([Told::Event(event)]);
             let alert = book.alerts.reload(it, clock::now());
-            let alert = alert.map(Told::Alert);
-            [Told::Event(event)].into_iter().chain(alert).collect()
-        };
-        self.tell(told);
+            self.tell(alert.map(Told::Alert));
+        }
         self.look_at_all();
     }
 }

@@ -13,7 +13,12 @@ use super::{
     endpoints::{self, Endpoint},
     news::Event,
 };
-use crate::{config::Shown, reload::Try, tap::Tap, wall};
+use crate::{
+    config::{Change, Shown},
+    reload::Try,
+    tap::Tap,
+    wall,
+};
 
 /// Hexadecimal digits that tell configurations apart for people.
 const DIGITS: usize = 12;
@@ -58,8 +63,8 @@ pub(crate) struct Reload {
     pub(crate) source: String,
     /// The generation in force afterwards.
     pub(crate) generation: u64,
-    /// What changed, one line each.
-    pub(crate) changes: Vec<String>,
+    /// What changed.
+    pub(crate) changes: Vec<Change>,
     /// What is wrong; nothing has changed then.
     pub(crate) problems: Vec<Shown>,
 }

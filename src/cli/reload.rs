@@ -71,7 +71,7 @@ fn text(out: &mut dyn Write, told: &Value) -> io::Result<()> {
         }
         writeln!(out, "reloaded: generation {generation} is in force")?;
         for change in changes {
-            writeln!(out, "  {}", change.as_str().unwrap_or_default())?;
+            writeln!(out, "  {}", change["text"].as_str().unwrap_or_default())?;
         }
         return Ok(());
     }

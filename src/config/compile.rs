@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Overrides, Reach,
+    Overrides, Reach, StartOnly,
     places::{self, Step},
     problem::Problem,
     settings::{Admin, Config, Fingerprint, Routing, Strategy},
@@ -62,6 +62,7 @@ pub(super) fn compile(
         routes: routes?,
         clients: clients?,
         sha256: Fingerprint::default(),
+        start_only: StartOnly::default(),
         files: Vec::new(),
     };
     models::fill_prices(&mut config);

@@ -5,62 +5,49 @@ use std::{collections::HashMap, fmt::Display};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Client, Config, Cors, Endpoint, Priority, PublicModel, Route, Secret,
+    Client, Config, Cors, Endpoint, Priority, PublicModel, Route, Secret, start_only,
     units::{show_duration, show_size},
 };
+pub use change::{Change, How, What};
 
-/// What differs between two configurations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diff {
-    /// Keys that changed but only count at start; a reload must not pass over
-    /// them in silence.
-    pub refused: Vec<&'static str>,
-    /// Every change in one line for people, refused ones included; no secrets.
-    /// Empty: nothing changed.
-    pub changes: Vec<String>,
-}
+mod change;
 
-/// Compares `old` with `new`.
-pub fn diff(old: &Config, new: &Config) -> Diff {
-    let start_only = [
-        ("server.listen", old.server.listen != new.server.listen),
-        ("server.workers", old.server.workers != new.server.workers),
-        ("server.tls", old.server.tls != new.server.tls),
-        ("admin.listen", old.admin.listen != new.admin.listen),
-    ];
-    let refused = start_only.iter().filter(|(_, changed)| *changed);
-    let mut changes = fields(&planes(old), &planes(new), "");
-    changes.extend(named(
-        "endpoint",
-        &all(&old.endpoints, |endpoint| {
-            (&*endpoint.name, self::endpoint(endpoint))
-        }),
-        &all(&new.endpoints, |endpoint| {
-            (&*endpoint.name, self::endpoint(endpoint))
-        }),
-    ));
-    changes.extend(named(
-        "model",
-        &all(&old.models, |model| (&*model.name, self::model(model))),
-        &all(&new.models, |model| (&*model.name, self::model(model))),
-    ));
-    changes.extend(named(
-        "client",
-        &all(&old.clients, |client| (&*client.name, self::client(client))),
-        &all(&new.clients, |client| (&*client.name, self::client(client))),
-    ));
-    changes.extend(routes(&old.routes, &new.routes));
-    Diff {
-        refused: refused.map(|(key, _)| *key).collect(),
-        changes,
+/// Compares `old` with `new`; no secrets. Empty: nothing changed.
+pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = fields(What::Setting, None, &planes(old), &planes(new));
+    for change in &mut changes {
+        let key = change.key.as_deref();
+        change.start_only = key.is_some_and(|key| start_only::KEYS.contains(&key));
     }
+    changes.extend(named(
+        What::Endpoint,
+        &all(&old.endpoints, |it| (&*it.name, endpoint(it))),
+        &all(&new.endpoints, |it| (&*it.name, endpoint(it))),
+    ));
+    changes.extend(named(
+        What::Model,
+        &all(&old.models, |it| (&*it.name, model(it))),
+        &all(&new.models, |it| (&*it.name, model(it))),
+    ));
+    changes.extend(named(
+        What::Client,
+        &all(&old.clients, |it| (&*it.name, client(it))),
+        &all(&new.clients, |it| (&*it.name, client(it))),
+    ));
+    if old.routes != new.routes {
+        let [from, to] = [routes(&old.routes), routes(&new.routes)];
+        let values = [from.as_deref(), to.as_deref()];
+        changes.push(Change::key(What::Routes, None, "routes", values, false));
+    }
+    changes
 }
 
-/// One setting: its key, its value for people, and what tells two values apart
-/// when people may not see them.
+/// One setting.
 struct Field {
     key: &'static str,
-    shown: String,
+    /// Its value for people; `None` if it is not set.
+    shown: Option<String>,
+    /// What tells two secrets apart, which people may not see.
     hidden: Option<[u8; 32]>,
 }
 
@@ -70,30 +57,31 @@ fn all<'a, T>(list: &'a [T], fields: impl Fn(&'a T) -> (&'a str, Vec<Field>)) ->
     list.iter().map(fields).collect()
 }
 
-fn fields(old: &[Field], new: &[Field], before: &str) -> Vec<String> {
+fn fields(what: What, name: Option<&str>, old: &[Field], new: &[Field]) -> Vec<Change> {
     let pairs = old.iter().zip(new);
     pairs
         .filter(|(old, new)| old.shown != new.shown || old.hidden != new.hidden)
-        .map(|(old, new)| match old.shown == new.shown {
-            true => format!("{before}{}: changed", new.key),
-            false => format!("{before}{}: {} → {}", new.key, old.shown, new.shown),
+        .map(|(old, new)| {
+            let secret = old.hidden.is_some() || new.hidden.is_some();
+            let values = [old.shown.as_deref(), new.shown.as_deref()];
+            Change::key(what, name, new.key, values, secret)
         })
         .collect()
 }
 
-fn named(what: &str, old: &Named<'_>, new: &Named<'_>) -> Vec<String> {
+fn named(what: What, old: &Named<'_>, new: &Named<'_>) -> Vec<Change> {
     let before: HashMap<_, _> = old.iter().map(|(name, fields)| (*name, fields)).collect();
     let after: HashMap<_, _> = new.iter().map(|(name, fields)| (*name, fields)).collect();
     let mut changes = Vec::new();
     for (name, _) in old {
         if !after.contains_key(name) {
-            changes.push(format!("{what} {name}: removed"));
+            changes.push(Change::whole(what, name, How::Removed));
         }
     }
     for (name, now) in new {
         match before.get(name) {
-            None => changes.push(format!("{what} {name}: added")),
-            Some(then) => changes.extend(fields(then, now, &format!("{what} {name}: "))),
+            None => changes.push(Change::whole(what, name, How::Added)),
+            Some(then) => changes.extend(fields(what, Some(name), then, now)),
         }
     }
     let kept = |list: &Named<'_>, other: &HashMap<_, _>| -> Vec<String> {
@@ -104,33 +92,29 @@ fn named(what: &str, old: &Named<'_>, new: &Named<'_>) -> Vec<String> {
             .collect()
     };
     if kept(old, &after) != kept(new, &before) {
-        changes.push(format!("order of {what}s: changed"));
+        changes.push(Change::order(what));
     }
     changes
 }
 
 fn field(key: &'static str, shown: impl Display) -> Field {
-    Field {
-        key,
-        shown: format!("{shown}"),
-        hidden: None,
-    }
+    option(key, Some(shown))
 }
 
 fn secret(key: &'static str, secret: Option<&Secret>) -> Field {
     Field {
         key,
-        shown: secret.map_or_else(none, Secret::to_string),
+        shown: secret.map(Secret::to_string),
         hidden: secret.map(|secret| Sha256::digest(secret.expose()).into()),
     }
 }
 
-fn none() -> String {
-    "none".to_owned()
-}
-
 fn option(key: &'static str, value: Option<impl Display>) -> Field {
-    field(key, value.map_or_else(none, |value| value.to_string()))
+    Field {
+        key,
+        shown: value.map(|value| value.to_string()),
+        hidden: None,
+    }
 }
 
 fn planes(config: &Config) -> Vec<Field> {
@@ -138,9 +122,8 @@ fn planes(config: &Config) -> Vec<Field> {
     let tls = server.tls.as_ref();
     let tls = tls.map(|tls| format!("{} + {}", tls.cert.display(), tls.key.display()));
     let cors = match &server.cors {
-        Cors::Any => "*".to_owned(),
-        Cors::Of(origins) if origins.is_empty() => none(),
-        Cors::Of(origins) => origins.join(", "),
+        Cors::Any => Some("*".to_owned()),
+        Cors::Of(origins) => (!origins.is_empty()).then(|| origins.join(", ")),
     };
     let time = |key, value| field(key, show_duration(value));
     vec![
@@ -150,7 +133,7 @@ fn planes(config: &Config) -> Vec<Field> {
         time("server.request_timeout", server.request_timeout),
         time("server.shutdown_grace", server.shutdown_grace),
         option("server.tls", tls),
-        field("server.cors", cors),
+        option("server.cors", cors),
         field("admin.listen", config.admin.listen),
         secret("admin.token", config.admin.token.as_ref()),
         field("routing.strategy", routing.strategy.label()),
@@ -243,7 +226,7 @@ fn client(client: &Client) -> Vec<Field> {
     vec![
         Field {
             key: "key",
-            shown: "***".to_owned(),
+            shown: Some("***".to_owned()),
             hidden: Some(client.key_sha256),
         },
         field("models", globs.join(", ")),
@@ -259,15 +242,12 @@ fn client(client: &Client) -> Vec<Field> {
 }
 
 /// Routes have no names: all are told of when one changes.
-fn routes(old: &[Route], new: &[Route]) -> Option<String> {
+fn routes(routes: &[Route]) -> Option<String> {
     let route = |route: &Route| {
         let task = route.task.as_deref().unwrap_or("any");
         let priority = route.priority.map_or("any", Priority::label);
         format!("{task}/{priority}: {}", route.models.join(", "))
     };
-    let shown = |routes: &[Route]| match routes {
-        [] => none(),
-        routes => routes.iter().map(route).collect::<Vec<_>>().join("; "),
-    };
-    (old != new).then(|| format!("routes: {} → {}", shown(old), shown(new)))
+    let shown: Vec<_> = routes.iter().map(route).collect();
+    (!shown.is_empty()).then(|| shown.join("; "))
 }

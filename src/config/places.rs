@@ -2,7 +2,8 @@
 
 use super::{
     redact,
-    tree::{Entry, Kind, Node, Span},
+    span::Span,
+    tree::{Entry, Kind, Node},
 };
 
 /// One step of a path.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{limits, redact, tree::Span};
+use super::{limits, redact, span::Span};
 
 mod render;
 
@@ -155,9 +155,7 @@ impl Shown {
             text: None,
         }
     }
-}
 
-impl Shown {
     /// Returns where and what in one line: `line 2: endpoints[0].weight: …`.
     pub(crate) fn in_a_line(&self) -> String {
         let line = self.line.map(|it| format!("line {it}"));

@@ -7,7 +7,7 @@ use breakerbox_actors::state::policy::{BreakerSettings, EndpointPolicy, ProbeSet
 use sha2::{Digest, Sha256};
 use wildmatch::WildMatch;
 
-use super::Secret;
+use super::{Secret, StartOnly};
 use crate::dialect::{Api, Dialect};
 
 /// All that a gateway runs with. Built by [`load`](super::load) and
@@ -32,6 +32,8 @@ pub struct Config {
     pub clients: Vec<Client>,
     /// Of the text it was compiled from.
     pub sha256: Fingerprint,
+    /// Where that text has what only a restart can change.
+    pub start_only: StartOnly,
     /// The files that it names and that were read with it: keys, certificates.
     pub files: Vec<PathBuf>,
 }
@@ -100,7 +102,8 @@ pub struct Server {
     pub workers: usize,
     /// Largest body accepted, in bytes; 1 KiB to 1 GiB.
     pub max_body: usize,
-    /// One deadline for a request over all its attempts.
+    /// One deadline for a request over all its attempts; of a stream until its
+    /// first event, and then from each event to the next.
     pub request_timeout: Duration,
     /// How long requests under way may take to finish at shutdown; may be zero.
     pub shutdown_grace: Duration,
@@ -331,7 +334,7 @@ pub struct Routing {
     pub connect_timeout: Duration,
     /// How long the first byte of an answer may take.
     pub first_byte_timeout: Duration,
-    /// How long a stream may stay silent between two chunks.
+    /// How long a stream may stay silent between two chunks, comments included.
     pub idle_timeout: Duration,
     /// How long a request waits for a rate-limited endpoint; zero: not at all.
     pub queue_max_wait: Duration,

@@ -89,7 +89,8 @@ pub(super) struct Server {
     /// Largest request body accepted.
     #[schemars(extend("formatMinimum" = "1KiB", "formatMaximum" = "1GiB", "default" = "32MiB"))]
     pub(super) max_body: Option<Size>,
-    /// One deadline for a request over all its attempts.
+    /// One deadline for a request over all its attempts; of a stream until its
+    /// first event, and then from each event to the next.
     #[schemars(extend("formatMinimum" = "1ms", "default" = "600s"))]
     pub(super) request_timeout: Option<Dur>,
     /// How long requests under way may take to finish at shutdown.

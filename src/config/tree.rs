@@ -7,24 +7,16 @@ use std::{borrow::Cow, collections::HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::{limits, problem::Problem, redact, substitute};
+use super::{
+    limits,
+    problem::Problem,
+    redact,
+    span::{Place, Span},
+    substitute,
+};
 
 /// How often a broken text is cut before an error, at most.
 const MOST_CUTS: usize = 100;
-
-/// A position in the text; both count from 1, columns in characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-/// From `start` up to, not including, `end`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
-    pub(super) start: Place,
-    pub(super) end: Place,
-}
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]

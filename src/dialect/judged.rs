@@ -37,7 +37,8 @@ impl NotAnAnswer {
 /// What kind of event it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A comment or an event without data: clients do not see it.
+    /// A sign of life: a comment, a ping, an event without data. Says nothing
+    /// of the answer.
     Silent,
     /// Part of the answer, or something we need not know.
     Content,

@@ -21,7 +21,7 @@ pub use conversation::{
     Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 pub use json::Json;
-pub(in crate::dialect) use json::push_key;
+pub(in crate::dialect) use json::{Members, Readings, push_key};
 pub(in crate::dialect) use lost::says_nothing;
 pub use lost::{Feature, Lost};
 pub use openai::OpenAi;

@@ -146,7 +146,7 @@ fn is_fair(name: &str, dialect: Dialect) -> bool {
 }
 
 /// Returns the name, fair to everybody, that stands for `name`: what can be
-/// kept of it, and a mark that no other name of the request has.
+/// kept of it, and a mark that hardly any other name has.
 fn fair(name: &str) -> String {
     let mut mark = DefaultHasher::new();
     mark.write(name.as_bytes());

@@ -44,12 +44,11 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Has `what` wait; text joins text, a thought joins a thought.
     pub(super) fn push(&mut self, what: Said<'_>) {
-        let what = what.into_owned();
         self.size += what.size();
-        match (self.queue.back_mut(), &what) {
+        match (self.queue.back_mut(), what) {
             (Some(Said::Text(last)), Said::Text(more))
-            | (Some(Said::Thought(last)), Said::Thought(more)) => last.to_mut().push_str(more),
-            _ => self.queue.push_back(what),
+            | (Some(Said::Thought(last)), Said::Thought(more)) => last.to_mut().push_str(&more),
+            (_, what) => self.queue.push_back(what.into_owned()),
         }
     }
 

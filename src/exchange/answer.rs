@@ -311,15 +311,7 @@ impl Story {
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
         if let GatewayError::Rejected { .. } | GatewayError::Reported(_) = error {
             // It is somebody's answer, if a translated one.
-            let mut signed = HttpResponse::build(response.status());
-            self.sign(&mut signed);
-            let signed = signed.finish();
-            let said = [request_id::NAME, ATTEMPTS];
-            for (name, value) in signed.headers() {
-                if !said.contains(name) {
-                    response.headers_mut().append(name.clone(), value.clone());
-                }
-            }
+            self.tell_whose(|name, value| headers.append(name, value));
         }
         response
     }
@@ -327,23 +319,36 @@ impl Story {
     fn sign(&self, response: &mut HttpResponseBuilder) {
         response
             .insert_header((request_id::NAME, self.who.id.clone()))
-            .insert_header((ATTEMPTS, attempts(self.attempts)))
-            .insert_header((OVERHEAD, millis(self.overhead(clock::now()))));
+            .insert_header((ATTEMPTS, attempts(self.attempts)));
+        self.tell_whose(|name, value| {
+            response.append_header((name, value));
+        });
+    }
+
+    /// Tells `put` in headers whose answer it is and what that took and lost.
+    fn tell_whose(&self, mut put: impl FnMut(HeaderName, HeaderValue)) {
         if let Some(lost) = &self.lost {
-            response.append_header((WARNINGS, lost.clone()));
+            put(WARNINGS, lost.clone());
         }
         if let Some(site) = &self.site {
-            let ([endpoint, model], target) = (&site.names, &site.id);
-            response
-                .insert_header((ENDPOINT, endpoint.clone()))
-                .insert_header((MODEL, model.clone()));
+            let [endpoint, model] = &site.names;
+            put(ENDPOINT, endpoint.clone());
+            put(MODEL, model.clone());
+        }
+        let mut put_text = |name, text: String| {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                put(name, value);
+            }
+        };
+        put_text(OVERHEAD, millis(self.overhead(clock::now())));
+        if let Some(target) = self.site.as_ref().map(|site| &site.id) {
             let first = self.plan.as_ref().map(|plan| plan.first());
             if let Some(first) = first.filter(|it| *it != target.model()) {
-                response.insert_header((FALLBACK, format!("{first}>{}", target.model())));
+                put_text(FALLBACK, format!("{first}>{}", target.model()));
             }
             if self.unchecked {
                 let warning = format!("the cost cap was not checked: {target} has no price");
-                response.append_header((WARNINGS, warning));
+                put_text(WARNINGS, warning);
             }
         }
     }

@@ -25,7 +25,6 @@ use super::{
 use crate::{
     dialect::{
         self, NotAnAnswer, Reported, judge_answer,
-        request::BadRequest,
         translate::{self, Translation},
     },
     error::GatewayError,
@@ -33,7 +32,7 @@ use crate::{
     relay::{self, FirstFailure, InArray, Relay, StreamEnd},
     upstream::{
         Answer, AnswerHeaders, BodyError, Call, Deadlines, Evidence, MAX_ERROR_BODY, Refusal,
-        SendError, Verdict, judge, limits, retry_after, wants_body,
+        SendError, Verdict, judge, limits, retry_after, said, wants_body,
     },
     wall,
     worker::Closing,
@@ -41,9 +40,6 @@ use crate::{
 
 /// The longest whole answer that is held for judging, in bytes.
 pub(crate) const MAX_ANSWER: usize = 64 * 1024 * 1024;
-
-/// The longest beginning of an error's body that is kept, in bytes.
-const MAX_SAID: usize = 1024;
 
 /// What came of an attempt.
 pub(super) enum Tried {
@@ -54,8 +50,6 @@ pub(super) enum Tried {
     Reported(Reported),
     /// The request is wrong, and that has to be said in the client's dialect.
     Refused(GatewayError),
-    /// The request is wrong in its own dialect, and nobody was asked.
-    Unsent(BadRequest),
     /// The endpoint failed before the client saw a byte.
     Failed(Failed),
     /// The request's own time was over first.
@@ -94,7 +88,9 @@ impl Exchange<'_> {
             Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),
             Err(bad) => {
                 unsent(lease);
-                return Tried::Unsent(bad);
+                // Nobody was asked.
+                story.attempts -= 1;
+                return Tried::Refused(bad.into());
             }
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
@@ -341,6 +337,9 @@ impl Exchange<'_> {
             }
         };
         flight.first_byte();
+        let config = &self.generation.config;
+        let (between_events, silence) =
+            (config.server.request_timeout, config.routing.idle_timeout);
         let settings = relay::Settings {
             sent: outgoing.sent,
             asked: peek.api,
@@ -348,6 +347,8 @@ impl Exchange<'_> {
             keep_alive: relay::KEEP_ALIVE,
             // The body keeps that time itself.
             idle_timeout: None,
+            // Never less than silence may last without a sign of life.
+            event_timeout: between_events.max(silence),
         };
         let in_flight = story.hand_over();
         let redaction = flight.site().redaction.clone();
@@ -390,16 +391,6 @@ impl Exchange<'_> {
                 .streaming(InArray::new(relay)),
             false => response.streaming(relay),
         })
-    }
-}
-
-/// Says what a provider answered in place of an answer: the status, and the
-/// beginning of the body.
-fn said(status: StatusCode, body: &[u8]) -> String {
-    let words = String::from_utf8_lossy(&body[..body.len().min(MAX_SAID)]);
-    match words.trim() {
-        "" => format!("answered {status}"),
-        words => format!("answered {status}: {words}"),
     }
 }
 

@@ -114,10 +114,10 @@ pub(super) async fn take_in(
 
 impl Intake {
     /// Learns how long an unbounded answer of its model usually is, in tokens.
-    pub(super) fn expect(&mut self, usual: u64) {
+    pub(super) fn expect(&mut self, usual: impl FnOnce() -> u64) {
         if let Some(answers) = self.unbounded {
             let output = &mut self.estimate.output;
-            *output = usual.saturating_mul(answers).max(*output);
+            *output = usual().saturating_mul(answers).max(*output);
         }
     }
 }

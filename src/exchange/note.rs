@@ -85,7 +85,9 @@ impl Note {
         let began = self.last.take().map_or(self.began, |(_, began)| began);
         let took = clock::now().saturating_duration_since(began);
         let said = failed.said.as_deref().unwrap_or(failed.label);
-        self.ear.failed(&failed.target, failed.reason, said);
+        if failed.reason != Outcome::Cancelled.label() {
+            self.ear.failed(&failed.target, failed.reason, said);
+        }
         self.failed
             .push((failed.target.clone(), failed.reason, took));
     }

@@ -1,12 +1,33 @@
 //! Every metric of the gateway: name, unit, labels, help.
 
-use breakerbox_actors::metrics::{ACTOR_CATALOGUE, ENDPOINT_CATALOGUE, Kind, Metric, SECONDS};
+use breakerbox_actors::{
+    metrics::{ACTOR_CATALOGUE, ENDPOINT_CATALOGUE, Kind, Metric, SECONDS},
+    state::event::{FailureKind, Outcome},
+};
 use metrics::Unit;
 
 /// Bounds in seconds of the gateway's own share, from a fast answer's to a wait in the queue.
 const OVERHEAD_SECONDS: &[f64] = &[
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
     2.5, 5.0, 10.0,
+];
+
+/// The outcomes an attempt can have, by label; each series starts at 0.
+pub(super) const OUTCOMES: [Outcome; 11] = [
+    Outcome::Success,
+    Outcome::Failure(FailureKind::Connect),
+    Outcome::Failure(FailureKind::Timeout),
+    Outcome::Failure(FailureKind::Status),
+    Outcome::Failure(FailureKind::Truncated),
+    Outcome::Failure(FailureKind::Malformed),
+    Outcome::Failure(FailureKind::ErrorEvent),
+    Outcome::RateLimited {
+        retry_after: None,
+        daily: false,
+    },
+    Outcome::KeyRejected,
+    Outcome::ClientFault,
+    Outcome::Cancelled,
 ];
 
 const fn metric(

@@ -9,17 +9,14 @@ use actix_web::http::StatusCode;
 use breakerbox_actors::{
     clock,
     id::TargetId,
-    state::{
-        estimate::Cost,
-        event::{FailureKind, Outcome},
-    },
+    state::{estimate::Cost, event::Outcome},
 };
 use metrics::{Counter, Gauge, Histogram, SharedString};
 
 use super::{
     catalogue::{
-        COST, DISCONNECTS, FIRST_BYTE, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION, REQUESTS_IN_FLIGHT,
-        TOKENS, UPSTREAM_DURATION, UPSTREAM_REQUESTS,
+        COST, DISCONNECTS, FIRST_BYTE, OUTCOMES, OVERHEAD, QUEUE_WAIT, REQUEST_DURATION,
+        REQUESTS_IN_FLIGHT, TOKENS, UPSTREAM_DURATION, UPSTREAM_REQUESTS,
     },
     models::ModelMetrics,
 };
@@ -105,24 +102,6 @@ impl Drop for InFlight {
             .record(over.saturating_duration_since(self.began));
     }
 }
-
-/// The outcomes an attempt can have, by label; each series starts at 0.
-pub(super) const OUTCOMES: [Outcome; 11] = [
-    Outcome::Success,
-    Outcome::Failure(FailureKind::Connect),
-    Outcome::Failure(FailureKind::Timeout),
-    Outcome::Failure(FailureKind::Status),
-    Outcome::Failure(FailureKind::Truncated),
-    Outcome::Failure(FailureKind::Malformed),
-    Outcome::Failure(FailureKind::ErrorEvent),
-    Outcome::RateLimited {
-        retry_after: None,
-        daily: false,
-    },
-    Outcome::KeyRejected,
-    Outcome::ClientFault,
-    Outcome::Cancelled,
-];
 
 /// One target's handles, shared by all workers.
 pub struct SiteMetrics {

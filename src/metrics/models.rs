@@ -4,13 +4,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use actix_web::http::StatusCode;
-use breakerbox_actors::id::TargetId;
+use breakerbox_actors::{id::TargetId, state::event::Outcome};
 use metrics::{Counter, SharedString};
 
 use super::{
     OTHER,
-    catalogue::{FAILOVERS, REQUESTS, RETRIES},
-    handles::OUTCOMES,
+    catalogue::{FAILOVERS, OUTCOMES, REQUESTS, RETRIES},
 };
 use crate::{config::Config, dialect::Api};
 
@@ -93,7 +92,8 @@ fn counter(api: Api, model: &Arc<str>, code: StatusCode) -> Counter {
 /// Returns every reason for an extra attempt.
 fn reasons() -> impl Iterator<Item = &'static str> {
     let failed = OUTCOMES.iter().filter(|it| it.may_lead_on());
-    failed.map(|it| it.label()).chain([RELOADED])
+    let ours = [Outcome::Cancelled.label(), RELOADED];
+    failed.map(|it| it.label()).chain(ours)
 }
 
 /// Lets the series of extra attempts start at 0.

@@ -31,6 +31,8 @@ pub(super) struct Page {
 /// All series of one metric.
 struct Family {
     metric: &'static Metric,
+    /// Its help and its type.
+    head: String,
     /// Of a histogram, upper bounds as `le` has them; the last one is infinite.
     bounds: Vec<String>,
     series: Vec<Series>,
@@ -89,13 +91,18 @@ impl Page {
 
 impl Family {
     fn new(metric: &'static Metric) -> Self {
-        let bounds = match metric.kind {
-            Kind::Histogram(bounds) => bounds,
-            _ => &[],
+        let (kind, bounds): (_, &[f64]) = match metric.kind {
+            Kind::Counter | Kind::Sum => ("counter", &[]),
+            Kind::Gauge => ("gauge", &[]),
+            Kind::Histogram(bounds) => ("histogram", bounds),
         };
+        let mut head = String::new();
+        write_help_line(&mut head, metric.name, None, None, metric.help);
+        write_type_line(&mut head, metric.name, None, None, kind);
         let bounds = bounds.iter().map(|bound| format!("le=\"{bound}\"}} "));
         Self {
             metric,
+            head,
             bounds: bounds.chain(["le=\"+Inf\"} ".to_owned()]).collect(),
             series: Vec::new(),
         }
@@ -103,13 +110,7 @@ impl Family {
 
     fn write(&self, text: &mut String) {
         let name = self.metric.name;
-        write_help_line(text, name, None, None, self.metric.help);
-        let kind = match self.metric.kind {
-            Kind::Counter | Kind::Sum => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram(_) => "histogram",
-        };
-        write_type_line(text, name, None, None, kind);
+        text.push_str(&self.head);
         for series in &self.series {
             match series.place.read() {
                 // It is forgotten this moment.

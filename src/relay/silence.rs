@@ -29,14 +29,28 @@ pub(super) struct Silence {
     /// When the upstream was first found silent since its last byte. Not the
     /// time of that byte: while the client does not read, nobody looks.
     upstream: Option<Instant>,
+    /// How long it was waited for since its last event, in silences that
+    /// something else has ended.
+    quiet: Duration,
     /// When the client was first left waiting since the last it was given.
     client: Option<Instant>,
 }
 
 impl Silence {
-    /// The upstream has sent something.
-    pub(super) fn upstream_sent(&mut self) {
-        self.upstream = None;
+    /// The upstream has sent something, an `event` or only a sign of life.
+    pub(super) fn upstream_sent(&mut self, event: bool) {
+        let silent = self.upstream.take();
+        if event {
+            self.quiet = Duration::ZERO;
+        } else if let Some(since) = silent {
+            self.quiet += clock::now().saturating_duration_since(since);
+        }
+    }
+
+    /// Returns how long the upstream had been waited for without an event when
+    /// it sent its last byte.
+    pub(super) fn quiet(&self) -> Duration {
+        self.quiet
     }
 
     /// The client has been given something.
@@ -49,7 +63,7 @@ impl Silence {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        limit: Option<Duration>,
+        limit: Duration,
         sign: Option<Duration>,
     ) -> Poll<Due> {
         let (upstream, client) = match (self.upstream, self.client) {
@@ -61,7 +75,7 @@ impl Silence {
         };
         self.upstream = Some(upstream);
         self.client = Some(client);
-        let limit = limit.and_then(|limit| upstream.checked_add(limit));
+        let limit = upstream.checked_add(limit);
         let sign = sign.and_then(|sign| client.checked_add(sign));
         let Some(next) = [limit, sign].into_iter().flatten().min() else {
             return Poll::Pending;

@@ -51,6 +51,9 @@ pub struct Settings {
     /// Silence of the upstream, in bytes, after which the stream has failed;
     /// `None` if the body itself keeps that time.
     pub idle_timeout: Option<Duration>,
+    /// How long the upstream may be waited for without an event, whatever else
+    /// it sends: comments and pings say that it works, and not that it ends.
+    pub event_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct Relay<S, F> {
     finish: Option<F>,
     judge: EventJudge,
     usage: Option<Usage>,
+    /// Whether the last read brought an event.
+    spoke: bool,
     /// Whether the answer is whole if nothing follows.
     may_end: bool,
     voice: Voice,
@@ -101,6 +106,7 @@ impl<S, F> Relay<S, F> {
             finish: Some(finish),
             judge: EventJudge::new(settings.sent),
             usage: None,
+            spoke: false,
             may_end: false,
             voice: Voice::new(settings.asked),
             translation: None,
@@ -235,6 +241,7 @@ impl<S, F: Finish> Relay<S, F> {
     /// Keeps what later events or the report need; returns what is left to do.
     fn note(&mut self, mut event: Judged) -> Kind {
         self.usage = event.usage.or(self.usage);
+        self.spoke |= event.kind != Kind::Silent;
         self.may_end = match event.kind {
             Kind::Silent => self.may_end,
             ref kind => *kind == Kind::MayEnd,
@@ -313,8 +320,13 @@ impl<S, F: Finish> Relay<S, F> {
             return Poll::Ready(self.give_up(StreamEnd::Stopped));
         }
         let (limit, sign) = match self.phase {
-            Phase::Flowing => (self.settings.idle_timeout, Some(self.settings.keep_alive)),
-            Phase::Complete | Phase::Over => (Some(LINGER), None),
+            Phase::Flowing => {
+                let quiet = self.silence.quiet();
+                let left = self.settings.event_timeout.saturating_sub(quiet);
+                let limit = self.settings.idle_timeout.unwrap_or(left).min(left);
+                (limit, Some(self.settings.keep_alive))
+            }
+            Phase::Complete | Phase::Over => (LINGER, None),
         };
         Poll::Ready(match ready!(self.silence.poll(cx, limit, sign)) {
             Due::Limit => self.give_up(StreamEnd::IdleTimeout),
@@ -344,8 +356,10 @@ where
             };
             let out = match read {
                 Poll::Ready(Some(Ok(read))) => {
-                    this.silence.upstream_sent();
-                    this.take(&read)
+                    this.spoke = false;
+                    let out = this.take(&read);
+                    this.silence.upstream_sent(this.spoke);
+                    out
                 }
                 Poll::Ready(Some(Err(error))) => this.give_up(error.into()),
                 Poll::Ready(None) => this.take_end(),

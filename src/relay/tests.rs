@@ -125,6 +125,7 @@ pub(super) fn settings(api: Api) -> Settings {
         forward_usage: false,
         keep_alive: KEEP_ALIVE,
         idle_timeout: Some(secs(30)),
+        event_timeout: secs(600),
     }
 }
 

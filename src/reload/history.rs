@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use super::{By, Try};
-use crate::config::Config;
+use crate::config::{Change, Config};
 
 /// How many are kept that changed something, the one in force included.
 const KEPT: usize = 10;
@@ -18,7 +18,7 @@ pub struct Kept {
     /// Who asked.
     pub by: By,
     /// What changed by it.
-    pub changes: Vec<String>,
+    pub changes: Vec<Change>,
     /// The configuration.
     pub config: Arc<Config>,
 }
@@ -76,9 +76,15 @@ mod tests {
         let config = Arc::new(parse(yaml, "test.yaml", &|_| None).unwrap());
         let mut history = History::default();
         let mut number = 0;
-        let mut keep = |by: By, changes: &[&str]| {
+        let other = parse(&yaml.replace("[m]", "[m], weight: 2"), "test.yaml", &|_| {
+            None
+        })
+        .unwrap();
+        let heavier = crate::config::diff(&config, &other);
+        assert_eq!(heavier.len(), 1);
+        let mut keep = |by: By, changes: &[Change]| {
             number += 1;
-            let changes = changes.iter().map(ToString::to_string).collect();
+            let changes = changes.to_vec();
             let this = Try {
                 at: wall::now(),
                 by,
@@ -91,13 +97,13 @@ mod tests {
             kept
         };
         keep(By::Start, &[]);
-        keep(By::File, &["weight: 1 → 2"]);
+        keep(By::File, &heavier);
         for number in 3..100 {
             assert_eq!(keep(By::File, &[]), [number, 2, 1]);
         }
-        assert_eq!(keep(By::File, &["weight: 2 → 3"]), [100, 2, 1]);
+        assert_eq!(keep(By::File, &heavier), [100, 2, 1]);
         for _ in 0..2 * KEPT {
-            keep(By::Api, &["weight: 3 → 4"]);
+            keep(By::Api, &heavier);
         }
         let full: Vec<_> = (120 - KEPT as u64 + 1..=120).rev().collect();
         assert_eq!(full.len(), KEPT);

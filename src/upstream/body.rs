@@ -22,6 +22,9 @@ use super::{
 /// The first allocation for a body whose length is announced: an announcement
 /// alone costs no more.
 const FIRST_RESERVE: usize = 64 * 1024;
+/// The first allocation for any other: most are short, and whole answers this
+/// small are not counted while they are sent.
+const LEAST_RESERVE: usize = 4 * 1024;
 
 /// The body of an answer.
 ///
@@ -225,11 +228,10 @@ impl Body {
             let needed = body.len() + part.len();
             if needed > body.capacity() {
                 // Exactly, and counted: what is taken is what there is room for.
-                let wanted = (needed + needed / 2).max(FIRST_RESERVE);
-                let wanted = if announced > 0 {
-                    wanted.min(announced)
-                } else {
-                    wanted
+                let grown = needed + needed / 2;
+                let wanted = match announced {
+                    0 => grown.max(LEAST_RESERVE),
+                    announced => grown.max(FIRST_RESERVE).min(announced),
                 };
                 let more = wanted.max(needed) - body.capacity();
                 if !room(more) {

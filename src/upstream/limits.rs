@@ -35,9 +35,9 @@ const UNIX_MILLIS: f64 = 1e12;
 /// ]
 /// .into_iter()
 /// .collect();
-/// let requests = limits::read(&headers, UNIX_EPOCH).requests.unwrap();
-/// assert_eq!(requests.left, 59);
-/// assert_eq!(requests.reset, Some(Duration::from_secs(360)));
+/// let requests = limits::read(&headers, UNIX_EPOCH).requests;
+/// assert_eq!(requests.map(|it| it.left), Some(59));
+/// assert_eq!(requests.and_then(|it| it.reset), Some(Duration::from_secs(360)));
 /// ```
 pub fn read(headers: &AnswerHeaders, now: SystemTime) -> ProviderLimits {
     let mut left = [None; 2];

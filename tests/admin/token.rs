@@ -90,13 +90,20 @@ async fn guessing_has_to_wait_and_is_counted() {
         assert_eq!(ask(&[]).await.status(), 401);
     }
     assert_eq!(ask(&right).await.status(), 200);
-    let mut looked_at = 0;
+    let (mut looked_at, mut door_is_shut) = (0, false);
     for _ in 0..200 {
         match ask(&wrong).await.status() {
             401 => looked_at += 1,
-            status => assert_eq!(status, 429),
+            status => {
+                assert_eq!(status, 429);
+                if !door_is_shut {
+                    let socket = Socket::ask(house.admin(), &[AUTHORIZATION]).await;
+                    door_is_shut = socket.0 == 429;
+                }
+            }
         }
     }
+    assert!(door_is_shut, "sockets wait, too");
     // Ten, and one more each second.
     assert!((10..=60).contains(&looked_at), "{looked_at}");
     let start = clock::now();

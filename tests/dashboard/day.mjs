@@ -22,7 +22,7 @@ function minute({ number, start }) {
     for (let i = 0; i < 3; i++) push("request", at, { id: `${n}-${i}`, client: null, user: null, api: "chat_completions", model, served_model: model, endpoint, status: n % 5 ? 200 : 503, stream: false, duration_ms: 12, attempts: n % 5 ? [{ endpoint, model, outcome: "success", duration_ms: 12 }] : [], error: n % 5 ? null : { code: "no_endpoint_available", message: `none at ${n}` }, cost_usd: null, refusal: null });
     if (n % 7 === 0) push("status_change", at, { endpoint, model, from: n % 2 ? "healthy" : "unhealthy", to: n % 2 ? "unhealthy" : "healthy", state: n % 2 ? "open" : "closed", reason: `counted ${n}` });
     if (n % 30 === 0) push("alert", at, { id: `a${n}`, resolved_at: n % 60 ? at : null, severity: "critical", kind: "endpoint_down", endpoint, model, message: `down at ${n}`, evidence: { failures: n }, retry_at: null });
-    if (n % 600 === 0) push("config_reload", at, { generation: n, ok: true, changes: [`change ${n}`], problems: [] });
+    if (n % 600 === 0) push("config_reload", at, { generation: n, ok: true, changes: [{ what: "endpoint", name: "a", key: "weight", kind: "changed", from: `${n - 1}`, to: `${n}`, start_only: false, text: `endpoint a: weight: ${n - 1} → ${n}` }], problems: [] });
   }
 }
 

@@ -78,7 +78,16 @@ await run({
     await reload.click();
     await page.locator('.toast[data-kind="bad"]').getByText(/^Refused: .* Nothing has changed\.$/).waitFor();
     await panel("File against").getByText(/line 4, column/).waitFor();
-    rewrite(house, "failure_threshold: many", "failure_threshold: 4");
+    // What only a restart can change is shown with its line, and beside it what else would change.
+    rewrite(house, "failure_threshold: many", "failure_threshold: 9");
+    rewrite(house, "workers: 1", "workers: 2");
+    await reload.click();
+    await page.locator('.toast[data-kind="bad"]').getByText(/only a restart/).waitFor();
+    await panel("File against").locator(".problems li").filter({ hasText: "server.workers" }).getByText("line 1, column", { exact: false }).waitFor();
+    await panel("File against").locator('.diff [data-kind="restart"]').getByText("server.workers: 1 → 2", { exact: true }).waitFor();
+    await panel("File against").locator('.diff [data-kind="changed"]').getByText("endpoint eu: breaker.failure_threshold: 4 → 9", { exact: true }).waitFor();
+    rewrite(house, "workers: 2", "workers: 1");
+    rewrite(house, "failure_threshold: 9", "failure_threshold: 4");
     await panel("History").getByRole("button", { name: "Roll back to generation 1" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
     await panel("Effective configuration").getByText('"failure_threshold": 3').waitFor();
@@ -86,6 +95,9 @@ await run({
     await page.getByRole("button", { name: "Check", exact: true }).click();
     await panel("Check a configuration").getByText("line 1, column", { exact: false }).first().waitFor();
     await panel("Check a configuration").getByText("did you mean", { exact: false }).first().waitFor();
+    await page.getByLabel(/Nothing is put in force/).fill(readFileSync(house.file, "utf8").replace("models: [m]", 'models: ["${NO_SUCH:-n}"]'));
+    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await panel("Check a configuration").getByText(/not shown, since the text has variables/).waitFor();
     quiet(page);
   },
 

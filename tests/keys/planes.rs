@@ -30,7 +30,17 @@ fn yaml(evil: &Evil, planes: &str) -> String {
 /// Fails unless a reload to this is refused, naming `key`.
 async fn only_a_restart(house: &House, yaml: &str, key: &str) {
     let refused = house.reload(yaml).await.expect_err("refused").to_string();
-    assert_eq!(refused, format!("only a restart can change {key}"));
+    // Each section stands in one line.
+    let line = |section: &str| yaml.lines().position(|it| it.starts_with(section));
+    let named = key.split(", ").map(|key| {
+        let section = key.split('.').next().and_then(line);
+        format!("{key} (line {})", section.expect("a section") + 1)
+    });
+    let named: Vec<_> = named.collect();
+    assert_eq!(
+        refused,
+        format!("only a restart can change {}", named.join(", "))
+    );
 }
 
 #[tokio::test]
@@ -288,7 +298,9 @@ pub(super) async fn tls() {
         let tls = format!("tls: {{ cert: \"{cert}\", key: \"{key}\" }}");
         yaml(
             &evil,
-            &format!("server: {{ listen: \"127.0.0.1:0\", workers: 1, {tls} }}"),
+            &format!(
+                "admin: {{ listen: \"127.0.0.1:0\" }}\nserver: {{ listen: \"127.0.0.1:0\", workers: 1, {tls} }}"
+            ),
         )
     };
     // Each pair serves: with another's key it would not.

@@ -128,8 +128,8 @@ async fn each_known_series_starts_at_zero() {
     // 2 models, `auto` and `other` with 5 codes each, by 8 calls.
     assert_eq!(count("breakerbox_http_requests_total"), 4 * 5 * 8);
     assert_eq!(count("breakerbox_cost_usd_total"), 1);
-    assert_eq!(count("breakerbox_retries_total"), 9);
-    assert_eq!(count("breakerbox_failovers_total"), 2 * 9);
+    assert_eq!(count("breakerbox_retries_total"), 10);
+    assert_eq!(count("breakerbox_failovers_total"), 2 * 10);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);
     assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 16);
     assert_eq!(count("breakerbox_probes_total"), 4 * 4);

@@ -72,12 +72,18 @@ async fn a_rotated_key_file_is_a_reload() {
     std::fs::write(served.folder.path().join("keys/team"), "key-of-today\n").expect("written");
     let status = served.generation(2).await;
     let changes = &status["reload"]["changes"];
-    assert_eq!(*changes, json!(["client team: key: changed"]));
+    assert_eq!(
+        *changes,
+        json!([{
+            "what": "client", "name": "team", "key": "key", "kind": "changed", "from": null, "to": null,
+            "start_only": false, "text": "client team: key: changed",
+        }])
+    );
     let line = served.process.logs("\"message\":\"reloaded\"").await;
     let line: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(
         (&line["changes"], &line["source"]),
-        (&changes[0], &json!("file"))
+        (&changes[0]["text"], &json!("file"))
     );
     assert_eq!(
         (by("key-of-yesterday").await, by("key-of-today").await),

@@ -93,7 +93,7 @@ async fn what_was_in_force_is_kept_and_can_be_put_in_force_again() {
     assert_eq!((served.asks("m").await, served.asks("n").await), (200, 404));
     let diff = get(served.admin, "/api/config/diff").await.json();
     assert!(
-        diff["ok"] == true && diff["changes"].to_string().contains("n"),
+        diff["ok"] == true && diff["changes"].to_string().contains("models: m → n"),
         "{diff}"
     );
     let gone = post(
@@ -175,15 +175,49 @@ async fn going_back_does_not_hide_that_the_file_is_broken() {
 #[tokio::test]
 async fn start_only_keys_are_refused_by_name_everywhere() {
     let served = Served::plain().await;
-    served.replace(&served.config("n").replace("workers: 1", "workers: 2"));
+    let text = served.config("n").replace("workers: 1", "workers: 2");
+    served.replace(&text);
+    let line = text.lines().position(|it| it.contains("workers: 2"));
+    let line = line.expect("a line") + 1;
     let told = served.reload().await;
     assert_eq!(told.status(), 422);
     let problem = told.json()["problems"][0].clone();
     assert_eq!(
-        (&problem["key"], &problem["line"]),
-        (&json!("server.workers"), &json!(null))
+        (&problem["key"], &problem["line"], &problem["expected"]),
+        (
+            &json!("server.workers"),
+            &json!(line),
+            &json!("1, as is in force")
+        )
     );
-    assert!(served.status().await["reload"]["ok"] == false);
+    let status = served.status().await;
+    assert_eq!(status["reload"]["problems"][0], problem);
+    let message = &status["alerts"][0]["message"];
+    let where_ = format!("line {line}: server.workers: only a restart can change this");
+    assert!(
+        message.as_str().is_some_and(|it| it.contains(&where_)),
+        "{message}"
+    );
+    let diff = get(served.admin, "/api/config/diff").await.json();
+    assert_eq!(
+        (&diff["ok"], &diff["problems"][0]),
+        (&json!(false), &problem)
+    );
+    let workers = &diff["changes"][0];
+    assert_eq!(
+        (&workers["key"], &workers["to"], &workers["start_only"]),
+        (&json!("server.workers"), &json!("2"), &json!(true))
+    );
+    let ended = run(&["reload", "--admin", &served.admin.to_string()]).await;
+    assert_eq!(ended.code, Some(78), "{ended:?}");
+    let told = "server.workers: only a restart can change this\n";
+    assert!(
+        ended.out.starts_with(&format!("{line}:")) && ended.out.contains(told),
+        "{}",
+        ended.out
+    );
+    let named = format!("only a restart can change server.workers (line {line})");
+    served.process.logs(&named).await;
     assert_eq!(served.asks("m").await, 200);
 }
 
@@ -205,6 +239,10 @@ async fn a_text_can_be_checked_and_a_model_explained_without_changing_anything()
     // Nobody reads the environment that way.
     let told = check(&served.config("n").replace("only", "${PATH}")).await;
     assert!(!told.to_string().contains("/bin"), "{told}");
+    let told = check(&served.config("\"${NO_SUCH:-n}\"")).await;
+    assert_eq!((&told["ok"], &told["changes"]), (&json!(true), &json!([])));
+    let note = told["notes"][0].as_str().expect("a note");
+    assert!(note.contains("variables"), "{note}");
     let bad = check("endpoints: 7\n").await;
     assert!(
         bad["ok"] == false && bad["problems"][0]["line"] == 1,

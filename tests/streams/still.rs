@@ -1,5 +1,5 @@
 //! Streams that are silent for long, on a clock that only the test moves: keep-alives meanwhile, cut at
-//! `idle_timeout`; one token per 25 s for 20 minutes completes.
+//! `idle_timeout`; one token per 25 s for 20 minutes completes; comments alone keep one for `request_timeout`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +94,40 @@ fn a_stall_gets_keep_alives_and_is_cut_at_the_idle_timeout() {
         assert_eq!(answer.piece().await, None);
         assert_eq!(clock::now() - start, Duration::from_millis(10_010));
         let seen = gateway.engine.observe(&target("still-stall")).await;
+        assert_eq!(seen.expect("an actor").view.failures_in_a_row, 1);
+    });
+}
+
+#[test]
+fn comments_alone_keep_a_stream_for_the_request_timeout_only() {
+    still(async {
+        const COMMENT: &str = ": OPENROUTER PROCESSING\n\n";
+        let (events, _) = good_events();
+        let go = Arc::new(Notify::new());
+        let mut parts = vec![events[..2].concat()];
+        parts.extend(std::iter::repeat_n(COMMENT.to_owned(), 100));
+        let evil = upstream(parts, &go);
+        let gateway = Still::start(&yaml("still-comments", &evil, "")).await;
+        let mut answer = gateway.post(CHAT, &ask_stream("m", "hello")).await;
+        assert_eq!(answer.until("\n\n").await, events[..2].concat());
+        let start = clock::now();
+        for at in 1..60 {
+            answer.silent_for(secs(10)).await;
+            go.notify_one();
+            assert_eq!(
+                answer.piece().await.as_deref(),
+                Some(COMMENT),
+                "comment {at}"
+            );
+        }
+        answer.silent_for(Duration::from_millis(9_990)).await;
+        answer.silent_for(Duration::from_millis(20)).await;
+        let error = answer.piece().await.expect("an error event");
+        assert!(error.starts_with("data: {\"error\":"), "{error}");
+        assert!(error.contains("upstream_timeout"), "{error}");
+        assert_eq!(answer.piece().await, None);
+        assert_eq!(clock::now() - start, secs(600) + Duration::from_millis(10));
+        let seen = gateway.engine.observe(&target("still-comments")).await;
         assert_eq!(seen.expect("an actor").view.failures_in_a_row, 1);
     });
 }

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, mpsc};
 use std::thread::{self, JoinHandle};
 
 use breakerbox::app::{Gateway, NotReloaded};
-use breakerbox::config;
+use breakerbox::config::{self, Change};
 use breakerbox::metrics::Exposition;
 use breakerbox_actors::engine::Engine;
 use breakerbox_actors::id::TargetId;
@@ -29,7 +29,7 @@ pub(crate) struct House {
 }
 
 enum Order {
-    Reload(String, oneshot::Sender<Result<Vec<String>, NotReloaded>>),
+    Reload(String, oneshot::Sender<Result<Vec<Change>, NotReloaded>>),
     Drain(oneshot::Sender<()>),
 }
 
@@ -137,7 +137,7 @@ impl House {
     }
 
     /// Puts another configuration in force.
-    pub(crate) async fn reload(&self, yaml: &str) -> Result<Vec<String>, NotReloaded> {
+    pub(crate) async fn reload(&self, yaml: &str) -> Result<Vec<Change>, NotReloaded> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Reload(yaml.to_owned(), answer));
         answered.await.expect("the gateway answers")

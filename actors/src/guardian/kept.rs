@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::SILENT_BEATS;
 use crate::{
     chance::luck,
     clock,
@@ -10,7 +9,7 @@ use crate::{
     messages::{Drain, Patch, Retire},
     spec::TargetSpec,
     state::policy::EndpointPolicy,
-    supervise::{self, Bond, Incident},
+    supervise::{self, Bond, Incident, SILENT_BEATS},
     target::Target,
 };
 

@@ -198,14 +198,13 @@ impl Picker {
 }
 
 impl Pick {
-    /// Returns whether somebody who may serve it is free and is known to take
-    /// no more than half of `time`, and owes no answer for longer than that.
+    /// Returns whether somebody who may serve it would take it now, is known to
+    /// take no more than half of `time`, and owes no answer for longer than that.
     pub fn is_likely_within(&self, time: Duration, now: Instant) -> bool {
         let is_quick = |entry: &Entry| {
             let cell = &entry.target.cell;
-            let seen = cell.look();
             let usual = cell.latency().map(|usual| usual.max(cell.silence(now)));
-            seen.credits() > 0 && !seen.is_trial() && usual.is_some_and(|it| it <= time / 2)
+            usual.is_some_and(|it| it <= time / 2) && cell.lends(tokens(entry, self))
         };
         let mut entries = self.plan.entries();
         entries.any(|entry| may_serve(entry, self) && is_quick(entry))

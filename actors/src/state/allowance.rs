@@ -100,8 +100,9 @@ impl Allowance {
         }
         if let Some(mut refusal) = self.quota.refusal_of(&terms.limits, tokens, now) {
             self.spending = before;
-            let hopes = tokens <= self.quota.tokens_hoped(&terms.limits, now);
-            if refusal.reason == Why::TokensPerMinute && hopes {
+            if refusal.reason == Why::TokensPerMinute
+                && tokens <= self.quota.tokens_hoped(&terms.limits, now)
+            {
                 // Any answer to those under way may bring them.
                 refusal.until = refusal.until.map(|until| until.min(now + SOON));
             }

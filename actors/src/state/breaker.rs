@@ -146,7 +146,7 @@ impl Breaker {
     }
 
     /// Applies what the clock alone decides. Comes before anything else that
-    /// is told the time.
+    /// is told the time, but for what was before.
     pub fn advance(&mut self, turn: Turn<'_>) -> Option<Transition> {
         if let Some(silent) = self.trial.expire(turn.now) {
             if silent && self.phase() == Phase::HalfOpen {
@@ -178,9 +178,11 @@ impl Breaker {
         }
     }
 
-    /// Learns that a request of `epoch` is being answered.
-    pub fn first_byte(&mut self, epoch: u32, now: Instant) {
-        self.trial.spoke(epoch, now);
+    /// Learns that a request of `epoch` was answered, `latency` after it was
+    /// sent; we may hear of it later. Told before [`advance`](Self::advance),
+    /// lest a trial pass for silent whose report waited.
+    pub fn first_byte(&mut self, epoch: u32, latency: Duration, now: Instant) {
+        self.trial.spoke(epoch, latency, now);
     }
 
     /// Learns that a ping was answered in time.
@@ -206,8 +208,16 @@ impl Breaker {
             self.bad_pings.saturating_add(1)
         };
         let enough = self.bad_pings >= turn.policy.probe.unhealthy_threshold.get();
-        if self.phase() == Phase::Open || !enough {
+        if !enough {
             return None;
+        }
+        // A key that may not ask what a free ping asks may still be one to
+        // chat with.
+        let may_serve = !turn.policy.probe.billed;
+        if let Some((_, before)) = self.opened() {
+            // Whatever opened the circuit: without another key it stays so.
+            let is_news = key_rejected && before != TransitionReason::KeyRejected;
+            return is_news.then(|| self.blame_key(may_serve, turn)).flatten();
         }
         let reason = if key_rejected {
             TransitionReason::KeyRejected
@@ -216,9 +226,7 @@ impl Breaker {
         };
         let change = self.open(reason, turn);
         if let State::Open { hopeful, .. } = &mut self.state {
-            // A key that may not ask what a free ping asks may still be one to
-            // chat with.
-            *hopeful |= !turn.policy.probe.billed;
+            *hopeful |= may_serve;
         }
         Some(change)
     }
@@ -287,6 +295,24 @@ impl Breaker {
             counted: self.counted(reason, turn.now),
         };
         self.enter(state, reason)
+    }
+
+    /// Learns of an open circuit that now it is our key that is rejected: the
+    /// phase stays, what it waits for does not. News only the first time.
+    fn blame_key(&mut self, hopeful: bool, turn: Turn<'_>) -> Option<Transition> {
+        let reason = TransitionReason::KeyRejected;
+        let (_, before) = self.opened()?;
+        self.state = State::Open {
+            until: turn.now + self.timeout(reason, turn),
+            reason,
+            hopeful,
+            counted: Counted::default(),
+        };
+        (before != reason).then_some(Transition {
+            from: Phase::Open,
+            to: Phase::Open,
+            reason,
+        })
     }
 
     fn half_open(&mut self, reason: TransitionReason, successes: u32) -> Transition {

@@ -7,7 +7,7 @@ use super::policy::EndpointPolicy;
 /// Something that happened to an endpoint.
 ///
 /// The shell looks at what routers took and tells it as [`Event::Spent`]
-/// before it tells anything else; a report about a request whose spending the
+/// before it tells anything else, and then what was reported; a report about a request whose spending the
 /// machine has not heard of yet would come too early to be believed.
 ///
 /// `epoch` is always that of the grant a request was started under. In a
@@ -83,12 +83,13 @@ pub enum Outcome {
     KeyRejected,
     /// It says that the request itself is wrong. Not its fault.
     ClientFault,
-    /// The caller went away first. Says nothing about the endpoint.
+    /// Given up: the caller went away first, or a limit of our own was reached.
+    /// Says nothing about the endpoint.
     Cancelled,
 }
 
 impl Outcome {
-    /// Returns whether another endpoint may be asked after it.
+    /// Returns whether it is the endpoint's doing and another may do better.
     pub fn may_lead_on(self) -> bool {
         match self {
             Self::Failure(_) | Self::RateLimited { .. } | Self::KeyRejected => true,

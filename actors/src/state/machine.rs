@@ -10,7 +10,7 @@ mod view;
 use std::time::{Duration, Instant};
 
 use super::{
-    breaker::{Breaker, Phase, Transition, Turn, Verdict},
+    breaker::{Breaker, Phase, Transition, TransitionReason, Turn, Verdict},
     cooldown::Cooldown,
     event::{Event, Outcome, Pong, ProviderLimits, Tokens},
     latency::Latency,
@@ -120,7 +120,12 @@ impl Machine {
         }
     }
 
-    /// Lets time pass up to `now` and learns of `event`.
+    /// Learns of `event` and lets time pass up to `now`.
+    ///
+    /// What was spent and reported was before `now` and comes before what time
+    /// decides; all else comes after. So an actor that could not look for a
+    /// while, told in that order, judges as one that could. [`Event::Spent`] by
+    /// itself lets no time pass.
     ///
     /// Allocates nothing. `now` never goes back; `luck` jitters timeouts.
     pub fn step(&mut self, event: Event, now: Instant, luck: Luck) -> Transitions {
@@ -130,7 +135,19 @@ impl Machine {
             now,
             luck,
         };
-        let timed = self.breaker.advance(turn);
+        if let Event::FirstByte { epoch, latency, .. }
+        | Event::Settled {
+            epoch,
+            latency: Some(latency),
+            ..
+        } = event
+        {
+            self.breaker.first_byte(epoch, latency, now);
+        }
+        let timed = match event {
+            Event::Spent { .. } => None,
+            _ => self.breaker.advance(turn),
+        };
         let told = match event {
             Event::Spent {
                 epoch,
@@ -144,13 +161,12 @@ impl Machine {
                 None
             }
             Event::FirstByte {
-                epoch,
                 latency,
                 mark,
                 limits,
+                ..
             } => {
                 self.seen = true;
-                self.breaker.first_byte(epoch, now);
                 self.latency.sample(latency, now);
                 self.learn(limits, mark, now);
                 None
@@ -195,7 +211,7 @@ impl Machine {
 
     /// Returns when to step again ([`Event::Tick`]) if nothing else happens,
     /// and publish the grant anew; `None` if time alone changes nothing.
-    /// After `now`, provided the machine was stepped at `now`.
+    /// After `now`, provided time was let pass up to `now`.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let lends = !self.drained && self.limit(now).is_none();
         let limits = &self.policy.lendable();
@@ -220,6 +236,11 @@ impl Machine {
     /// Returns the circuit's phase as of the last step.
     pub fn phase(&self) -> Phase {
         self.breaker.phase()
+    }
+
+    /// Returns why the circuit is open, if it is, as of the last step.
+    pub fn open_reason(&self) -> Option<TransitionReason> {
+        self.breaker.opened().map(|(_, reason)| reason)
     }
 
     /// Returns how many requests have failed in a row while the circuit is

@@ -137,17 +137,15 @@ impl Quota {
     /// the request of `mark`; what it said to the newest request counts. It may
     /// not have known of those that were sent since, so they are taken off.
     pub fn correct(&mut self, limits: ProviderLimits, mark: u64, now: Instant) {
-        let since = [
-            self.tokens.requests_since(mark, now),
-            self.tokens.booked_mark().saturating_sub(mark),
-        ];
-        let slots = [&mut self.provider_requests, &mut self.provider_tokens];
-        let said = [limits.requests, limits.tokens];
-        for ((slot, said), since) in slots.into_iter().zip(said).zip(since) {
-            if let Some(mut remaining) = said {
-                remaining.left = remaining.left.saturating_sub(since);
-                Correction::correct(slot, remaining, mark, now);
-            }
+        if let Some(mut said) = limits.requests {
+            let since = self.tokens.requests_since(mark, now);
+            said.left = said.left.saturating_sub(since);
+            Correction::correct(&mut self.provider_requests, said, mark, now);
+        }
+        if let Some(mut said) = limits.tokens {
+            let since = self.tokens.booked_mark().saturating_sub(mark);
+            said.left = said.left.saturating_sub(since);
+            Correction::correct(&mut self.provider_tokens, said, mark, now);
         }
     }
 
@@ -177,32 +175,26 @@ impl Quota {
     /// Returns how many more tokens could be granted if those that are under
     /// way were used by nobody, `u64::MAX` for any number.
     pub fn tokens_hoped(&self, limits: &Limits, now: Instant) -> u64 {
-        let window = left(limits.tpm, || self.tokens.spent(now));
         let provider = Correction::at(self.provider_tokens, now);
-        window.min(provider.map_or(u64::MAX, |own| own.left))
+        hoped(limits, provider, || self.tokens.spent(now))
     }
 
     /// Returns when so many more than are [hoped](Self::tokens_hoped) for can
     /// be granted at the earliest.
     pub fn tokens_free(&self, limits: &Limits, now: Instant) -> TokensFree {
         let provider = Correction::at(self.provider_tokens, now);
-        let hoped = self.tokens_hoped(limits, now);
         let Some(most) = limits.tpm.map(|tpm| u64::from(tpm.get())) else {
             return provider.map_or(TokensFree::default(), |own| TokensFree::all_at(own.until));
         };
+        let spent = self.tokens.spent(now);
+        let hoped = hoped(limits, provider, || spent);
         TokensFree::steps(most.saturating_sub(hoped), |need| {
             let tokens = hoped.saturating_add(need);
-            let window = self.spent_leave(limits, tokens, now);
+            let window = full(limits.tpm, tokens, || spent)
+                .and_then(|need| self.tokens.spent_leaves(now, need));
             let short = provider.filter(|own| own.left < tokens);
             window.max(short.map(|own| own.until))
         })
-    }
-
-    /// Returns when enough of what is spent will have left the minute for
-    /// `tokens`, unless that fits as soon as nobody is under way.
-    fn spent_leave(&self, limits: &Limits, tokens: u64, now: Instant) -> Option<Instant> {
-        let need = full(limits.tpm, tokens, || self.tokens.spent(now))?;
-        self.tokens.spent_leaves(now, need)
     }
 
     /// Returns what holds back longest, if anything does.
@@ -218,11 +210,13 @@ impl Quota {
         let day = full(limits.rpd, 1, || self.day_used(now))
             .map(|need| (Why::RequestsPerDay, free(&self.day, now, need)));
         let minute_of_tokens = full(limits.tpm, tokens, || self.tokens_used(now)).map(|need| {
-            let spent = self.spent_leave(limits, tokens, now);
+            // Unless it fits as soon as nobody is under way.
+            let spent = full(limits.tpm, tokens, || self.tokens.spent(now))
+                .and_then(|need| self.tokens.spent_leaves(now, need));
             let until = spent.or_else(|| self.tokens.leaves(now, need));
             (Why::TokensPerMinute, until)
         });
-        let hopes = tokens <= self.tokens_hoped(limits, now);
+        let hopes = minute_of_tokens.is_some() && tokens <= self.tokens_hoped(limits, now);
         let provider = [self.provider_requests, self.provider_tokens].map(|correction| {
             Correction::at(correction, now)
                 .filter(|own| own.left == 0)
@@ -276,6 +270,11 @@ fn left(limit: Option<NonZeroU32>, used: impl FnOnce() -> u64) -> u64 {
     limit.map_or(u64::MAX, |limit| {
         u64::from(limit.get()).saturating_sub(used())
     })
+}
+
+/// Returns how many tokens fit if those under way are used by nobody.
+fn hoped(limits: &Limits, provider: Option<Correction>, spent: impl FnOnce() -> u64) -> u64 {
+    left(limits.tpm, spent).min(provider.map_or(u64::MAX, |own| own.left))
 }
 
 /// Returns how much must leave a window before `more` fit, if any must.

@@ -4,10 +4,12 @@ use breakerbox_actors::{
     clock,
     error::Why,
     lease::Lease,
+    messages::Chaos,
     state::{breaker::Phase, event::Outcome},
+    supervise::{INTENSITY, QUARANTINE},
 };
 
-use super::support::{FAILED, House, Make, SECOND, settle};
+use super::support::{FAILED, House, MS, Make, SECOND, id, settle};
 
 /// One endpoint whose circuit is half-open and needs two trials; the first is
 /// under way.
@@ -90,4 +92,61 @@ async fn who_waits_for_a_trial_that_nobody_ends_waits_while_it_is_likely_to_spea
         let (least, most) = (end * SECOND * 99 / 100, end * SECOND * 101 / 100);
         assert!((least..most).contains(&waited), "{waited:?}");
     }
+}
+
+/// Makes the actor of `a` rest for longer than a trial may be silent.
+async fn rests(house: &House) {
+    for _ in 0..=INTENSITY {
+        assert!(house.engine.chaos(&id("a"), Chaos::Panic));
+    }
+    house.turn().await;
+    assert_eq!(house.whys().await, [("a".to_owned(), Why::Quarantined)]);
+}
+
+#[actix::test]
+async fn a_trial_that_speaks_while_its_actor_rests_keeps_its_place() {
+    let (house, mut trial) = tried().await;
+    rests(&house).await;
+    tokio::time::sleep(SECOND).await;
+    trial.first_byte(Default::default());
+    tokio::time::sleep(QUARANTINE).await;
+    assert_eq!(house.whys().await, [("a".to_owned(), Why::LongTrial)]);
+    settle(trial, Outcome::Success);
+    house.turn().await;
+    house.once(Outcome::Success).await;
+    assert_eq!(house.phase("a").await, Phase::Closed, "both trials counted");
+}
+
+/// A trial ends so while its actor rests; returns the phase after that.
+async fn ends_unread(outcome: Outcome) -> Phase {
+    let (house, trial) = tried().await;
+    rests(&house).await;
+    tokio::time::sleep(SECOND).await;
+    settle(trial, outcome);
+    tokio::time::sleep(QUARANTINE).await;
+    house.phase("a").await
+}
+
+#[actix::test]
+async fn a_trial_that_succeeds_while_its_actor_rests_was_not_silent() {
+    assert_eq!(ends_unread(Outcome::Success).await, Phase::HalfOpen);
+}
+
+#[actix::test]
+async fn nor_was_one_whose_client_left() {
+    assert_eq!(ends_unread(Outcome::Cancelled).await, Phase::HalfOpen);
+}
+
+#[actix::test]
+async fn a_trial_that_is_silent_while_its_actor_rests_has_failed() {
+    let (house, mut trial) = tried().await;
+    rests(&house).await;
+    tokio::time::sleep(40 * SECOND).await;
+    trial.first_byte(Default::default());
+    tokio::time::sleep(QUARANTINE - 39 * SECOND).await;
+    let view = house.view("a").await;
+    assert_eq!(view.phase, Phase::Open, "too late is too late: {view:?}");
+    drop(trial);
+    tokio::time::sleep(10 * MS).await;
+    assert_eq!(house.phase("a").await, Phase::Open);
 }

@@ -41,7 +41,7 @@ export function problemList(found) {
     it.suggestion ? h("p", { class: "hint" }, `did you mean ${it.suggestion}?`) : null)));
 }
 
-const changeList = (changes) => h("ul", { class: "diff" }, changes.map((change) => h("li", null, change)));
+const changeList = (changes) => h("ul", { class: "diff" }, changes.map((it) => h("li", { "data-kind": it.start_only ? "restart" : it.kind }, it.text)));
 
 export async function reloadNow(store) {
   const { reload } = parts;
@@ -73,10 +73,10 @@ export function render(store) {
 }
 
 /** What a configuration would change, or why it cannot be put in force. */
-function compared({ problems, changes, refused }, same) {
-  if (problems.length) return [h("p", null, "It cannot be put in force:"), problemList(problems)];
-  const restart = refused.length ? h("p", { class: "said", "data-kind": "failed" }, icon("degraded"), h("span", null, `Only a restart can change ${refused.join(", ")}.`)) : null;
-  return [restart, changes.length ? changeList(changes) : restart ? null : empty(same)];
+function compared({ problems, changes, notes }, same) {
+  const wrong = problems.length ? [h("p", null, "It cannot be put in force:"), problemList(problems)] : [];
+  const said = notes.map((note) => h("p", { class: "hint" }, note));
+  return [...wrong, changes.length ? changeList(changes) : wrong.length || said.length ? null : empty(same), ...said];
 }
 
 async function showDiff() {

@@ -91,7 +91,7 @@ function list(box, store) {
   box.mark = mark;
   const now = store.now();
   const rows = latest.map((it) => it.kind === "config_reload"
-    ? [moment(instant(it.at), now), "configuration", it.ok ? `generation ${it.generation}` : "reload refused", (it.changes ?? []).join("; ")]
+    ? [moment(instant(it.at), now), "configuration", it.ok ? `generation ${it.generation}` : "reload refused", it.changes.map((change) => change.text).join("; ")]
     : [moment(instant(it.at), now), `${it.endpoint} ${it.model}`, h("span", { class: "change" }, chip(it.from), " → ", chip(it.to)), it.reason ?? ""]);
   fill(box, table("The latest changes", ["When", "What", "Change", "Why"], rows));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    super::{redact, tree::Span},
+    super::{redact, span::Span},
     Problem,
 };
 

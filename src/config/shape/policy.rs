@@ -163,7 +163,7 @@ pub(in crate::config) struct Routing {
     /// How long the first byte of an answer may take.
     #[schemars(extend("formatMinimum" = "1ms", "default" = "60s"))]
     pub(in crate::config) first_byte_timeout: Option<Dur>,
-    /// How long a stream may stay silent between two chunks.
+    /// How long a stream may stay silent between two chunks, comments included.
     #[schemars(extend("formatMinimum" = "1ms", "default" = "30s"))]
     pub(in crate::config) idle_timeout: Option<Dur>,
     /// Waiting for a rate-limited endpoint rather than refusing.

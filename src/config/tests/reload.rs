@@ -10,7 +10,7 @@ endpoints:
 clients: [{ name: c, key: one, models: [m] }]
 ";
 
-fn changes(edits: &[(&str, &str)]) -> Diff {
+fn changes(edits: &[(&str, &str)]) -> Vec<Change> {
     let mut after = BEFORE.to_owned();
     for (from, to) in edits {
         assert!(after.contains(from), "{from}");
@@ -19,13 +19,15 @@ fn changes(edits: &[(&str, &str)]) -> Diff {
     diff(&good(BEFORE), &good(&after))
 }
 
+fn lines(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(Change::to_string).collect()
+}
+
 #[test]
 fn nothing_changed_is_nothing() {
-    assert_eq!(changes(&[]), Diff::default());
-    assert_eq!(
-        changes(&[("1MiB", "1024KiB"), ("weight: 2", "weight: 2.0")]),
-        Diff::default()
-    );
+    assert_eq!(changes(&[]), []);
+    let others = [("1MiB", "1024KiB"), ("weight: 2", "weight: 2.0")];
+    assert_eq!(changes(&others), []);
 }
 
 #[test]
@@ -41,9 +43,9 @@ fn changes_are_told_in_a_line_each() {
         ),
         ("key: one, models: [m]", "key: two, models: [m, n]"),
     ]);
-    assert!(diff.refused.is_empty());
+    assert!(diff.iter().all(|it| !it.start_only));
     assert_eq!(
-        diff.changes,
+        lines(&diff),
         [
             "server.max_body: 1MiB → 2MiB",
             "endpoint b: removed",
@@ -68,9 +70,8 @@ fn money_limits_and_routes_are_told() {
         "models: [m], limits: { rpm: 5, rpd: 9 }, budget: { usd: 2.5, per: week }, max_cost_per_request: 0.1 }]\n\
          routes: [{ task: code, models: [n, m] }, { priority: high, models: [m] }]",
     );
-    let diff = changes(&[prices, client]);
-    let told: Vec<_> = diff
-        .changes
+    let lines = lines(&changes(&[prices, client]));
+    let told: Vec<_> = lines
         .iter()
         .filter(|it| !it.ends_with("1/2") && !it.contains(" at 1/2"))
         .collect();
@@ -87,18 +88,130 @@ fn money_limits_and_routes_are_told() {
 }
 
 #[test]
-fn keys_that_only_count_at_start_are_refused_by_name() {
-    let diff = changes(&[(
-        "listen: 127.0.0.1:8080",
-        "listen: 127.0.0.1:9090, workers: 3",
-    )]);
-    assert_eq!(diff.refused, ["server.listen", "server.workers"]);
+fn each_change_says_of_what_it_is_and_shows_no_secret() {
+    let more = "models: [m], limits: { rpm: 5 } }]\n\
+                admin: { listen: 127.0.0.1:1, token: t0p }\nroutes: [{ task: code, models: [n] }]";
+    let diff = changes(&[
+        ("listen: 127.0.0.1:8080, ", "workers: 3, "),
+        ("weight: 2, ", "limits: { rpm: 7 }, "),
+        ("name: b", "name: z"),
+        ("key: one, models: [m] }]", &format!("key: two, {more}")),
+    ]);
+    let told = serde_json::to_value(&diff).unwrap();
+    let change = |what: &str, name: Value, key: Value, kind: &str| json!({ "what": what, "name": name, "key": key, "kind": kind });
+    let with = |mut change: Value, from: Value, to: Value, start_only: bool, text: &str| {
+        change["from"] = from;
+        change["to"] = to;
+        change["start_only"] = json!(start_only);
+        change["text"] = json!(text);
+        change
+    };
+    let null = Value::Null;
+    let workers = change("setting", null.clone(), json!("server.workers"), "changed");
+    let listen = change("setting", null.clone(), json!("admin.listen"), "changed");
+    let token = change("setting", null.clone(), json!("admin.token"), "added");
+    let gone = change("endpoint", json!("b"), null.clone(), "removed");
+    let weight = change("endpoint", json!("a"), json!("weight"), "changed");
+    let rpm = |what: &str, name: &str| change(what, json!(name), json!("limits.rpm"), "added");
+    let new = change("endpoint", json!("z"), null.clone(), "added");
+    let key = change("client", json!("c"), json!("key"), "changed");
+    let routes = change("routes", null, json!("routes"), "added");
+    let none = || Value::Null;
     assert_eq!(
-        diff.changes,
+        told,
+        json!([
+            with(
+                workers,
+                json!("0"),
+                json!("3"),
+                true,
+                "server.workers: 0 → 3"
+            ),
+            with(
+                listen,
+                json!("127.0.0.1:8081"),
+                json!("127.0.0.1:1"),
+                true,
+                "admin.listen: 127.0.0.1:8081 → 127.0.0.1:1"
+            ),
+            with(token, none(), none(), false, "admin.token: none → ***"),
+            with(gone, none(), none(), false, "endpoint b: removed"),
+            with(
+                weight,
+                json!("2"),
+                json!("1"),
+                false,
+                "endpoint a: weight: 2 → 1"
+            ),
+            with(
+                rpm("endpoint", "a"),
+                none(),
+                json!("7"),
+                false,
+                "endpoint a: limits.rpm: none → 7"
+            ),
+            with(new, none(), none(), false, "endpoint z: added"),
+            with(key, none(), none(), false, "client c: key: changed"),
+            with(
+                rpm("client", "c"),
+                none(),
+                json!("5"),
+                false,
+                "client c: limits.rpm: none → 5"
+            ),
+            with(
+                routes,
+                none(),
+                json!("code/any: n"),
+                false,
+                "routes: none → code/any: n"
+            ),
+        ])
+    );
+    let back: Vec<Change> = serde_json::from_value(told).unwrap();
+    assert_eq!(back, diff);
+}
+
+#[test]
+fn keys_that_only_count_at_start_are_refused_with_their_line() {
+    let refused = |before: &Config, after: &Config| -> Vec<_> {
+        let refused = after.start_only.refused(&diff(before, after));
+        refused
+            .into_iter()
+            .map(|it| (it.key, it.line, it.expected, it.text))
+            .collect()
+    };
+    let known = |key: &str, line: usize, expected: &str, text: &str| {
+        (
+            key.to_owned(),
+            Some(line),
+            Some(format!("{expected}, as is in force")),
+            Some(text.to_owned()),
+        )
+    };
+    let before = good(BEFORE);
+    let text = "server: { listen: 127.0.0.1:9090, workers: 3, max_body: 1MiB }";
+    let after = BEFORE.replace("server: { listen: 127.0.0.1:8080, max_body: 1MiB }", text);
+    assert_eq!(
+        refused(&before, &good(&after)),
         [
-            "server.listen: 127.0.0.1:8080 → 127.0.0.1:9090",
-            "server.workers: 0 → 3"
+            known("server.listen", 2, "127.0.0.1:8080", text),
+            known("server.workers", 2, "0", text),
         ]
+    );
+    // What the file says no more is told by its section, and what has none by nothing.
+    let nothing = BEFORE.replace("server: { listen: 127.0.0.1:8080, max_body: 1MiB }\n", "");
+    let workers = "server:\n  max_body: 1MiB\n  workers: 3\nadmin:\n  listen: 127.0.0.1:1\n";
+    let told = refused(&good(&format!("{nothing}{workers}")), &good(&nothing));
+    assert_eq!(
+        told.iter().map(|it| (&*it.0, it.1)).collect::<Vec<_>>(),
+        [("server.workers", None), ("admin.listen", None)]
+    );
+    let fewer = workers.replace("  workers: 3\n", "");
+    let [more, fewer] = [workers, &fewer].map(|it| good(&format!("{nothing}{it}")));
+    assert_eq!(
+        refused(&more, &fewer),
+        [known("server.workers", 6, "3", "server:")]
     );
     let folder = tempfile::tempdir().unwrap();
     keys::files(folder.path());
@@ -111,10 +224,12 @@ fn keys_that_only_count_at_start_are_refused_by_name() {
         std::fs::write(&path, format!("{ENDPOINT}{more}")).unwrap();
         load(&path, &env(&[])).unwrap()
     });
+    let told = refused(&plain, &tls);
     assert_eq!(
-        super::super::diff(&plain, &tls).refused,
+        told.iter().map(|it| &*it.0).collect::<Vec<_>>(),
         ["server.tls", "admin.listen"]
     );
+    assert_eq!(told[0].2.as_deref(), Some("no value, as is in force"));
 }
 
 #[test]
@@ -123,7 +238,12 @@ fn a_new_order_is_told() {
     let b = a.replace("name: a", "name: b");
     let one = good(&format!("endpoints:\n{a}{b}"));
     let two = good(&format!("endpoints:\n{b}{a}"));
-    assert_eq!(diff(&one, &two).changes, ["order of endpoints: changed"]);
+    let diff = diff(&one, &two);
+    assert_eq!(lines(&diff), ["order of endpoints: changed"]);
+    assert_eq!(
+        (diff[0].what, diff[0].kind),
+        (What::Endpoint, How::Reordered)
+    );
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub struct Target {
 /// ```
 /// use breakerbox::dialect::gemini::path::{Method, parse};
 ///
-/// let target = parse("/v1beta/models/openai%2Fgpt-5:countTokens").unwrap();
-/// assert_eq!((target.model.as_str(), target.method), ("openai/gpt-5", Method::CountTokens));
+/// let target = parse("/v1beta/models/openai%2Fgpt-5:countTokens").map(|it| (it.model, it.method));
+/// assert_eq!(target, Some(("openai/gpt-5".into(), Method::CountTokens)));
 /// ```
 pub fn parse(path: &str) -> Option<Target> {
     let (version, rest) = path.strip_prefix('/')?.split_once('/')?;

@@ -6,7 +6,7 @@ use super::{
     line::one_line,
     wire::{Fields, Text, list},
 };
-use crate::dialect::neutral::{Json, push_key};
+use crate::dialect::neutral::{Json, Readings, push_key};
 
 /// The most levels of a schema that are read.
 const DEEPEST: u32 = 64;
@@ -18,12 +18,14 @@ const DEEPEST: u32 = 64;
 /// `propertyOrdering` is left out: JSON Schema has no word for it.
 pub(super) fn to_json_schema(schema: &RawValue) -> Option<Json> {
     let mut out = String::with_capacity(schema.get().len());
-    write(schema, DEEPEST, &mut out)?;
+    let mut readings = Readings::of(schema.get());
+    write(schema, DEEPEST, &mut readings, &mut out)?;
     Json::parse(&out)
 }
 
-fn write(schema: &RawValue, levels: u32, out: &mut String) -> Option<()> {
+fn write(schema: &RawValue, levels: u32, readings: &mut Readings, out: &mut String) -> Option<()> {
     let levels = levels.checked_sub(1)?;
+    readings.count(schema.get())?;
     // Where a schema may stand, `true` and `false` may, too.
     if matches!(schema.get(), "true" | "false") {
         out.push_str(schema.get());
@@ -49,13 +51,13 @@ fn write(schema: &RawValue, levels: u32, out: &mut String) -> Option<()> {
         push_key(name, &mut first, out)?;
         match name {
             "type" => types(raw, nullable, out)?,
-            "items" | "additionalProperties" => write(raw, levels, out)?,
+            "items" | "additionalProperties" => write(raw, levels, readings, out)?,
             "properties" | "$defs" => {
                 out.push('{');
                 let mut first = true;
                 for (name, raw) in Fields::read(raw.get())?.0 {
                     push_key(&name, &mut first, out)?;
-                    write(raw, levels, out)?;
+                    write(raw, levels, readings, out)?;
                 }
                 out.push('}');
             }
@@ -63,7 +65,7 @@ fn write(schema: &RawValue, levels: u32, out: &mut String) -> Option<()> {
                 out.push('[');
                 for (at, raw) in list(raw).into_iter().enumerate() {
                     out.push_str(if at == 0 { "" } else { "," });
-                    write(raw, levels, out)?;
+                    write(raw, levels, readings, out)?;
                 }
                 if name == "anyOf" && nullable && !has_type {
                     out.push_str(r#",{"type":"null"}"#);
@@ -141,6 +143,13 @@ mod tests {
 
     #[test]
     fn what_is_no_schema() {
+        let long = format!(
+            r#"{{"type":"STRING","description":"{}"}}"#,
+            "x".repeat(1 << 20)
+        );
+        let deep = |levels: usize| r#"{"items":"#.repeat(levels) + &long + &"}".repeat(levels);
+        assert!(converted(&deep(10)).is_some());
+        assert_eq!(converted(&deep(60)), None, "each level is read over again");
         assert_eq!(converted("5"), None);
         assert_eq!(converted(r#"{"type":5}"#), None);
         assert_eq!(converted(r#"{"properties":[]}"#), None);

@@ -9,7 +9,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::dialect::{Usage, neutral::says_nothing};
+use crate::dialect::{
+    Usage,
+    neutral::{Members, says_nothing},
+};
 
 /// A string, borrowed unless it has escapes; `Option<Cow<str>>` never borrows.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -45,42 +48,17 @@ pub(super) fn camel(name: &str) -> Cow<'_, str> {
 /// The fields of an object in order, as written; those that are null are left
 /// out, which means the same in this dialect.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(pub(super) Vec<(Text<'a>, &'a RawValue)>);
+pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// Reads `json` if it is an object.
     pub(super) fn read(json: &'a str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+        Members::said(json).map(|Members(all)| Self(all))
     }
 
     /// Returns each field with its name in its one spelling.
     pub(super) fn named(&self) -> impl Iterator<Item = (Cow<'_, str>, &'a RawValue)> {
         self.0.iter().map(|(name, raw)| (camel(name), *raw))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(name) = map.next_key()? {
-                    let raw: &RawValue = map.next_value()?;
-                    if raw.get() != "null" {
-                        fields.push((name, raw));
-                    }
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Read)
     }
 }
 

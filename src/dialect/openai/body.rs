@@ -3,14 +3,11 @@
 
 use std::borrow::Cow;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor},
-};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::dialect::{
-    neutral::{Json, Part},
+    neutral::{Json, Members, Part},
     request::BadRequest,
 };
 
@@ -61,36 +58,6 @@ pub(super) fn told(wrong: BadRequest) -> BadRequest {
     BadRequest { message, ..wrong }
 }
 
-/// The fields of an object, their values as written, without those that are `null`.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::with_capacity(8);
-                while let Some((name, raw)) = map.next_entry::<Name<'de>, &RawValue>()? {
-                    if raw.get() != "null" {
-                        fields.push((name.0, raw.get()));
-                    }
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Read)
-    }
-}
-
 /// Returns the body as text.
 pub(super) fn utf8(body: &[u8]) -> Result<&str, BadRequest> {
     str::from_utf8(body).map_err(|_| wrong("is not valid UTF-8"))
@@ -98,9 +65,11 @@ pub(super) fn utf8(body: &[u8]) -> Result<&str, BadRequest> {
 
 /// Takes an object apart; fields that are `null` are not there.
 pub(super) fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, BadRequest> {
-    let fields: Fields<'_> =
-        serde_json::from_str(json).map_err(|_| wrong("must be a JSON object"))?;
-    Ok(fields.0)
+    let Members(all) = Members::said(json).ok_or_else(|| wrong("must be a JSON object"))?;
+    Ok(all
+        .into_iter()
+        .map(|(name, raw)| (name, raw.get()))
+        .collect())
 }
 
 /// Takes a list apart.

@@ -103,6 +103,7 @@ fn judge_response(shape: &Shape<'_>, text: &str, named_error: bool) -> Judged {
             judged.kind = Kind::Terminal;
             judged.usage = inner(shape);
         }
+        "keepalive" => judged.kind = Kind::Silent,
         "response.failed" => {
             judged.usage = inner(shape);
             let response = shape.response.and_then(Shape::read);

@@ -9,8 +9,7 @@ use crate::dialect::{
         Delta, Likely, Part, Stop,
         testing::{deltas, reply},
     },
-    tool_names::ToolNames,
-    translate::{self, Translation},
+    translate::Translation,
 };
 
 /// A token and its probability.
@@ -131,7 +130,7 @@ proptest! {
         for (sent, asked) in pairs() {
             let body = write_reply(sent, &reply);
             let expected = sayable(asked, seen(&readers::reply(sent, &body)));
-            let given = translate::answer(sent, asked, &ToolNames::default(), &body, 9).unwrap();
+            let given = answered(sent, asked, &body);
             let told = sayable(asked, seen(&readers::reply(asked, &given)));
             prop_assert_eq!(told, expected, "{:?} {:?}", sent, asked);
         }

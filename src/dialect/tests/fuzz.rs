@@ -1,5 +1,7 @@
 //! The corpus of the fuzz target `translation`, as it is and a little damaged.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use crate::dialect;
@@ -7,7 +9,7 @@ use crate::dialect;
 #[path = "../../../tests/fuzz/translation.rs"]
 mod translation;
 
-fn corpus() -> Vec<(String, Vec<u8>)> {
+static CORPUS: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/translation");
     let files = std::fs::read_dir(folder).unwrap().map(|file| {
         let path = file.unwrap().path();
@@ -17,15 +19,14 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = files.collect();
     files.sort();
     files
-}
+});
 
 #[test]
 fn the_fuzzers_corpus_comes_out_well() {
-    let corpus = corpus();
-    for (name, input) in &corpus {
+    for (name, input) in &*CORPUS {
         translation::check(input).unwrap_or_else(|why| panic!("{name}: {why}"));
     }
-    assert!(corpus.len() >= 14, "{}", corpus.len());
+    assert!(CORPUS.len() >= 14, "{}", CORPUS.len());
 }
 
 proptest! {
@@ -42,7 +43,7 @@ proptest! {
             prop::collection::vec(any::<u8>(), 0..4),
         ],
     ) {
-        let (name, mut input) = of.get(&corpus()).clone();
+        let (name, mut input) = of.get(&CORPUS).clone();
         let at = at.index(input.len());
         let end = (at + cut).min(input.len());
         input.splice(at..end, with);
@@ -60,7 +61,7 @@ proptest! {
             "true", "false", "[{}]", "[null]", "\"\\u0000\"",
         ]),
     ) {
-        let (name, input) = of.get(&corpus()).clone();
+        let (name, input) = of.get(&CORPUS).clone();
         let text = String::from_utf8_lossy(&input).into_owned();
         // Behind a colon, up to what ends a simple value.
         let colons: Vec<_> = text.match_indices(':').map(|(at, _)| at + 1).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::{neutral::testing::samples, tool_names::ToolNames, translate};
+use crate::dialect::{neutral::testing::samples, translate};
 
 const PAGE: &str = include_str!("../MAPPING.md");
 
@@ -210,8 +210,7 @@ fn answer(sent: Api, word: &str) -> Value {
 
 fn told(asked: Api, sent: Api, body: &Value) -> Value {
     let body = body.to_string();
-    let answer = translate::answer(sent, asked, &ToolNames::default(), body.as_bytes(), 9).unwrap();
-    serde_json::from_slice(&answer).unwrap()
+    serde_json::from_slice(&answered(sent, asked, body.as_bytes())).unwrap()
 }
 
 fn stops(page: &mut String) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::{tool_names::ToolNames, translate};
+use crate::dialect::translate;
 
 const ANSWER: &str = r#"{"candidates":[{"content":{"role":"model","parts":[
     {"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2ln"},
@@ -50,14 +50,7 @@ fn next(asked: Api, answer: &Value) -> Value {
 #[test]
 fn a_seal_on_a_call_comes_back_to_gemini_and_goes_to_nobody_else() {
     for asked in [Api::ChatCompletions, Api::Responses, Api::Messages] {
-        let answer = translate::answer(
-            Api::GenerateContent,
-            asked,
-            &ToolNames::default(),
-            ANSWER.as_bytes(),
-            9,
-        )
-        .unwrap();
+        let answer = answered(Api::GenerateContent, asked, ANSWER.as_bytes());
         let body = next(asked, &serde_json::from_slice(&answer).unwrap()).to_string();
         let mut lost = Lost::default();
         let heard = read_request(asked, body.as_bytes(), false, &mut lost);
@@ -101,14 +94,7 @@ fn what_a_model_drew_is_never_dropped_in_silence() {
         {"inlineData":{"mimeType":"image/png","data":"aGk="}}]},"finishReason":"STOP"}]}"#;
     for asked in [Api::ChatCompletions, Api::Responses, Api::Messages] {
         let words = "[image/png: not carried over]";
-        let whole = translate::answer(
-            Api::GenerateContent,
-            asked,
-            &ToolNames::default(),
-            drawn.as_bytes(),
-            9,
-        )
-        .unwrap();
+        let whole = answered(Api::GenerateContent, asked, drawn.as_bytes());
         assert!(
             String::from_utf8(whole).unwrap().contains(words),
             "{asked:?}"

@@ -126,6 +126,104 @@ fn every_read_starts_the_idle_timeout_anew() {
     );
 }
 
+/// A filler every 7 s, so many times.
+fn filled(filler: &str, times: usize) -> Vec<Step> {
+    let one = [Step::Wait(secs(7)), send(filler)];
+    one.into_iter().cycle().take(2 * times).collect()
+}
+
+/// An event of each call, and what says no more than that the upstream lives.
+const FILLERS: [(Api, &str, &str); 5] = [
+    (Api::ChatCompletions, CHAT, ": OPENROUTER PROCESSING\n\n"),
+    (Api::ChatCompletions, CHAT, "\n"),
+    (
+        Api::Responses,
+        RESPONSE,
+        "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":0}\n\n",
+    ),
+    (
+        Api::Messages,
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\"}}\n\n",
+        "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+    ),
+    (
+        Api::GenerateContent,
+        "data: {\"candidates\":[]}\n\n",
+        ": hm\n\n",
+    ),
+];
+
+fn impatient(api: Api) -> Settings {
+    Settings {
+        event_timeout: secs(100),
+        ..settings(api)
+    }
+}
+
+#[test]
+fn signs_of_life_alone_keep_a_stream_for_the_event_timeout_only() {
+    for (api, text, filler) in FILLERS {
+        let all = events(text);
+        let event = all.iter().find(|it| !it.starts_with(':')).unwrap();
+        let steps = [send(event)].into_iter().chain(filled(filler, 1000));
+        let seen = relayed(impatient(api), steps);
+        assert_eq!(seen.end, StreamEnd::IdleTimeout, "{filler:?}");
+        assert_eq!(seen.took, secs(100), "{filler:?}");
+        let passed = format!("{event}{}", filler.repeat(14));
+        assert!(seen.bytes.starts_with(&passed), "{}", seen.bytes);
+        assert!(seen.bytes[passed.len()..].contains("silent"));
+    }
+}
+
+#[test]
+fn every_event_starts_the_event_timeout_anew() {
+    let all = events(CHAT);
+    for text in &all[1..4] {
+        let mut steps = filled(": working\n\n", 13);
+        steps.push(send(text));
+        steps.extend(filled(": working\n\n", 13));
+        steps.push(send("data: [DONE]\n\n"));
+        let seen = relayed(impatient(Api::ChatCompletions), steps);
+        assert_eq!(seen.end, StreamEnd::Complete);
+        assert_eq!(seen.took, secs(2 * 13 * 7));
+    }
+}
+
+#[test]
+fn an_event_that_never_becomes_whole_is_none() {
+    let steps = [send("data: ")].into_iter().chain(filled(" ", 1000));
+    let seen = relayed(impatient(Api::ChatCompletions), steps);
+    assert_eq!((seen.end, seen.took), (StreamEnd::IdleTimeout, secs(100)));
+}
+
+#[test]
+fn an_answer_that_may_end_is_whole_when_only_signs_of_life_follow() {
+    let end = "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
+    let steps = [send(end)].into_iter().chain(filled(": hm\n\n", 1000));
+    let seen = relayed(impatient(Api::GenerateContent), steps);
+    assert_eq!((seen.end, seen.took), (StreamEnd::Complete, secs(100)));
+}
+
+#[test]
+fn signs_of_life_that_a_client_was_slow_to_read_do_not_count() {
+    let body = upstream(
+        [send(events(CHAT)[1])]
+            .into_iter()
+            .chain(filled(": working\n\n", 20)),
+    );
+    paused(async {
+        let told = Told::default();
+        let settings = impatient(Api::ChatCompletions);
+        let mut relay = Relay::new(Primed::unread(body), settings, teller(&told));
+        relay.next().await.unwrap().unwrap();
+        for _ in 0..14 {
+            tokio::time::sleep(secs(300)).await;
+            assert_eq!(relay.next().await.unwrap().unwrap(), ": working\n\n");
+        }
+        assert!(told.borrow().is_empty());
+    });
+}
+
 #[test]
 fn time_in_which_the_client_does_not_read_is_not_the_upstreams() {
     let event = events(CHAT)[1];

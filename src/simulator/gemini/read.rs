@@ -167,10 +167,15 @@ fn shown(part: &Value) -> Option<String> {
 }
 
 /// What is said of an image whose data is in either alphabet of base64; none if it is in neither.
+pub(super) fn inline(kind: &str, data: &str) -> Option<String> {
+    image(kind, &standard(data))
+}
+
+/// Bytes in base64's standard alphabet that may come in either.
 ///
 /// *Source*: Protocol buffers, "JSON Options": bytes.
-pub(super) fn inline(kind: &str, data: &str) -> Option<String> {
-    image(kind, &data.replace('-', "+").replace('_', "/"))
+pub(super) fn standard(data: &str) -> String {
+    data.replace('-', "+").replace('_', "/")
 }
 
 /// How many others are asked for in the place of each token, if it is asked how likely they were.

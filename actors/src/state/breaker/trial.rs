@@ -44,9 +44,18 @@ impl Trial {
         self.paced = self.paced.max(Some(until));
     }
 
-    /// Learns that the request of `epoch`, if it is the one, is being answered.
-    pub(super) fn spoke(&mut self, epoch: u32, now: Instant) {
-        if let Some(taken) = self.taken.as_mut().filter(|taken| taken.epoch == epoch) {
+    /// Learns that the request of `epoch`, if it is the one, was answered,
+    /// `latency` after it began. Too late is too late; that we hear of it late
+    /// is not.
+    pub(super) fn spoke(&mut self, epoch: u32, latency: Duration, now: Instant) {
+        let answered = |taken: &Taken| {
+            taken
+                .began
+                .checked_add(latency)
+                .map_or(now, |at| at.min(now))
+        };
+        let mine = |taken: &&mut Taken| taken.epoch == epoch && answered(taken) < taken.deadline;
+        if let Some(taken) = self.taken.as_mut().filter(mine) {
             taken.spoke = true;
             taken.deadline = now + LONGEST_ANSWER;
         }

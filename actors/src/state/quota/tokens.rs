@@ -71,10 +71,16 @@ impl TokenWindow {
     /// second those whose share of the tokens came later.
     pub(crate) fn requests_since(&self, mark: u64, now: Instant) -> u64 {
         let since = |bucket: &Bucket| {
-            let all = bucket.to.saturating_sub(bucket.from).max(1);
-            let later = bucket.to.saturating_sub(mark.max(bucket.from));
-            let requests = u128::from(bucket.requests) * u128::from(later) / u128::from(all);
-            requests as u64
+            let requests = u64::from(bucket.requests);
+            let (all, later) = (
+                bucket.to.saturating_sub(bucket.from),
+                bucket.to.saturating_sub(mark),
+            );
+            match later {
+                0 => 0,
+                _ if all <= later => requests,
+                _ => (u128::from(requests) * u128::from(later) / u128::from(all)) as u64,
+            }
         };
         self.ring.live(now).map(since).sum()
     }

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::{neutral::Lost, request::BadRequest};
+use crate::dialect::{
+    neutral::{Lost, Members},
+    request::BadRequest,
+};
 
 /// A JSON value and its place in the body.
 #[derive(Clone, Copy)]
@@ -104,7 +104,7 @@ impl<'a, 'p> Node<'a, 'p> {
 
     /// Takes an object.
     pub(super) fn object(&'p self) -> Result<Fields<'a, 'p>, BadRequest> {
-        let list: List<'a> = self.take("an object")?;
+        let Members(list) = Members::said(self.json).ok_or_else(|| self.wrong("an object"))?;
         Ok(Fields { of: self, list })
     }
 }
@@ -128,13 +128,13 @@ impl fmt::Display for Node<'_, '_> {
 /// that is there twice the first one counts.
 pub(super) struct Fields<'a, 'p> {
     of: &'p Node<'a, 'p>,
-    list: List<'a>,
+    list: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> Fields<'a, '_> {
     /// Returns the field `name`, if it is there.
     pub(super) fn get<'f>(&'f self, name: &'f str) -> Option<Node<'a, 'f>> {
-        let (_, raw) = self.list.0.iter().find(|(key, _)| *key == name)?;
+        let (_, raw) = self.list.iter().find(|(key, _)| *key == name)?;
         Some(Node {
             json: raw.get(),
             step: Step::Name(name),
@@ -159,7 +159,7 @@ impl<'a> Fields<'a, '_> {
 
     /// Notes every field that is not `known` and asks for something, as `place.name`.
     pub(super) fn others(&self, known: &[&str], place: &str, lost: &mut Lost) {
-        for (name, raw) in &self.list.0 {
+        for (name, raw) in &self.list {
             if !known.contains(&&**name) {
                 match place {
                     "" => lost.value(name, raw.get()),
@@ -169,32 +169,3 @@ impl<'a> Fields<'a, '_> {
         }
     }
 }
-
-struct List<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for List<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = List<'de>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<List<'de>, A::Error> {
-                let mut list = Vec::with_capacity(8);
-                while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &RawValue>()? {
-                    if raw.get() != "null" {
-                        list.push((name, raw));
-                    }
-                }
-                Ok(List(list))
-            }
-        }
-        deserializer.deserialize_map(Read)
-    }
-}
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

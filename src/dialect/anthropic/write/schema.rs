@@ -1,14 +1,10 @@
 //! Schemas that an answer or a call must fit.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
 use serde_json::{Value, value::RawValue};
 
-use crate::dialect::neutral::{Feature, Json, Lost, push_key};
+use crate::dialect::neutral::{Feature, Json, Lost, Members, Readings, push_key};
 
 /// The most levels of a schema that are looked at.
 const DEEPEST: u32 = 64;
@@ -46,15 +42,23 @@ const BOUNDS: [&str; 15] = [
 /// numbers and strings, and of arrays beyond a `minItems` of 0 or 1, are errors.
 pub(super) fn closed<'a>(schema: &'a Json, lost: &mut Lost) -> Cow<'a, RawValue> {
     let mut out = String::with_capacity(schema.get().len() + 32);
-    let written = close(schema.get(), DEEPEST, &mut out, lost);
+    let mut readings = Readings::of(schema.get());
+    let written = close(schema.get(), DEEPEST, &mut readings, &mut out, lost);
     let written = written.and_then(|()| RawValue::from_string(out).ok());
     // One that is too deep goes as it is, for the provider to judge.
     written.map_or_else(|| Cow::Borrowed(schema.raw()), Cow::Owned)
 }
 
-fn close(schema: &str, levels: u32, out: &mut String, lost: &mut Lost) -> Option<()> {
+fn close(
+    schema: &str,
+    levels: u32,
+    readings: &mut Readings,
+    out: &mut String,
+    lost: &mut Lost,
+) -> Option<()> {
     let levels = levels.checked_sub(1)?;
-    let Ok(Fields(fields)) = serde_json::from_str(schema) else {
+    readings.count(schema)?;
+    let Some(Members(fields)) = Members::of(schema) else {
         // Where a schema may stand, `true` and `false` may, too.
         out.push_str(schema);
         return Some(());
@@ -82,12 +86,12 @@ fn close(schema: &str, levels: u32, out: &mut String, lost: &mut Lost) -> Option
         push_key(name, &mut first, out)?;
         match (&**name, raw.get().as_bytes().first()) {
             ("properties" | "$defs" | "definitions", Some(b'{')) => {
-                let Fields(inner) = serde_json::from_str(raw.get()).ok()?;
+                let Members(inner) = Members::of(raw.get())?;
                 out.push('{');
                 let mut first = true;
                 for (name, raw) in inner {
                     push_key(&name, &mut first, out)?;
-                    close(raw.get(), levels, out, lost)?;
+                    close(raw.get(), levels, readings, out, lost)?;
                 }
                 out.push('}');
             }
@@ -96,11 +100,11 @@ fn close(schema: &str, levels: u32, out: &mut String, lost: &mut Lost) -> Option
                 out.push('[');
                 for (at, raw) in inner.into_iter().enumerate() {
                     out.push_str(if at == 0 { "" } else { "," });
-                    close(raw.get(), levels, out, lost)?;
+                    close(raw.get(), levels, readings, out, lost)?;
                 }
                 out.push(']');
             }
-            ("items", Some(b'{')) => close(raw.get(), levels, out, lost)?,
+            ("items", Some(b'{')) => close(raw.get(), levels, readings, out, lost)?,
             ("additionalProperties", _) if is_object => out.push_str("false"),
             _ => out.push_str(raw.get()),
         }
@@ -172,31 +176,6 @@ impl<'a> Paths<'a> {
     }
 }
 
-/// The fields of an object, in order and as written.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Read)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +203,27 @@ mod tests {
             r##""additionalProperties":false}"##,
         );
         assert_eq!(written(schema), (expected.to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_long_one_in_many_levels_goes_as_it_is() {
+        let deep = |levels: usize, length: usize| {
+            let leaf = format!(
+                r#"{{"type":"string","description":"{}"}}"#,
+                "x".repeat(length)
+            );
+            let open = r#"{"type":"object","properties":{"a":"#;
+            open.repeat(levels) + &leaf + &"}}".repeat(levels)
+        };
+        for (levels, length, is_closed) in
+            [(60, 100, true), (6, 9 << 20, true), (60, 9 << 20, false)]
+        {
+            let schema = deep(levels, length);
+            let (written, _) = written(&schema);
+            let closed = written.matches(r#""additionalProperties":false"#).count();
+            assert_eq!(closed, if is_closed { levels } else { 0 }, "{levels}");
+            assert_eq!(written == schema, !is_closed, "{levels}");
+        }
     }
 
     #[test]

@@ -26,8 +26,8 @@ enum Open {
 /// Writes the events of one stream.
 ///
 /// Anthropic's blocks follow one another. While a call is open whose arguments
-/// are not whole yet, everything else waits, up to 1 MiB; the call is closed when
-/// its arguments are a whole JSON object, or the answer ends.
+/// are not whole yet, everything else waits, up to 16 MiB; the call is closed
+/// when its arguments are a whole JSON object, or the answer ends.
 ///
 /// There is place for the first of several answers. The seal on a call is a
 /// hidden thought before it.

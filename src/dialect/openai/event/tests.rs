@@ -152,10 +152,9 @@ fn responses_events() {
     let delta =
         r#"{"type":"response.output_text.delta","delta":"response.completed","sequence_number":4}"#;
     assert_eq!(kind(api, delta), Kind::Content);
-    assert_eq!(
-        kind(api, r#"{"type":"keepalive","sequence_number":4}"#),
-        Kind::Content
-    );
+    let keepalive = judge(api, b"data: {\"type\":\"keepalive\",\"sequence_number\":4}");
+    let seen = (keepalive.kind, keepalive.sequence);
+    assert_eq!(seen, (Kind::Silent, Some(4)));
     assert_eq!(kind(api, "[DONE]"), Kind::Unfinished);
     for end in ["completed", "incomplete"] {
         let event = format!(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::answer::sealed;
-use super::super::read::{field, inline, is_model, items};
+use super::super::read::{field, inline, is_model, items, standard};
 use super::{Checked, no_unknown, wrong};
 
 /// What a part may hold: one of these.
@@ -189,9 +189,8 @@ fn sealed_calls(contents: &[Value]) -> Checked {
         let none = serde_json::json!({});
         let seal = field(part, "thoughtSignature").and_then(Value::as_str);
         let good = |given: &str| {
-            // Bytes may come in either of base64's alphabets.
-            let seal = given.replace('-', "+").replace('_', "/");
-            FOREIGN.contains(&given) || seal == sealed(name, field(call, "args").unwrap_or(&none))
+            FOREIGN.contains(&given)
+                || standard(given) == sealed(name, field(call, "args").unwrap_or(&none))
         };
         match seal {
             None => {

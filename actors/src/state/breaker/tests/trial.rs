@@ -69,7 +69,7 @@ fn a_trial_that_streams_for_long_is_no_failure() {
     let mut bench = bench().half_open();
     let trial = bench.take();
     bench.wait(29 * SECOND);
-    bench.breaker.first_byte(trial, bench.now);
+    bench.breaker.first_byte(trial, Duration::ZERO, bench.now);
     assert_eq!(bench.wait(500 * SECOND), None);
     assert!(!bench.breaker.lends_trial());
     bench.settle(trial, Verdict::Good);
@@ -80,7 +80,7 @@ fn a_trial_that_streams_for_long_is_no_failure() {
 fn a_stream_whose_end_is_lost_frees_its_place_without_a_verdict() {
     let mut bench = bench().half_open();
     let trial = bench.take();
-    bench.breaker.first_byte(trial, bench.now);
+    bench.breaker.first_byte(trial, Duration::ZERO, bench.now);
     assert_eq!(bench.wait(600 * SECOND), None);
     assert_eq!(bench.phase(), Phase::HalfOpen);
     assert!(bench.breaker.lends_trial());
@@ -196,7 +196,7 @@ fn a_trial_that_streams_on_and_on_makes_room_every_ten_minutes() {
     for _ in 0..60 * 60 {
         if bench.breaker.lends_trial() {
             let trial = bench.take();
-            bench.breaker.first_byte(trial, bench.now);
+            bench.breaker.first_byte(trial, Duration::ZERO, bench.now);
             trials.push(trial);
         }
         assert_eq!(bench.wait(SECOND), None, "nobody was silent");

@@ -100,7 +100,9 @@ proptest! {
             passed += Duration::from_millis(wait);
             let seen: Vec<_> = machines.iter_mut().zip(starts).map(|(machine, start)| {
                 let now = start + passed;
-                let changes: Vec<Transition> = machine.step(event, now, luck).collect();
+                let mut changes: Vec<Transition> = machine.step(event, now, luck).collect();
+                // As the shell does: by itself a look lets no time pass.
+                changes.extend(machine.step(Event::Tick, now, luck));
                 let grant = machine.grant(now);
                 let next = machine.next_deadline(now);
                 (changes, grant, next.map(|next| next - now), now)

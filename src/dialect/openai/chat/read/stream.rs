@@ -171,19 +171,17 @@ impl Events {
         let id = filled(call.id);
         let function = call.function.unwrap_or_default();
         let (name, piece) = (filled(function.name), filled(function.arguments));
-        let is_of = |begun: &&mut Begun| {
+        let is_of = |begun: &Begun| {
             begun.choice == choice && call.index.is_none_or(|index| begun.index == index)
         };
-        let mut known: Vec<_> = self.calls.iter_mut().filter(is_of).collect();
-        let named = |begun: &&mut Begun| id.is_some() && begun.id == id;
-        let may_be =
-            |it: &&mut Begun| it.may_go_on(id.as_deref(), name.as_deref(), piece.as_deref());
-        let at = known
-            .iter()
-            .rposition(named)
-            .or(known.iter().rposition(may_be));
+        let is_named = |it: &Begun| is_of(it) && id.is_some() && it.id == id;
+        let goes_on = |it: &Begun| {
+            is_of(it) && it.may_go_on(id.as_deref(), name.as_deref(), piece.as_deref())
+        };
+        let named = self.calls.iter().rposition(is_named);
+        let at = named.or_else(|| self.calls.iter().rposition(goes_on));
         let begun = match at {
-            Some(at) => known.swap_remove(at),
+            Some(at) => &mut self.calls[at],
             None => {
                 let number = self.calls.iter().filter(|it| it.choice == choice).count() as u32;
                 if self.calls.len() >= MAX_CALLS {

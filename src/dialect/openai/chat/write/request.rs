@@ -277,7 +277,10 @@ fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> V
 fn speaks_of_json(asked: &Conversation) -> bool {
     let turns = asked.turns.iter().flat_map(|turn| &turn.parts);
     asked.system.iter().chain(turns).any(|part| match part {
-        Part::Text(text) => text.to_ascii_lowercase().contains("json"),
+        Part::Text(text) => {
+            let mut words = text.as_bytes().windows(4);
+            words.any(|it| it.eq_ignore_ascii_case(b"json"))
+        }
         _ => false,
     })
 }
