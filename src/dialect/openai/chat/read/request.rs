@@ -82,11 +82,13 @@ fn field(
         "top_p" => sampling.top_p = Some(number(raw)?),
         // OpenAI has none; compatible servers and their clients do.
         "top_k" => sampling.top_k = Some(count(raw)?),
-        "stop" if raw.starts_with('"') => sampling.stop = vec![text(raw)?],
+        "stop" if raw.starts_with('"') => sampling.stop.extend(filled(text(raw)?)),
         "stop" => {
             let stops = list(raw)?.into_iter().enumerate();
             let stops = stops.map(|(at, raw)| text(raw).at(at));
             sampling.stop = stops.collect::<Result<_, _>>()?;
+            // Such a one asks for nothing, and is refused elsewhere.
+            sampling.stop.retain(|text| !text.is_empty());
         }
         "seed" => sampling.seed = Some(integer(raw)?),
         "presence_penalty" => sampling.presence_penalty = Some(number(raw)?),

@@ -21,14 +21,11 @@ pub(crate) fn request(asked: &Conversation) -> Vec<u8> {
     };
     let mut input = Vec::new();
     if !asked.system.is_empty() {
-        input.push(message(
-            "developer",
-            asked.system.iter().map(said).collect(),
-        ));
+        input.push(message("developer", &all_said(&asked.system)));
     }
     for turn in &asked.turns {
         match turn.role {
-            Role::System => input.push(message("developer", turn.parts.iter().map(said).collect())),
+            Role::System => input.push(message("developer", &all_said(&turn.parts))),
             Role::User => user(&turn.parts, &mut input),
             Role::Assistant => input.extend(turn.parts.iter().map(answered)),
         }
@@ -133,7 +130,7 @@ fn untyped(media: &mut Media) {
     }
 }
 
-fn message(role: &str, content: Vec<Value>) -> Value {
+fn message(role: &str, content: &[Value]) -> Value {
     json!({"type": "message", "role": role, "content": content})
 }
 
@@ -151,20 +148,14 @@ fn user(parts: &[Part], input: &mut Vec<Value>) {
         }
     }
     if !content.is_empty() {
-        input.push(message("user", content));
+        input.push(message("user", &content));
     }
 }
 
 fn answered(part: &Part) -> Value {
     match part {
-        Part::Text(text) => message(
-            "assistant",
-            vec![json!({"type": "output_text", "text": text})],
-        ),
-        Part::Refusal(text) => message(
-            "assistant",
-            vec![json!({"type": "refusal", "refusal": text})],
-        ),
+        Part::Text(text) => message("assistant", &[json!({"type": "output_text", "text": text})]),
+        Part::Refusal(text) => message("assistant", &[json!({"type": "refusal", "refusal": text})]),
         Part::ToolCall(call) => {
             json!({"type": "function_call", "call_id": call.id, "name": call.name,
             "arguments": call.arguments})
@@ -177,6 +168,10 @@ fn answered(part: &Part) -> Value {
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn all_said(parts: &[Part]) -> Vec<Value> {
+    parts.iter().map(said).collect()
 }
 
 fn said(part: &Part) -> Value {
