@@ -164,9 +164,10 @@ impl Gateway {
         let tls = config.server.tls.as_ref().map(tls::load).transpose()?;
         let spec = generation.load().spec();
         let arbiters = Arbiters::threads(spec.targets.len());
+        let tap = Tap::default();
         let pinger = {
-            let generation = generation.clone();
-            move || pinger(generation)
+            let (generation, tap) = (generation.clone(), tap.clone());
+            move || pinger(generation, tap)
         };
         let engine = Engine::start(spec, arbiters, pinger).await?;
         let (closing, watched) = watch::channel(Closing::No);
@@ -175,7 +176,7 @@ impl Gateway {
             generation,
             room: Room::new(config.server.max_body),
             answers: Room::new(MAX_ANSWER),
-            tap: Tap::default(),
+            tap,
             closing: watched,
         };
         if let Some(exposition) = &exposition {
@@ -266,13 +267,13 @@ impl Gateway {
 }
 
 /// Starts the pinger on the current arbiter; it survives its own panics.
-fn pinger(generation: Arc<ArcSwap<Generation>>) -> Recipient<Ping> {
+fn pinger(generation: Arc<ArcSwap<Generation>>, tap: Tap) -> Recipient<Ping> {
     let told = |incident: supervise::Incident| {
         tracing::error!(reason = incident.ended.label(), "the pinger restarted");
     };
     let bond = supervise::Bond::new(supervise::BREATH);
     supervise::start(&Arbiter::current(), bond, told, move |_| {
-        Pinger::new(generation)
+        Pinger::new(generation, tap)
     })
     .recipient()
 }

@@ -9,15 +9,22 @@ use actix_web::http::{
     header::{self, HeaderValue},
 };
 use arc_swap::ArcSwap;
-use breakerbox_actors::{clock, messages::Ping, state::event::Pong};
+use breakerbox_actors::{
+    clock,
+    id::TargetId,
+    messages::Ping,
+    state::event::{FailureKind, Outcome, Pong},
+};
 use bytes::Bytes;
 
 use crate::{
     config::ProbeKind,
     dialect::{Api, Dialect},
     generation::{Generation, Site},
+    tap::Tap,
     upstream::{
         Call, Client, Deadlines, KeepAlive, Lines, MAX_ERROR_BODY, SendError, headers, rejects_key,
+        said,
     },
 };
 
@@ -25,14 +32,16 @@ use crate::{
 pub(crate) struct Pinger {
     generation: Arc<ArcSwap<Generation>>,
     client: Client,
+    tap: Tap,
 }
 
 impl Pinger {
-    /// Returns a pinger with connections of its own.
-    pub(crate) fn new(generation: Arc<ArcSwap<Generation>>) -> Self {
+    /// Returns a pinger with connections of its own; `tap` is told what failed.
+    pub(crate) fn new(generation: Arc<ArcSwap<Generation>>, tap: Tap) -> Self {
         Self {
             generation,
             client: Client::new(KeepAlive::default()),
+            tap,
         }
     }
 }
@@ -48,7 +57,7 @@ impl Handler<Ping> for Pinger {
 
     fn handle(&mut self, ping: Ping, _: &mut Self::Context) -> Self::Result {
         let generation = self.generation.load_full();
-        let client = self.client.clone();
+        let (client, tap) = (self.client.clone(), self.tap.clone());
         Box::pin(async move {
             let endpoints = &generation.config.endpoints;
             let endpoint = endpoints
@@ -57,17 +66,45 @@ impl Handler<Ping> for Pinger {
             let (Some(endpoint), Some(site)) = (endpoint, generation.site(&ping.target)) else {
                 return Pong::Failed;
             };
+            let kind = endpoint.probe_kind;
             let began = clock::now();
-            let question = Question::Ping(endpoint.probe_kind);
-            let asking = ask(&client, site, question, ping.timeout, MAX_ERROR_BODY);
-            match tokio::time::timeout(ping.timeout, asking).await {
+            let asking = ask(
+                &client,
+                site,
+                Question::Ping(kind),
+                ping.timeout,
+                MAX_ERROR_BODY,
+            );
+            let answer = tokio::time::timeout(ping.timeout, asking).await;
+            let latency = clock::now().saturating_duration_since(began);
+            let (pong, outcome, words) = match answer {
                 Ok(Ok(reply)) => {
-                    let latency = clock::now().saturating_duration_since(began);
-                    judge(endpoint.probe_kind, &reply, latency)
+                    let pong = judge(kind, &reply, latency);
+                    let outcome = match pong {
+                        Pong::KeyRejected => Outcome::KeyRejected,
+                        Pong::Failed => Outcome::Failure(FailureKind::Status),
+                        Pong::Alive { .. } | Pong::Unasked => return pong,
+                    };
+                    let body = site.redaction.bytes(reply.body.unwrap_or_default());
+                    (pong, outcome, said(reply.status, &body))
                 }
-                Ok(Err(error)) if error.is_local() => Pong::Unasked,
-                Ok(Err(_)) | Err(_) => Pong::Failed,
+                Ok(Err(error)) if error.is_local() => return Pong::Unasked,
+                Err(_) | Ok(Err(SendError::Deadline)) => {
+                    let outcome = Outcome::Failure(FailureKind::Timeout);
+                    (Pong::Failed, outcome, "no answer in time".to_owned())
+                }
+                Ok(Err(error)) => (Pong::Failed, error.outcome(), error.to_string()),
+            };
+            let words = format!("to a ping: {words}");
+            // Pings speak for the models that they were not sent to ask about.
+            let whole = kind != ProbeKind::Chat;
+            for model in &endpoint.models {
+                let target = TargetId::new(endpoint.name.clone(), model.name.clone());
+                if whole || target == ping.target {
+                    tap.failed(&target, outcome.label(), &words);
+                }
             }
+            pong
         })
     }
 }

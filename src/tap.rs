@@ -164,6 +164,16 @@ impl Tap {
         self.0.errors.lock().get(target).cloned()
     }
 
+    /// Notes what `target` said as it failed.
+    pub(crate) fn failed(&self, target: &TargetId, outcome: &'static str, message: &str) {
+        let error = LastError {
+            at: wall::now(),
+            outcome,
+            message: brief(message),
+        };
+        self.0.errors.lock().insert(target.clone(), error);
+    }
+
     /// Forgets the failures of those who are no target any more.
     pub(crate) fn retain(&self, is_target: impl Fn(&TargetId) -> bool) {
         self.0.errors.lock().retain(|target, _| is_target(target));
@@ -210,14 +220,9 @@ impl Ear {
         self.tap.0.news.send(record).ok();
     }
 
-    /// Notes what `target` said as it failed.
+    /// See [`Tap::failed`].
     pub(crate) fn failed(&self, target: &TargetId, outcome: &'static str, message: &str) {
-        let error = LastError {
-            at: wall::now(),
-            outcome,
-            message: brief(message),
-        };
-        self.tap.0.errors.lock().insert(target.clone(), error);
+        self.tap.failed(target, outcome, message);
     }
 
     fn samples(&self, now: Instant) -> bool {

@@ -32,7 +32,7 @@ pub use body::Body;
 pub use client::{Answer, Call, Client, Deadlines};
 pub use error::{BodyError, ConnectStep, SendError};
 pub use error_body::MAX_ERROR_BODY;
-pub(crate) use error_body::rejects_key;
+pub(crate) use error_body::{rejects_key, said};
 pub use head::{AnswerHeaders, Framing};
 pub use judge::{Evidence, Verdict, judge, wants_body};
 pub use lines::Lines;

@@ -21,7 +21,12 @@ use crate::{
         StatusChanged,
     },
     metrics::Timed,
-    state::{breaker::Transition, event::Event, health::Status, machine::Machine},
+    state::{
+        breaker::{Transition, TransitionReason},
+        event::Event,
+        health::Status,
+        machine::Machine,
+    },
     supervise::Bond,
     target::{Mail, Target},
 };
@@ -54,6 +59,8 @@ pub struct Endpoint {
     books: Books,
     around: Surroundings,
     status: Status,
+    /// Why the circuit is open, as others heard last.
+    cause: Option<TransitionReason>,
     doubt: Doubt,
     alarm: Alarm,
     /// What the machine is told as the next life begins.
@@ -73,6 +80,7 @@ impl Endpoint {
         let books = target.snapshot.lock().clone();
         Self {
             status: target.status(),
+            cause: books.machine.open_reason(),
             target,
             bond,
             mail,
@@ -132,12 +140,11 @@ impl Endpoint {
         saved.clone_from(&self.books);
         drop(saved);
         tell(&self.target, &self.books.machine, changes, now);
-        let status = self.target.status();
-        let in_doubt = self
-            .doubt
-            .arises(self.books.machine.failures_in_a_row(), now);
-        if status != self.status || in_doubt {
-            self.status = status;
+        let (status, machine) = (self.target.status(), &self.books.machine);
+        let cause = machine.open_reason();
+        let in_doubt = self.doubt.arises(machine.failures_in_a_row(), now);
+        if (status, cause) != (self.status, self.cause) || in_doubt {
+            (self.status, self.cause) = (status, cause);
             self.around.tell(&self.target, status, in_doubt);
         }
         true

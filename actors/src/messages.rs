@@ -113,7 +113,7 @@ pub struct Reset;
 #[rtype(result = "()")]
 pub(crate) struct Retire;
 
-/// News: a target's status changed, or is in doubt.
+/// News: a target's status changed, why its circuit is open, or it is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChanged {
     /// The target concerned.

@@ -47,7 +47,7 @@ async fn admin(section: &str) -> Arc<Admin> {
     let spec = generation.spec();
     let generation = Arc::new(ArcSwap::from_pointee(generation));
     let pinged = generation.clone();
-    let pinger = move || Pinger::new(pinged).start().recipient();
+    let pinger = move || Pinger::new(pinged, Tap::default()).start().recipient();
     let engine = Engine::start(spec, Arbiters::current(), pinger)
         .await
         .unwrap();

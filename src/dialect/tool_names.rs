@@ -51,6 +51,7 @@ impl ToolNames {
         };
         let mut asked = asked.clone();
         asked.tools.iter_mut().for_each(|tool| told(&mut tool.name));
+        asked.allowed_tools.iter_mut().for_each(told);
         if let Some(ToolChoice::Named(name)) = &mut asked.tool_choice {
             told(name);
         }
@@ -225,6 +226,7 @@ mod tests {
         assert!(check(&asking("f")).is_ok() && check(&asking("")).is_err());
         let mut reply = Reply {
             choices: vec![Choice {
+                logprobs: Vec::new(),
                 parts: vec![call("")],
                 stop: Stop::ToolCalls,
             }],
@@ -247,7 +249,7 @@ mod tests {
                 prop_assert_eq!(super::names(&told).count(), 4);
                 let name = &told.tools[0].name;
                 let mut reply = Reply {
-                    choices: vec![Choice { parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],
+                    choices: vec![Choice { logprobs: Vec::new(),  parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],
                     ..Reply::default()
                 };
                 prop_assert_eq!(names.restore(&mut reply), Some(()));

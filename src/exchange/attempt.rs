@@ -32,7 +32,7 @@ use crate::{
     relay::{self, FirstFailure, InArray, Relay, StreamEnd},
     upstream::{
         Answer, AnswerHeaders, BodyError, Call, Deadlines, Evidence, MAX_ERROR_BODY, Refusal,
-        SendError, Verdict, judge, limits, retry_after, wants_body,
+        SendError, Verdict, judge, limits, retry_after, said, wants_body,
     },
     wall,
     worker::Closing,
@@ -40,9 +40,6 @@ use crate::{
 
 /// The longest whole answer that is held for judging, in bytes.
 pub(crate) const MAX_ANSWER: usize = 64 * 1024 * 1024;
-
-/// The longest beginning of an error's body that is kept, in bytes.
-const MAX_SAID: usize = 1024;
 
 /// What came of an attempt.
 pub(super) enum Tried {
@@ -394,16 +391,6 @@ impl Exchange<'_> {
                 .streaming(InArray::new(relay)),
             false => response.streaming(relay),
         })
-    }
-}
-
-/// Says what a provider answered in place of an answer: the status, and the
-/// beginning of the body.
-fn said(status: StatusCode, body: &[u8]) -> String {
-    let words = String::from_utf8_lossy(&body[..body.len().min(MAX_SAID)]);
-    match words.trim() {
-        "" => format!("answered {status}"),
-        words => format!("answered {status}: {words}"),
     }
 }
 

@@ -30,7 +30,7 @@ fn what_the_engine_did_not_take_over_is_not_in_force() {
         };
         let pinger = {
             let generation = generation.clone();
-            move || Pinger::new(generation).start().recipient()
+            move || Pinger::new(generation, Tap::default()).start().recipient()
         };
         let shared = Shared {
             engine: Engine::start(spec, arbiters, pinger).await.unwrap(),

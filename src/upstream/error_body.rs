@@ -1,5 +1,6 @@
 //! What an error answer's body says, whoever wrote it.
 
+use actix_web::http::StatusCode;
 use serde_json::Value;
 
 /// How much of an error's body is worth peeking at, in bytes.
@@ -23,6 +24,19 @@ pub(super) struct ErrorBody {
     pub(super) retry_after: Option<String>,
     /// The quotas that are used up, in lower case; Gemini's names for them.
     pub(super) quotas: Vec<String>,
+}
+
+/// The longest beginning of an error's body that is kept, in bytes.
+const MAX_SAID: usize = 1024;
+
+/// Says what a provider answered in place of an answer: the status, and the
+/// beginning of the body.
+pub(crate) fn said(status: StatusCode, body: &[u8]) -> String {
+    let words = String::from_utf8_lossy(&body[..body.len().min(MAX_SAID)]);
+    match words.trim() {
+        "" => format!("answered {status}"),
+        words => format!("answered {status}: {words}"),
+    }
 }
 
 /// Returns whether an error body says that our key is wrong.

@@ -1,6 +1,7 @@
 //! A client that was failed can be found in the log by the id in its answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use breakerbox_actors::clock;
@@ -166,10 +167,21 @@ async fn a_rejected_key_is_told_once() {
 
 /// One endpoint that fails in a way of its own, behind a gateway with a log.
 fn served(evil: &Evil, models: &[&str], more: &str) -> (tempfile::TempDir, Process) {
+    served_with(evil, models, more, "kind: none")
+}
+
+/// The same, with a section `probe`.
+fn served_with(
+    evil: &Evil,
+    models: &[&str],
+    more: &str,
+    probe: &str,
+) -> (tempfile::TempDir, Process) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("breakerbox.yaml");
     let endpoint = endpoint("out", &evil.base_url(), more);
     let endpoint = endpoint.replace("[m]", &format!("[{}]", models.join(", ")));
+    let endpoint = endpoint.replace("kind: none", probe);
     let yaml = format!(
         "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
          endpoints:\n{endpoint}routing: {{ max_attempts: 1 }}\n"
@@ -248,4 +260,65 @@ async fn a_key_that_is_rejected_for_50_requests_of_two_models_is_one_alert() {
         (&alert["kind"], &line["kind"]),
         (&"key_rejected".into(), &"key_rejected".into())
     );
+}
+
+/// Whatever opened the circuit: without another key it stays open.
+#[tokio::test]
+async fn a_key_that_only_pings_see_rejected_is_told_where_one_looks() {
+    let rotated = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&rotated);
+    let evil = Evil::start(move |_, _| {
+        let close = [("connection", "close")];
+        vec![Act::Send(match seen.load(Ordering::SeqCst) {
+            false => response(500, &close, "{}"),
+            true => response(
+                401,
+                &close,
+                "{\"error\":{\"message\":\"bad key: k3y-canary\"}}",
+            ),
+        })]
+    });
+    let more = ", api_key: k3y-canary, breaker: { failure_threshold: 1, recovery_timeout: 60s }";
+    let pings = "interval: 1h, interval_open: 20ms, unhealthy_threshold: 3";
+    let (_folder, process) = served_with(&evil, &["m", "n"], more, pings);
+    assert_ne!(call(&process, "m", false, None).await.status(), 200);
+    let (shown, _) = alerts(&process).await;
+    assert_eq!(shown[0]["kind"], "endpoint_down");
+    rotated.store(true, Ordering::SeqCst);
+    process.logs("\"kind\":\"key_rejected\"").await;
+    let admin = address_in(&process.logs("\"subsystem\":\"metrics\"").await);
+    let start = clock::now();
+    // The other model is out at the first three pings that fail, whyever.
+    let [m, n] = loop {
+        let out = get(admin, "/api/endpoints/out").await.json();
+        let both = [&out["endpoints"][0], &out["endpoints"][1]].map(Clone::clone);
+        let rejected = |it: &Value| it["breaker"]["cause"] == "key_rejected";
+        if both.iter().all(rejected) {
+            break both;
+        }
+        assert!(clock::now() - start < DEADLINE, "{out}");
+    };
+    for told in [
+        &m["reason"],
+        &get(admin, "/api/explain?model=m").await.json(),
+    ] {
+        let told = told.to_string();
+        assert!(told.contains("the provider rejected our key"), "{told}");
+    }
+    for last in [&m["last_error"], &n["last_error"]] {
+        let words =
+            "to a ping: answered 401 Unauthorized: {\"error\":{\"message\":\"bad key: ***\"}}";
+        assert_eq!(
+            (&last["outcome"], &last["message"]),
+            (&"key_rejected".into(), &words.into())
+        );
+    }
+    let (shown, told) = alerts(&process).await;
+    assert_eq!(
+        (shown.len(), &shown[0]["kind"]),
+        (1, &"key_rejected".into())
+    );
+    let told = told.iter().filter(|it| it["kind"] == "key_rejected");
+    assert_eq!(told.count(), 1);
+    assert!(process.err().iter().all(|it| !it.contains("k3y-canary")));
 }

@@ -208,8 +208,16 @@ impl Breaker {
             self.bad_pings.saturating_add(1)
         };
         let enough = self.bad_pings >= turn.policy.probe.unhealthy_threshold.get();
-        if self.phase() == Phase::Open || !enough {
+        if !enough {
             return None;
+        }
+        // A key that may not ask what a free ping asks may still be one to
+        // chat with.
+        let may_serve = !turn.policy.probe.billed;
+        if let Some((_, before)) = self.opened() {
+            // Whatever opened the circuit: without another key it stays so.
+            let is_news = key_rejected && before != TransitionReason::KeyRejected;
+            return is_news.then(|| self.blame_key(may_serve, turn)).flatten();
         }
         let reason = if key_rejected {
             TransitionReason::KeyRejected
@@ -218,9 +226,7 @@ impl Breaker {
         };
         let change = self.open(reason, turn);
         if let State::Open { hopeful, .. } = &mut self.state {
-            // A key that may not ask what a free ping asks may still be one to
-            // chat with.
-            *hopeful |= !turn.policy.probe.billed;
+            *hopeful |= may_serve;
         }
         Some(change)
     }
@@ -289,6 +295,24 @@ impl Breaker {
             counted: self.counted(reason, turn.now),
         };
         self.enter(state, reason)
+    }
+
+    /// Learns of an open circuit that now it is our key that is rejected: the
+    /// phase stays, what it waits for does not. News only the first time.
+    fn blame_key(&mut self, hopeful: bool, turn: Turn<'_>) -> Option<Transition> {
+        let reason = TransitionReason::KeyRejected;
+        let (_, before) = self.opened()?;
+        self.state = State::Open {
+            until: turn.now + self.timeout(reason, turn),
+            reason,
+            hopeful,
+            counted: Counted::default(),
+        };
+        (before != reason).then_some(Transition {
+            from: Phase::Open,
+            to: Phase::Open,
+            reason,
+        })
     }
 
     fn half_open(&mut self, reason: TransitionReason, successes: u32) -> Transition {

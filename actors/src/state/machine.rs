@@ -10,7 +10,7 @@ mod view;
 use std::time::{Duration, Instant};
 
 use super::{
-    breaker::{Breaker, Phase, Transition, Turn, Verdict},
+    breaker::{Breaker, Phase, Transition, TransitionReason, Turn, Verdict},
     cooldown::Cooldown,
     event::{Event, Outcome, Pong, ProviderLimits, Tokens},
     latency::Latency,
@@ -236,6 +236,11 @@ impl Machine {
     /// Returns the circuit's phase as of the last step.
     pub fn phase(&self) -> Phase {
         self.breaker.phase()
+    }
+
+    /// Returns why the circuit is open, if it is, as of the last step.
+    pub fn open_reason(&self) -> Option<TransitionReason> {
+        self.breaker.opened().map(|(_, reason)| reason)
     }
 
     /// Returns how many requests have failed in a row while the circuit is

@@ -58,6 +58,22 @@ async fn open_pings_half_open_trials_closed() {
 }
 
 #[actix::test]
+async fn a_key_that_pings_see_rejected_is_news_of_an_open_circuit() {
+    let slow = |it: &mut BreakerSettings| it.recovery_timeout = 300 * SECOND;
+    let house = House::paused(&[pinged().breaker(slow)]).await;
+    house.pinger.answers("a", Some(Pong::Failed));
+    house.fail(5).await;
+    assert_eq!(house.phase("a").await, Phase::Open);
+    let mut news = house.engine.subscribe();
+    house.pinger.answers("a", Some(Pong::KeyRejected));
+    assert_eq!(news.recv().await.expect("news").status, Status::Unhealthy);
+    let cause = house.view("a").await.open_reason;
+    assert_eq!(cause, Some(TransitionReason::KeyRejected));
+    house.turn().await;
+    assert!(news.try_recv().is_err(), "once");
+}
+
+#[actix::test]
 async fn without_pings_time_alone_opens_the_way() {
     let house = House::paused(&[Make::new("a")]).await;
     house.fail(5).await;

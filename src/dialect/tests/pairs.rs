@@ -101,7 +101,11 @@ fn said(asked: &Conversation) -> Said {
                         _ => texts.push((role, bare(text))),
                     },
                 },
-                Part::Image(media) | Part::File(media) => say(MEDIA, place(media)),
+                Part::Image(media) | Part::File(media) => {
+                    say(MEDIA, place(media));
+                    let detail = media.detail.map_or(String::new(), |it| format!("{it:?}"));
+                    say(&["image_detail", "image_url", "uploaded_file"], detail);
+                }
                 Part::ToolCall(call) => {
                     let arguments = json(&call.arguments);
                     say(
@@ -138,19 +142,30 @@ fn said(asked: &Conversation) -> Said {
     for tool in &asked.tools {
         let parameters = schema(tool.parameters.as_ref().map(|it| it.get()));
         say(
-            &["tools"],
+            &["tools", "allowed_tools"],
             format!("{} {:?} {parameters};", tool.name, tool.description),
         );
         if tool.strict == Some(true) {
-            say(&["strict_tools"], format!("{};", tool.name));
+            say(
+                &["strict_tools", "allowed_tools"],
+                format!("{};", tool.name),
+            );
         }
     }
     let choice = asked
         .tool_choice
         .clone()
         .filter(|it| *it != ToolChoice::Auto);
+    // One of one is that one.
+    let choice = match asked.allowed_tools.as_slice() {
+        [only] if choice == Some(ToolChoice::Any) => Some(ToolChoice::Named(only.clone())),
+        only => {
+            say(&["allowed_tools"], only.join(";"));
+            choice
+        }
+    };
     if let Some(choice) = &choice {
-        say(&["tool_choice"], format!("{choice:?}"));
+        say(&["tool_choice", "allowed_tools"], format!("{choice:?}"));
     }
     if asked.parallel_tools == Some(false) && choice != Some(ToolChoice::None) {
         say(&["parallel_tool_calls"], "false".to_owned());
@@ -184,12 +199,13 @@ fn said(asked: &Conversation) -> Said {
     count(&["top_k"], sampling.top_k);
     count(&["seed"], sampling.seed.map(i64::unsigned_abs));
     count(&["n"], sampling.candidates.filter(|it| *it > 1));
+    count(&["logprobs"], sampling.logprobs);
     say(&["stop"], sampling.stop.join("|"));
     say(
         &["reasoning"],
         asked.reasoning.map_or(String::new(), effort),
     );
-    say(&["user"], asked.user.clone().unwrap_or_default());
+    say(&["user"], asked.end_user().unwrap_or_default().to_owned());
     say(&["stream"], asked.stream.to_string());
     said
 }

@@ -25,7 +25,7 @@ impl Phase {
     }
 }
 
-/// A change of phase.
+/// A change of phase; or, from open to open, of what an open circuit waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Transition {
     /// The phase until now.
@@ -38,7 +38,7 @@ pub struct Transition {
 
 impl Transition {
     /// Every change that can occur.
-    pub const ALL: [Self; 16] = {
+    pub const ALL: [Self; 17] = {
         use Phase::{Closed, HalfOpen, Open};
         use TransitionReason as Why;
         [
@@ -51,6 +51,7 @@ impl Transition {
             Self::new(Open, HalfOpen, Why::LastResort),
             Self::new(Open, HalfOpen, Why::Patched),
             Self::new(Open, Closed, Why::LastResort),
+            Self::new(Open, Open, Why::KeyRejected),
             Self::new(HalfOpen, Open, Why::TrialFailed),
             Self::new(HalfOpen, Open, Why::TrialTimeout),
             Self::new(HalfOpen, Open, Why::Pings),

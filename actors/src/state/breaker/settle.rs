@@ -1,6 +1,6 @@
 //! What a request that is over does to the breaker.
 
-use super::{Breaker, Counted, Phase, State, Tally, Transition, TransitionReason, Turn, Verdict};
+use super::{Breaker, Phase, State, Tally, Transition, TransitionReason, Turn, Verdict};
 use crate::state::policy::PPM;
 
 impl Breaker {
@@ -63,18 +63,7 @@ impl Breaker {
             (Verdict::KeyRejected, State::HalfOpen { .. }) => {
                 Some(self.open(TransitionReason::KeyRejected, turn))
             }
-            (Verdict::KeyRejected, State::Open { .. }) => {
-                // The phase stays; what it waits for does not.
-                let reason = TransitionReason::KeyRejected;
-                let until = turn.now + self.timeout(reason, turn);
-                self.state = State::Open {
-                    until,
-                    reason,
-                    hopeful: false,
-                    counted: Counted::default(),
-                };
-                None
-            }
+            (Verdict::KeyRejected, State::Open { .. }) => self.blame_key(false, turn),
         }
     }
 

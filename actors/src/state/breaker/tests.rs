@@ -279,10 +279,36 @@ fn a_rejected_key_waits_for_pings_settings_or_the_longest_time() {
 #[test]
 fn a_key_rejected_on_the_last_resort_ends_last_resorts() {
     let mut bench = bench().open();
-    assert_eq!(bench.ask(Verdict::KeyRejected), None, "open it stays");
+    let change = bench.ask(Verdict::KeyRejected);
+    let (open, rejected) = (Phase::Open, TransitionReason::KeyRejected);
+    assert_change(change, open, open, rejected);
     assert_eq!(bench.refuses_for(), 300 * SECOND);
     bench.wait(2 * SECOND);
     assert!(!bench.breaker.lends_last_resort(bench.now));
+}
+
+#[test]
+fn a_key_that_pings_see_rejected_later_is_told_once() {
+    let rejected = |bench: &mut Bench| bench.with(|breaker, turn| breaker.bad_ping(true, turn));
+    let mut bench = bench().open();
+    assert_eq!(bench.refuses_for(), 60 * SECOND);
+    assert_eq!(rejected(&mut bench), None, "one of two");
+    let change = rejected(&mut bench);
+    let (open, reason) = (Phase::Open, TransitionReason::KeyRejected);
+    assert_change(change, open, open, reason);
+    assert_eq!(bench.breaker.opened().expect("open").1, reason);
+    assert_eq!(bench.refuses_for(), 300 * SECOND);
+    bench.wait(100 * SECOND);
+    for _ in 0..10 {
+        assert_eq!(rejected(&mut bench), None, "that is known");
+    }
+    assert_eq!(bench.refuses_for(), 200 * SECOND, "nor put off by pings");
+    bench.wait(SECOND);
+    assert!(bench.breaker.lends_last_resort(bench.now), "it may chat");
+    // A new key comes with new settings.
+    let old = bench.policy.breaker;
+    let change = bench.with(|breaker, turn| breaker.patch(&old, turn));
+    assert_change(change, open, Phase::HalfOpen, TransitionReason::Patched);
 }
 
 #[test]

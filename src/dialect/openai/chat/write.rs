@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::dialect::{
     Usage,
-    neutral::{Stop, seal},
+    neutral::{Logprob, Stop, seal},
+    openai::logprobs::{self, Token},
 };
 
 pub use reply::reply;
@@ -89,6 +90,22 @@ impl From<Usage> for Counts {
                 reasoning_tokens: usage.reasoning,
             },
         }
+    }
+}
+
+/// How likely the tokens were.
+#[derive(Serialize)]
+struct Logprobs<'a> {
+    content: Vec<Token<'a>>,
+    refusal: Option<()>,
+}
+
+impl<'a> Logprobs<'a> {
+    fn of(tokens: &'a [Logprob]) -> Option<Self> {
+        (!tokens.is_empty()).then(|| Self {
+            content: logprobs::written(tokens, false),
+            refusal: None,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::dialect::{
             Within, count, fields, flag, integer, list, needed, number, object, text, told, utf8,
             wrong,
         },
-        turns::{Turns, allow_only, filled, lower, reasoning, tool_choice},
+        turns::{Turns, allow_only, filled, lower, openais, reasoning, tool_choice},
     },
     request::BadRequest,
 };
@@ -84,15 +84,16 @@ fn field(
         "presence_penalty" => sampling.presence_penalty = Some(number(raw)?),
         "frequency_penalty" => sampling.frequency_penalty = Some(number(raw)?),
         "n" => sampling.candidates = Some(count(raw)?).filter(|many| *many != 1),
-        "reasoning_effort" => asked.reasoning = Some(reasoning(&text(raw)?, lost)?),
-        // The second is the successor of the first.
-        "user" | "safety_identifier" => asked.user = filled(text(raw)?),
+        "reasoning_effort" => asked.reasoning = Some(reasoning(&text(raw)?)?),
+        "logprobs" if flag(raw)? => drop(sampling.logprobs.get_or_insert(0)),
+        "top_logprobs" if count(raw)? > 0 => sampling.logprobs = Some(count(raw)?),
+        "logprobs" | "top_logprobs" => {}
+        "user" => asked.user = filled(text(raw)?),
         "stream" => asked.stream = flag(raw)?,
         // The gateway's own business, or of no consequence to the answer.
-        "model" | "stream_options" | "prompt_cache_key" => {}
-        "verbosity" if raw == r#""medium""# => {}
+        "model" | "stream_options" => {}
         "modalities" if raw.replace(' ', "") == r#"["text"]"# => {}
-        "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
+        _ if openais(&mut asked.openai, name, raw)? => {}
         _ => lost.value(name, raw),
     }
     Ok(())
@@ -153,12 +154,13 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         }
     }
     let kind = needed(kind, "type")?;
+    if kind == "allowed_tools" {
+        let allowed = needed(allowed, "allowed_tools")?;
+        return allow_only(asked, allowed).within("allowed_tools");
+    }
     if kind != "function" {
         lost.field(&format!("tool_choice.{kind}"));
-        return match allowed {
-            Some(raw) if kind == "allowed_tools" => allow_only(asked, raw).within("allowed_tools"),
-            _ => Ok(()),
-        };
+        return Ok(());
     }
     let function = fields(needed(function, "function")?).within("function")?;
     let name = function.iter().find(|(name, _)| name == "name");

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Call, Counts, Extra, Function, id, reason};
+use super::{Call, Counts, Extra, Function, Logprobs, id, reason};
 use crate::dialect::neutral::{Choice, Part, Reply};
 
 #[derive(Serialize)]
@@ -20,7 +20,7 @@ struct Answer<'a> {
 struct Answered<'a> {
     index: usize,
     message: Message<'a>,
-    logprobs: Option<()>,
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: &'static str,
 }
 
@@ -85,7 +85,7 @@ fn answered((index, choice): (usize, &Choice)) -> Answered<'_> {
     Answered {
         index,
         message,
-        logprobs: None,
+        logprobs: Logprobs::of(&choice.logprobs),
         finish_reason: reason(&choice.stop),
     }
 }

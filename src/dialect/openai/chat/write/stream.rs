@@ -2,8 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Call, Counts, Extra, Function, id, reason};
-use crate::dialect::{Usage, neutral::Delta, sse};
+use super::{Call, Counts, Extra, Function, Logprobs, id, reason};
+use crate::dialect::{
+    Usage,
+    neutral::{Delta, Logprob},
+    sse,
+};
 
 #[derive(Serialize)]
 struct Chunk<'a> {
@@ -22,7 +26,7 @@ struct Chunk<'a> {
 struct Piece<'a> {
     index: u32,
     delta: Message<'a>,
-    logprobs: Option<()>,
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: Option<&'static str>,
 }
 
@@ -50,6 +54,8 @@ pub struct Events {
     usage: Option<Usage>,
     /// The answers that have begun.
     begun: Vec<u32>,
+    /// How likely the tokens of the next piece are, and of which answer it is.
+    logprobs: (u32, Vec<Logprob>),
 }
 
 impl Events {
@@ -63,6 +69,7 @@ impl Events {
             include_usage,
             usage: None,
             begun: Vec::new(),
+            logprobs: (0, Vec::new()),
         }
     }
 
@@ -89,7 +96,15 @@ impl Events {
                 self.usage = Some(*usage);
                 return;
             }
-            Delta::End => return self.end(out),
+            Delta::Logprobs { choice, tokens } => {
+                self.tell_logprobs(out);
+                self.logprobs = (*choice, tokens.clone());
+                return;
+            }
+            Delta::End => {
+                self.tell_logprobs(out);
+                return self.end(out);
+            }
             // Clients of this dialect have no place for seals on thoughts.
             Delta::Signature { .. } => return,
             Delta::Text { choice, text } => {
@@ -145,8 +160,22 @@ impl Events {
                 *choice
             }
         };
+        if self.logprobs.0 != choice {
+            self.tell_logprobs(out);
+        }
         self.begin(choice, out);
         self.piece(choice, message, finish_reason, out);
+        self.logprobs.1.clear();
+    }
+
+    /// Tells of tokens that no piece came for.
+    fn tell_logprobs(&mut self, out: &mut Vec<u8>) {
+        let choice = self.logprobs.0;
+        if !self.logprobs.1.is_empty() {
+            self.begin(choice, out);
+            self.piece(choice, Message::default(), None, out);
+            self.logprobs.1.clear();
+        }
     }
 
     /// Each answer begins with a chunk that says whose it is.
@@ -160,7 +189,9 @@ impl Events {
             content: Some(""),
             ..Message::default()
         };
+        let tokens = std::mem::take(&mut self.logprobs.1);
         self.piece(choice, message, None, out);
+        self.logprobs.1 = tokens;
     }
 
     fn piece(
@@ -173,7 +204,7 @@ impl Events {
         let piece = Piece {
             index,
             delta,
-            logprobs: None,
+            logprobs: Logprobs::of(&self.logprobs.1),
             finish_reason,
         };
         self.chunk(&[piece], self.include_usage.then_some(None), out);

@@ -141,7 +141,7 @@ fn all_that_can_be_set_has_its_place() {
         (sampling.max_tokens, sampling.temperature, sampling.top_p),
         (Some(7), Some(0.5), Some(0.25))
     );
-    assert_eq!(got.user.as_deref(), Some("u"));
+    assert_eq!(got.end_user(), Some("u"));
     let (plain, _) = asked(&json!({"model": "m", "input": "hi"}));
     assert_eq!(plain.turns[0].parts, [text("hi")]);
 }
@@ -169,14 +169,14 @@ fn what_chat_says_as_well_is_carried_over_to_models_that_take_it() {
         said(&conversation, "gpt-4o", Variant::OpenAi),
         (
             r#"[true,{"a":"b"},"flex",null]"#.to_owned(),
-            "not carried over: text.verbosity".to_owned()
+            "not carried over: verbosity".to_owned()
         )
     );
     assert_eq!(
         said(&conversation, "m", Variant::Compatible),
         (
             "[null,null,null,null]".to_owned(),
-            "not carried over: metadata, service_tier, store, text.verbosity".to_owned()
+            "not carried over: metadata, service_tier, store, verbosity".to_owned()
         )
     );
     let (unkept, _) = asked(&json!({"input": "hi", "store": false, "metadata": {"a": "b"}}));
@@ -190,7 +190,7 @@ fn what_chat_says_as_well_is_carried_over_to_models_that_take_it() {
 }
 
 #[test]
-fn of_a_set_of_tools_only_those_are_sent() {
+fn a_set_of_tools_is_kept_beside_them() {
     let tool =
         |name: &str| json!({"type": "function", "name": name, "parameters": {"type": "object"}});
     for (mode, choice) in [("required", ToolChoice::Any), ("auto", ToolChoice::Auto)] {
@@ -200,9 +200,10 @@ fn of_a_set_of_tools_only_those_are_sent() {
                 {"type": "function", "name": "a"}, {"type": "function", "name": "c"}]},
         }));
         let names: Vec<_> = conversation.tools.iter().map(|it| &*it.name).collect();
-        assert_eq!(names, ["a", "c"]);
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(conversation.allowed_tools, ["a", "c"]);
         assert_eq!(conversation.tool_choice, Some(choice));
-        assert_eq!(lost, "not carried over: tool_choice.allowed_tools");
+        assert_eq!(lost, "");
     }
 }
 
@@ -220,7 +221,7 @@ fn what_has_no_place_is_named() {
     }));
     assert_eq!(
         lost,
-        "not carried over: include, input.content.input_video, input.web_search_call, max_tool_calls, \
+        "not carried over: input.content.input_video, input.web_search_call, max_tool_calls, \
          tool_choice.web_search, tools.custom, tools.web_search, truncation"
     );
 }

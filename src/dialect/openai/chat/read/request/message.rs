@@ -6,7 +6,7 @@ use crate::dialect::{
     neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall, seal},
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
-        turns::{Turns, source},
+        turns::{Turns, detail, source},
     },
     request::BadRequest,
 };
@@ -129,17 +129,18 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
 }
 
 fn image(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
-    let mut url = None;
+    let (mut url, mut closely) = (None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
             "url" => url = Some(text(raw).within("url")?),
-            "detail" if raw == r#""auto""# => {}
+            "detail" => closely = detail(raw, lost),
             other => lost.value(&format!("image_url.{other}"), raw),
         }
     }
     Ok(Part::Image(Media {
         source: source(needed(url, "url")?),
         name: None,
+        detail: closely,
     }))
 }
 
@@ -166,6 +167,7 @@ fn file(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
     Ok(Part::File(Media {
         source,
         name: called,
+        detail: None,
     }))
 }
 
@@ -188,6 +190,7 @@ fn audio(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
             data: needed(data, "data")?,
         },
         name: None,
+        detail: None,
     }))
 }
 
