@@ -8,12 +8,9 @@ mod near;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod words;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -85,11 +82,20 @@ pub enum GatewayError {
         spent: Cost,
         /// What the request may cost.
         estimate: Cost,
-        /// Until the budget starts anew; `None` if requests under way hold
-        /// what is left of it. For ever if the request exceeds it all.
-        retry_after: Option<Duration>,
+        /// Until the budget starts anew; for ever if the request exceeds it all.
+        retry_after: Duration,
         /// When it starts anew, in seconds since 1970.
         until: Option<u64>,
+    },
+    /// The client's budget would reach, if requests under way cost less than
+    /// they may. Any of them may end any moment.
+    BudgetHeld {
+        /// The budget.
+        budget: Budget,
+        /// What was spent of it.
+        spent: Cost,
+        /// What the request may cost.
+        estimate: Cost,
     },
     /// The request may cost more than it is allowed to.
     CostLimit {
@@ -190,6 +196,7 @@ impl GatewayError {
             Self::RateLimited { .. }
             | Self::ClientLimited { .. }
             | Self::OverBudget { .. }
+            | Self::BudgetHeld { .. }
             | Self::TooManyGuesses { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
@@ -216,7 +223,7 @@ impl GatewayError {
             Self::TooManyGuesses { .. } => "too_many_guesses",
             Self::ModelNotAllowed { .. } => "model_not_allowed",
             Self::ModelNotFound { .. } | Self::NoRoute { .. } => "model_not_found",
-            Self::ClientLimited { .. } => "rate_limit_exceeded",
+            Self::ClientLimited { .. } | Self::BudgetHeld { .. } => "rate_limit_exceeded",
             Self::OverBudget { .. } => "insufficient_quota",
             Self::CostLimit { .. } => "cost_limit_exceeded",
             Self::BadRequest(_) => "invalid_request",
@@ -259,12 +266,12 @@ impl GatewayError {
         let wait = match self {
             Self::RateLimited { retry_after, .. }
             | Self::ClientLimited { retry_after, .. }
+            | Self::OverBudget { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
             | Self::TooManyGuesses { retry_after }
             | Self::Overloaded { retry_after } => *retry_after,
-            Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON),
             // A client that asks again has been told that it may.
-            Self::BodyTimeout => SOON,
+            Self::BudgetHeld { .. } | Self::BodyTimeout => SOON,
             _ => return None,
         };
         let wait = wait.min(MAX_RETRY_AFTER);
@@ -277,11 +284,13 @@ impl GatewayError {
     /// their own; nor when the limit lasts longer than they can be made to wait.
     pub fn should_retry(&self) -> bool {
         match self {
-            Self::RateLimited { retry_after, .. } | Self::ClientLimited { retry_after, .. } => {
-                *retry_after <= MAX_RETRY_AFTER
-            }
-            Self::OverBudget { retry_after, .. } => retry_after.unwrap_or(SOON) <= MAX_RETRY_AFTER,
-            Self::NoEndpoint { .. } | Self::Overloaded { .. } | Self::BodyTimeout => true,
+            Self::RateLimited { retry_after, .. }
+            | Self::ClientLimited { retry_after, .. }
+            | Self::OverBudget { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
+            Self::BudgetHeld { .. }
+            | Self::NoEndpoint { .. }
+            | Self::Overloaded { .. }
+            | Self::BodyTimeout => true,
             _ => false,
         }
     }
@@ -305,120 +314,6 @@ impl GatewayError {
             StatusCode::FORBIDDEN => "permission_error",
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
-        }
-    }
-}
-
-impl fmt::Display for GatewayError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidApiKey => out.write_str("The API key is missing or not known here."),
-            Self::TooManyGuesses { .. } => out.write_str(
-                "The API key is not known here, and too many like that came from this address.",
-            ),
-            Self::ModelNotAllowed { model } => {
-                write!(
-                    out,
-                    "This API key may not use the model `{}`.",
-                    brief(model)
-                )
-            }
-            Self::ModelNotFound { model, near } => {
-                write!(out, "There is no model `{}` here.", brief(model))?;
-                match near.as_slice() {
-                    [] => Ok(()),
-                    near => write!(out, " Did you mean `{}`?", near.join("`, `")),
-                }
-            }
-            Self::NoRoute { task, priority } => write!(
-                out,
-                "No route of the model `auto` takes the task `{task}` with the priority `{priority}`."
-            ),
-            Self::ClientLimited { limit, of, .. } => {
-                write!(out, "This API key's limit of {limit} {of} is reached.")
-            }
-            Self::OverBudget {
-                budget,
-                spent,
-                estimate,
-                until,
-                ..
-            } => {
-                let (most, per) = (budget.most, budget.per.label());
-                if *estimate > budget.most {
-                    return write!(
-                        out,
-                        "The request may cost ${estimate}, more than this API key's whole budget of ${most} per {per}."
-                    );
-                }
-                write!(
-                    out,
-                    "This API key's budget of ${most} per {per} does not reach: ${spent} are spent, and the request may cost ${estimate}."
-                )?;
-                match until.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at))) {
-                    Some(at) => write!(
-                        out,
-                        " It starts anew at {}.",
-                        humantime::format_rfc3339_seconds(at)
-                    ),
-                    None => out.write_str(" Requests under way hold the rest."),
-                }
-            }
-            Self::CostLimit {
-                estimate,
-                cap,
-                spent,
-            } => {
-                write!(
-                    out,
-                    "This request may cost ${estimate}, which is above its limit of ${cap}"
-                )?;
-                if *spent > Cost::ZERO {
-                    write!(out, "; earlier attempts have cost ${spent} of it")?;
-                }
-                out.write_str(".")
-            }
-            Self::BadRequest(bad) => bad.fmt(out),
-            Self::BodyTooLarge { limit } => {
-                write!(out, "The body is larger than {limit} bytes.")
-            }
-            Self::EncodedBody => {
-                out.write_str("Send the body as it is, without a content-encoding.")
-            }
-            Self::BodyTimeout => out.write_str("The body did not arrive in time."),
-            Self::UnknownPath => out.write_str("There is nothing at this path."),
-            Self::MethodNotAllowed { allow } => write!(out, "This path takes {allow} only."),
-            Self::RateLimited { model, reasons, .. } => {
-                write!(out, "Every endpoint of `{}` is rate-limited", brief(model))?;
-                listed(out, reasons)
-            }
-            Self::NoEndpoint { model, reasons, .. } => {
-                write!(out, "No endpoint of `{}` is available", brief(model))?;
-                listed(out, reasons)
-            }
-            Self::Overloaded { .. } => out.write_str("The gateway is overloaded."),
-            Self::UpstreamError { attempts } => {
-                out.write_str("The upstream failed")?;
-                listed(out, attempts)
-            }
-            Self::UpstreamTimeout { attempts } => {
-                out.write_str("The upstream did not answer in time")?;
-                listed(out, attempts)
-            }
-            Self::UpstreamAuth { attempts } => {
-                out.write_str("The upstream does not accept the gateway's key")?;
-                listed(out, attempts)
-            }
-            Self::Reported(reported) => match reported.message.as_str() {
-                "" => out.write_str("The upstream reported an error."),
-                message => write!(out, "The upstream reported: {message}"),
-            },
-            Self::Rejected { refusal, .. } => match refusal.message.as_str() {
-                "" => out.write_str("The upstream says that the request is wrong."),
-                message => out.write_str(message),
-            },
-            Self::StreamBroken(end) => out.write_str(end.message()),
-            Self::Internal => out.write_str("Something is wrong with the gateway itself."),
         }
     }
 }
@@ -469,22 +364,4 @@ impl GatewayError {
         }
         response.body(self.body(dialect, request_id))
     }
-}
-
-/// Cuts a name a client made up, so that no error is longer than a screen.
-fn brief(name: &str) -> &str {
-    &name[..name.floor_char_boundary(100)]
-}
-
-/// Ends a sentence with a list of endpoints, each with its reason.
-fn listed(out: &mut fmt::Formatter<'_>, reasons: &Reasons) -> fmt::Result {
-    const MOST: usize = 10;
-    for (at, (endpoint, reason)) in reasons.iter().take(MOST).enumerate() {
-        let lead = if at == 0 { ": " } else { ", " };
-        write!(out, "{lead}{endpoint} ({reason})")?;
-    }
-    if reasons.len() > MOST {
-        write!(out, " and {} more", reasons.len() - MOST)?;
-    }
-    out.write_str(".")
 }

@@ -25,6 +25,7 @@ mod delivery;
 mod dialect;
 mod fault;
 mod gemini;
+mod likely;
 mod limits;
 mod listener;
 mod luck;

@@ -13,6 +13,7 @@ mod blameless;
 mod breaks;
 mod crossings;
 mod failover;
+mod logprobs;
 mod models;
 mod refusals;
 mod same;
@@ -258,8 +259,13 @@ fn house(says: Says, name: &str, evil: &Evil) -> House {
 
 /// Asks for a stream, and reads it to its end.
 async fn stream(house: &House, asks: Asks) -> (Head, Vec<Event>) {
+    stream_of(house, asks, &asks.body(true)).await
+}
+
+/// Asks for a stream with this body, and reads it to its end.
+async fn stream_of(house: &House, asks: Asks, body: &Value) -> (Head, Vec<Event>) {
     let mut client = Client::connect(house.addr()).await;
-    client.post(asks.path(true), &asks.body(true)).await;
+    client.post(asks.path(true), body).await;
     let head = client.head().await;
     let (events, ending) = client.events().await;
     assert_eq!((head.status(), ending), (200, Ending::Whole));

@@ -11,6 +11,7 @@ pub mod count;
 pub mod error;
 pub mod judge;
 mod line;
+mod logprobs;
 mod model;
 pub mod path;
 pub mod read;

@@ -9,17 +9,21 @@ mod conversation;
 pub(in crate::dialect) mod ids;
 mod json;
 mod lost;
+mod openai;
+mod reasoning;
 mod reply;
 pub(in crate::dialect) mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use conversation::{
-    Conversation, Effort, Media, NOTHING, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
-    Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Detail, Media, NOTHING, OutputFormat, Part, Role, Sampling, Source, Thought,
+    Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 pub use json::Json;
 pub(in crate::dialect) use json::{Members, Readings, push_key};
 pub(in crate::dialect) use lost::says_nothing;
 pub use lost::{Feature, Lost};
-pub use reply::{Broken, Choice, Delta, Reply, Stop, Unreadable};
+pub use openai::OpenAi;
+pub use reasoning::{Effort, Reasoning};
+pub use reply::{Broken, Choice, Delta, Likely, Logprob, Reply, Stop, Unreadable};

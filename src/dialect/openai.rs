@@ -7,6 +7,7 @@
 mod body;
 pub mod chat;
 pub mod event;
+mod logprobs;
 pub mod response;
 pub mod responses;
 mod shape;

@@ -46,15 +46,21 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
         of: "requests a minute",
         retry_after,
     };
+    let a_day = Budget {
+        most: usd(100.0),
+        per: Period::Day,
+    };
+    let held = E::BudgetHeld {
+        budget: a_day,
+        spent: usd(99.9),
+        estimate: usd(0.02),
+    };
     let budget = |retry_after| E::OverBudget {
-        budget: Budget {
-            most: usd(100.0),
-            per: Period::Day,
-        },
+        budget: a_day,
         spent: usd(99.99),
         estimate: usd(0.02),
         retry_after,
-        until: retry_after.map(|_| 1_709_251_200),
+        until: Some(1_709_251_200),
     };
     vec![
         (E::InvalidApiKey, 401, "invalid_api_key", None, false),
@@ -109,16 +115,16 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
             Some(60),
             false,
         ),
-        (budget(None), 429, "insufficient_quota", Some(1), true),
+        (held, 429, "rate_limit_exceeded", Some(1), true),
         (
-            budget(Some(ms(30_000))),
+            budget(ms(30_000)),
             429,
             "insufficient_quota",
             Some(30),
             true,
         ),
         (
-            budget(Some(ms(3_600_000))),
+            budget(ms(3_600_000)),
             429,
             "insufficient_quota",
             Some(60),
@@ -315,21 +321,21 @@ fn refusals_about_money_name_the_amounts() {
     };
     let quota = told("insufficient_quota");
     let sum = "This API key's budget of $100 per day does not reach: $99.99 are spent, and the request may cost $0.02.";
-    assert_eq!(quota[0], format!("{sum} Requests under way hold the rest."));
-    assert_eq!(
-        quota[1],
-        format!("{sum} It starts anew at 2024-03-01T00:00:00Z.")
-    );
+    let anew = "It starts anew at 2024-03-01T00:00:00Z.";
+    assert_eq!(quota[0], format!("{sum} {anew}"));
     assert_eq!(
         told("cost_limit_exceeded"),
         [
             "This request may cost $0.5, which is above its limit of $0.25; earlier attempts have cost $0.1 of it."
         ]
     );
+    let limited = told("rate_limit_exceeded");
     assert_eq!(
-        told("rate_limit_exceeded")[0],
+        limited[0],
         "This API key's limit of 600 requests a minute is reached."
     );
+    let held = "Requests under way hold what is left of this API key's budget of $100 per day: $99.9 are spent, and the request may cost $0.02. Try again when one has ended.";
+    assert!(limited.iter().any(|it| it == held), "{limited:?}");
 }
 
 #[test]

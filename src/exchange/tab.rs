@@ -1,5 +1,7 @@
 //! What a request may use, what it has used, and who is charged with it.
 
+use std::time::Duration;
+
 use breakerbox_actors::{
     error::Why,
     state::{allowance::Held, estimate::Cost, grant::Refusal, spending::Overdrawn},
@@ -175,26 +177,28 @@ fn refused(terms: &Terms, held: Held, cost: Cost) -> GatewayError {
                 retry_after,
             }
         }
-        // Waiting cannot help.
-        (Held::Budget(Overdrawn { spent, .. }), Some(budget)) if cost > budget.most => {
-            GatewayError::OverBudget {
+        (Held::Budget(Overdrawn { spent, until }), Some(budget)) => {
+            let over = |retry_after, until| GatewayError::OverBudget {
                 budget,
                 spent,
                 estimate: cost,
-                retry_after: Some(std::time::Duration::MAX),
-                until: None,
+                retry_after,
+                until,
+            };
+            match until {
+                // Waiting cannot help.
+                _ if cost > budget.most => over(Duration::MAX, None),
+                Some(at) => {
+                    let wait = at.saturating_sub(wall::unix_seconds());
+                    over(Duration::from_secs(wait), until)
+                }
+                None => GatewayError::BudgetHeld {
+                    budget,
+                    spent,
+                    estimate: cost,
+                },
             }
         }
-        (Held::Budget(Overdrawn { spent, until }), Some(budget)) => GatewayError::OverBudget {
-            budget,
-            spent,
-            estimate: cost,
-            retry_after: until.map(|at| {
-                let wait = at.saturating_sub(wall::unix_seconds());
-                std::time::Duration::from_secs(wait)
-            }),
-            until,
-        },
         // Only a budget holds a request back as one.
         (Held::Budget(_), None) => GatewayError::Internal,
     }

@@ -93,6 +93,7 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
         answer: Answer::new(call.script, &call.request.body, &ask),
         shows: read::shows_thoughts(&body),
         seals: check::seals(model),
+        logprobs: read::logprobs(&body),
     };
     let (streams, sse) = (call.route.streams, is_sse(call));
     Ok(Prepared {

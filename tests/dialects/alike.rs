@@ -86,7 +86,7 @@ fn stream_form(events: &[Event]) -> (Form, Vec<Value>) {
 }
 
 /// A simulated provider of this dialect, and its line of `endpoints`.
-fn simulated(says: Says, name: &str, model: &str) -> (Running, String) {
+pub(super) fn simulated(says: Says, name: &str, model: &str) -> (Running, String) {
     let script = Script {
         dialect: match says {
             Says::OpenAi => Dialect::Openai,

@@ -128,6 +128,23 @@ async fn chat_is_refused_only_in_earnest() {
         ),
         (image("data:image/png;base64,***"), "Invalid image data"),
         (
+            turns(&[json!({"role": "user", "content": [
+                {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "huge"}}]})]),
+            "'detail'",
+        ),
+        (json!({"reasoning_effort": "huge"}), "reasoning_effort"),
+        (json!({"verbosity": "chatty"}), "verbosity"),
+        (
+            json!({"logprobs": true, "top_logprobs": 21}),
+            "from 0 to 20",
+        ),
+        (json!({"top_logprobs": 2}), "only allowed when 'logprobs'"),
+        (
+            json!({"tools": tools(), "tool_choice": {"type": "allowed_tools", "allowed_tools":
+                {"mode": "auto", "tools": [{"type": "function", "function": {"name": "x"}}]}}}),
+            "an allowed tool was not",
+        ),
+        (
             turns(&[user.clone(), call("a")]),
             "must be followed by tool messages",
         ),

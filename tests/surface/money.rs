@@ -152,15 +152,16 @@ async fn a_stream_counts_at_its_end_and_one_that_is_left_as_estimated() {
         .await;
     client.head().await;
     client.event().await.expect("a stream").expect("an event");
-    // Reserved: what is left is held by the stream, until it ends.
+    // Reserved: what is left is held by the stream, until it ends. Any moment.
     let held = send(&house, &key).await;
     let error = error_of(&held, 429);
-    assert_eq!(error["code"], "insufficient_quota");
+    assert_eq!(error["code"], "rate_limit_exceeded");
     assert!(
-        held.text().contains("Requests under way hold the rest"),
+        held.text().contains("Requests under way hold what is left"),
         "{}",
         held.text()
     );
+    assert_eq!(held.head.header("retry-after"), Some("1"));
     assert_eq!(held.head.header("x-should-retry"), None);
     drop(client);
     // The stream's body is as long as `short` by the word that makes it one.
@@ -168,7 +169,7 @@ async fn a_stream_counts_at_its_end_and_one_that_is_left_as_estimated() {
     let left = GOOD + (tokens * 100.0 + 2000.0) / 1e6;
     counts_up_to(&house, "cost-stream", left).await;
     let spent = send(&house, &key).await;
-    error_of(&spent, 429);
+    assert_eq!(error_of(&spent, 429)["code"], "insufficient_quota");
     assert!(
         spent.text().contains(&format!("${left:.4} are spent")),
         "{}",

@@ -78,8 +78,9 @@ impl Allowance {
     ///
     /// # Errors
     ///
-    /// [`Held`] says what does not reach, the budget before the windows; then
-    /// nothing was reserved.
+    /// [`Held`] says what does not reach, the budget before the windows, and a
+    /// budget that is only reserved to its end, which may be over any moment,
+    /// after them; then nothing was reserved.
     pub fn reserve(
         &mut self,
         terms: &Terms,
@@ -91,12 +92,15 @@ impl Allowance {
         let most = terms.limits.tpm.map_or(u64::MAX, |tpm| tpm.get().into());
         let tokens = tokens.min(MOST_TOKENS).min(most);
         let before = self.spending;
-        match terms.budget {
-            Some(budget) => {
-                let reserved = self.spending.reserve(budget, cost, utc);
-                reserved.map_err(Held::Budget)?;
+        let overdrawn = match terms.budget {
+            Some(budget) => self.spending.reserve(budget, cost, utc).err(),
+            None => {
+                self.spending.reserve_freely(cost);
+                None
             }
-            None => self.spending.reserve_freely(cost),
+        };
+        if let Some(overdrawn) = overdrawn.filter(|it| it.until.is_some()) {
+            return Err(Held::Budget(overdrawn));
         }
         if let Some(mut refusal) = self.quota.refusal_of(&terms.limits, tokens, now) {
             self.spending = before;
@@ -107,6 +111,9 @@ impl Allowance {
                 refusal.until = refusal.until.map(|until| until.min(now + SOON));
             }
             return Err(Held::Window(refusal));
+        }
+        if let Some(overdrawn) = overdrawn {
+            return Err(Held::Budget(overdrawn));
         }
         self.quota.book(1, now);
         Ok(Reserved {

@@ -1,5 +1,7 @@
 //! What a model can do, as far as its name tells.
 
+use crate::dialect::neutral::Effort;
+
 /// A model of Anthropic's. Of one whose name has no version nothing is known,
 /// and it is asked for whatever the client asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,19 @@ impl Model {
     /// Tells whether it can decide for itself how much to think.
     pub(super) fn adapts(self) -> bool {
         !self.is_before((4, 6))
+    }
+
+    /// Returns the efforts above `high` that it knows.
+    ///
+    /// # Source
+    ///
+    /// Anthropic, "Effort", table of levels.
+    pub(super) fn efforts_above_high(self) -> &'static [Effort] {
+        match self.version {
+            Some(version) if version < (4, 6) => &[],
+            Some(version) if version < (4, 7) => &[Effort::Max],
+            _ => &[Effort::Higher, Effort::Max],
+        }
     }
 
     /// Tells whether it takes a budget for thinking.

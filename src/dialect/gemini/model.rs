@@ -7,6 +7,8 @@ pub(super) struct Model {
     generation: (u32, u32),
     pro: bool,
     flash: bool,
+    /// A name of Google's own, which says something at all.
+    gemini: bool,
 }
 
 impl Model {
@@ -22,6 +24,7 @@ impl Model {
             ),
             pro: name.contains("pro"),
             flash: name.contains("flash"),
+            gemini: name.contains("gemini"),
         }
     }
 
@@ -35,6 +38,16 @@ impl Model {
     /// Tells whether it thinks at all.
     pub(super) fn thinks(self) -> bool {
         self.generation >= (2, 5)
+    }
+
+    /// Tells whether it says how likely its tokens were: later ones answer 400,
+    /// "Logprobs is not enabled".
+    ///
+    /// # Source
+    ///
+    /// googleapis/python-genai, issue 1921.
+    pub(super) fn takes_logprobs(self) -> bool {
+        !self.gemini || self.generation < (2, 5)
     }
 
     /// Returns the largest thinking budget, in tokens.
@@ -83,5 +96,8 @@ mod tests {
             );
         }
         assert_eq!(Model::of("gemini-2.5-pro").min_budget(), 128);
+        let tells = |name| Model::of(name).takes_logprobs();
+        assert!(tells("gemini-2.0-flash") && tells("m") && !tells("gemini-2.5-flash-lite"));
+        assert!(!tells("gemini-flash-latest"));
     }
 }

@@ -196,6 +196,8 @@ pub(super) struct Candidate<'a> {
     #[serde(borrow)]
     pub(super) finish_reason: Option<Text<'a>>,
     pub(super) index: Option<u32>,
+    #[serde(borrow)]
+    pub(super) logprobs_result: Option<&'a RawValue>,
 }
 
 /// The `Content` of a candidate.

@@ -1,8 +1,6 @@
 //! What a client asks: the conversation so far, and how it is to go on.
 
-use serde::Serialize;
-
-use super::{Json, Lost};
+use super::{Json, OpenAi, Reasoning};
 
 /// A request, in the words of no dialect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +13,8 @@ pub struct Conversation {
     pub tools: Vec<Tool>,
     /// Whether it may, must or must not; `None`: the dialect's default, `Auto`.
     pub tool_choice: Option<ToolChoice>,
+    /// The only tools that may be called, by name; none: all may.
+    pub allowed_tools: Vec<String>,
     /// Whether several calls may come in one answer; `None`: the default, yes.
     pub parallel_tools: Option<bool>,
     /// The form of the answer's text.
@@ -27,56 +27,37 @@ pub struct Conversation {
     pub user: Option<String>,
     /// Whether the answer is to be a stream of events.
     pub stream: bool,
+    /// Tools are `functions` to the client, as they were called before 2024: its
+    /// answers have one call at the most, in another place.
+    pub functions: bool,
     /// What both calls of OpenAI's that answer can say, and nobody else.
     pub openai: OpenAi,
 }
 
 impl Conversation {
     /// Lets the model call these tools only, and has it call one if it `must`.
-    /// Those that are not named are left out; they stay where none is named.
-    pub(in crate::dialect) fn allow_only(&mut self, names: &[String], must: bool) {
-        let is_named = |tool: &Tool| names.contains(&tool.name);
-        if self.tools.iter().any(is_named) {
-            self.tools.retain(is_named);
-        }
+    /// Names of tools that are not there say nothing, and none at all no more.
+    pub(in crate::dialect) fn allow_only(&mut self, mut names: Vec<String>, must: bool) {
+        names.retain(|name| self.tools.iter().any(|tool| tool.name == *name));
+        self.allowed_tools = names;
         self.tool_choice = Some(match must {
             true => ToolChoice::Any,
             false => ToolChoice::Auto,
         });
     }
-}
 
-/// Fields of chat completions that responses have as well, as the client wrote
-/// them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct OpenAi {
-    /// How many words to make; `text.verbosity` of responses.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verbosity: Option<Json>,
-    /// How soon, and for how much.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_tier: Option<Json>,
-    /// Whether the provider keeps the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub store: Option<Json>,
-    /// What the client notes with an answer that is kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Json>,
-}
+    /// Returns the tools that may be called: all that a dialect is told that
+    /// cannot tell one that may not.
+    pub(in crate::dialect) fn callable_tools(&self) -> impl Iterator<Item = &Tool> {
+        let all = self.allowed_tools.is_empty();
+        let may = move |tool: &&Tool| all || self.allowed_tools.contains(&tool.name);
+        self.tools.iter().filter(may)
+    }
 
-impl OpenAi {
-    /// Names all that is said, since it cannot be said here.
-    pub(in crate::dialect) fn lose(&self, lost: &mut Lost) {
-        for (name, value) in [
-            ("text.verbosity", &self.verbosity),
-            ("service_tier", &self.service_tier),
-            ("store", &self.store),
-            ("metadata", &self.metadata),
-        ] {
-            if value.is_some() {
-                lost.field(name);
-            }
-        }
+    /// Returns who the end user is, by whichever name.
+    pub(in crate::dialect) fn end_user(&self) -> Option<&str> {
+        let safety = self.openai.safety_identifier.as_deref();
+        self.user.as_deref().or(safety)
     }
 }
 
@@ -130,6 +111,17 @@ pub struct Media {
     pub source: Source,
     /// What it is called.
     pub name: Option<String>,
+    /// How closely to look at an image; `None`: as the model likes.
+    pub detail: Option<Detail>,
+}
+
+/// How closely a model looks at an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// From afar, for few tokens.
+    Low,
+    /// Closely.
+    High,
 }
 
 impl Media {
@@ -269,57 +261,7 @@ pub struct Sampling {
     pub frequency_penalty: Option<f64>,
     /// How many answers; `None`: one.
     pub candidates: Option<u64>,
-}
-
-/// How much the model is to think before it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reasoning {
-    /// Not at all.
-    Off,
-    /// As much as the model likes.
-    Adaptive,
-    /// About so much.
-    Effort(Effort),
-    /// At most so many tokens.
-    Budget(u64),
-}
-
-/// How hard to think.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effort {
-    /// Hardly.
-    Minimal,
-    /// A little.
-    Low,
-    /// The usual.
-    Medium,
-    /// A lot.
-    High,
-}
-
-impl Effort {
-    /// Returns the budget, in tokens, that stands for it where a dialect knows
-    /// budgets only.
-    ///
-    /// # Source
-    ///
-    /// Google, "OpenAI compatibility", mapping of `reasoning_effort` to
-    /// `thinking_budget`: 1,024, 8,192 and 24,576. Minimal is Anthropic's
-    /// smallest budget as well.
-    pub const fn budget(self) -> u64 {
-        match self {
-            Self::Minimal | Self::Low => 1_024,
-            Self::Medium => 8_192,
-            Self::High => 24_576,
-        }
-    }
-
-    /// Returns the effort that comes nearest to a budget of so many tokens.
-    pub const fn of_budget(tokens: u64) -> Self {
-        match tokens {
-            0..=4_096 => Self::Low,
-            4_097..=16_384 => Self::Medium,
-            _ => Self::High,
-        }
-    }
+    /// How likely each token was, beside this many others in its place, 0 – 20;
+    /// `None`: not to be told.
+    pub logprobs: Option<u64>,
 }

@@ -15,12 +15,16 @@ pub enum Feature {
     File,
     /// Files uploaded to a provider before.
     UploadedFile,
+    /// How closely to look at an image.
+    ImageDetail,
     /// Images in what a tool returned.
     ToolResultImage,
     /// That a tool failed.
     ToolResultError,
     /// That tools must be called, or which.
     ToolChoice,
+    /// That only some of the tools may be called: the others are not sent.
+    AllowedTools,
     /// Whether several calls may come at once.
     ParallelTools,
     /// Exact adherence of calls to their schema.
@@ -43,25 +47,37 @@ pub enum Feature {
     FrequencyPenalty,
     /// Several answers at once.
     Candidates,
+    /// How likely each token was.
+    Logprobs,
     /// How much to think.
     Reasoning,
     /// Earlier thoughts.
     Thought,
     /// Who the end user is.
     User,
+    /// How many words to make.
+    Verbosity,
+    /// How soon, and for how much.
+    ServiceTier,
+    /// That the provider is to keep the answer.
+    Store,
+    /// What is noted with it.
+    Metadata,
 }
 
 impl Feature {
     /// Every feature, in the order of the mapping's table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 29] = [
         Self::SystemInConversation,
         Self::SilentUser,
         Self::ImageUrl,
         Self::File,
         Self::UploadedFile,
+        Self::ImageDetail,
         Self::ToolResultImage,
         Self::ToolResultError,
         Self::ToolChoice,
+        Self::AllowedTools,
         Self::ParallelTools,
         Self::StrictTools,
         Self::JsonObject,
@@ -73,9 +89,14 @@ impl Feature {
         Self::PresencePenalty,
         Self::FrequencyPenalty,
         Self::Candidates,
+        Self::Logprobs,
         Self::Reasoning,
         Self::Thought,
         Self::User,
+        Self::Verbosity,
+        Self::ServiceTier,
+        Self::Store,
+        Self::Metadata,
     ];
 
     /// Returns the fixed word clients see in `x-breakerbox-warnings`.
@@ -86,9 +107,11 @@ impl Feature {
             Self::ImageUrl => "image_url",
             Self::File => "file",
             Self::UploadedFile => "uploaded_file",
+            Self::ImageDetail => "image_detail",
             Self::ToolResultImage => "tool_result_image",
             Self::ToolResultError => "tool_result_error",
             Self::ToolChoice => "tool_choice",
+            Self::AllowedTools => "allowed_tools",
             Self::ParallelTools => "parallel_tool_calls",
             Self::StrictTools => "strict_tools",
             Self::JsonObject => "json_object",
@@ -100,9 +123,14 @@ impl Feature {
             Self::PresencePenalty => "presence_penalty",
             Self::FrequencyPenalty => "frequency_penalty",
             Self::Candidates => "n",
+            Self::Logprobs => "logprobs",
             Self::Reasoning => "reasoning",
             Self::Thought => "thought",
             Self::User => "user",
+            Self::Verbosity => "verbosity",
+            Self::ServiceTier => "service_tier",
+            Self::Store => "store",
+            Self::Metadata => "metadata",
         }
     }
 }

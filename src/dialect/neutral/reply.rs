@@ -34,8 +34,43 @@ impl Reply {
 pub struct Choice {
     /// What was said, in order: texts, thoughts, calls of tools, refusals.
     pub parts: Vec<Part>,
+    /// How likely its tokens were, where that was asked for.
+    pub logprobs: Vec<Logprob>,
     /// Why it ended.
     pub stop: Stop,
+}
+
+/// A token of an answer, and what might have stood in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logprob {
+    /// The token itself.
+    pub chosen: Likely,
+    /// The likeliest, itself mostly among them.
+    pub top: Vec<Likely>,
+}
+
+/// How likely a token was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Likely {
+    /// Its text.
+    pub token: String,
+    /// The natural logarithm of its probability.
+    pub logprob: f64,
+    /// Its bytes, which may be a part of a character only, where the provider
+    /// says them.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl Logprob {
+    /// Returns about how many bytes it takes to hold these.
+    pub(in crate::dialect) fn size(of: &[Self]) -> usize {
+        let likely = |it: &Likely| {
+            let bytes = it.bytes.as_ref().map_or(0, Vec::len);
+            size_of::<Likely>() + it.token.len() + bytes
+        };
+        let size = |it: &Self| likely(&it.chosen) + it.top.iter().map(likely).sum::<usize>();
+        of.iter().map(size).sum()
+    }
 }
 
 /// Why an answer ended. Never made up: an answer without a reason is no answer.
@@ -66,6 +101,13 @@ pub enum Delta {
         created: Option<u64>,
         /// What of the bill is known by now: the prompt's share.
         usage: Option<Usage>,
+    },
+    /// How likely the tokens of what comes next were.
+    Logprobs {
+        /// Of which answer, from 0.
+        choice: u32,
+        /// The tokens, in order.
+        tokens: Vec<Logprob>,
     },
     /// More text.
     Text {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use crate::dialect::{
     neutral::{
-        Conversation, Effort, Feature, Lost, Part, Reasoning, Role, Source, ToolChoice, ToolResult,
-        Turn,
+        Conversation, Detail, Effort, Feature, Json, Lost, OpenAi, Part, Reasoning, Role, Source,
+        ToolChoice, ToolResult, Turn, says_nothing,
     },
     request::BadRequest,
 };
 
-use super::body::{Within, fields, list, text, wrong};
+use super::body::{Within, fields, flag, list, object, text, wrong};
 
 /// The turns so far.
 #[derive(Default)]
@@ -22,6 +22,9 @@ pub(super) struct Turns {
     pub(super) turns: Vec<Turn>,
     /// The tool of each call, by the call's id.
     calls: HashMap<String, String>,
+    /// The last call of each function, and how many there were.
+    functions: HashMap<String, String>,
+    called: usize,
 }
 
 impl Turns {
@@ -53,6 +56,19 @@ impl Turns {
                 parts: vec![part],
             }),
         }
+    }
+
+    /// Returns an id for a call of a function, which has none.
+    pub(super) fn call_of(&mut self, function: &str) -> String {
+        let id = format!("call_function_{}", self.called);
+        self.called += 1;
+        self.functions.insert(function.to_owned(), id.clone());
+        id
+    }
+
+    /// Returns the id of the last call of a function.
+    pub(super) fn last_call_of(&self, function: &str) -> Option<String> {
+        self.functions.get(function).cloned()
     }
 
     /// Adds what a tool returned; several in a row are one turn.
@@ -100,25 +116,54 @@ pub(super) fn data_url(mime: &str, data: &str) -> String {
     format!("data:{mime};base64,{data}")
 }
 
-/// Reads how hard to think. What is harder than the neutral form knows is its
-/// hardest, and named as lost.
-pub(super) fn reasoning(effort: &str, lost: &mut Lost) -> Result<Reasoning, BadRequest> {
+/// Reads how hard to think.
+pub(super) fn reasoning(effort: &str) -> Result<Reasoning, BadRequest> {
     Ok(Reasoning::Effort(match effort {
         "none" => return Ok(Reasoning::Off),
         "minimal" => Effort::Minimal,
         "low" => Effort::Low,
         "medium" => Effort::Medium,
         "high" => Effort::High,
-        "xhigh" | "max" => {
-            lost.feature(Feature::Reasoning);
-            Effort::High
-        }
+        "xhigh" => Effort::Higher,
+        "max" => Effort::Max,
         _ => {
             return Err(wrong(
                 "must be one of none, minimal, low, medium, high, xhigh, max",
             ));
         }
     }))
+}
+
+/// Reads how closely to look at an image; a word that is new goes to `lost`.
+pub(super) fn detail(raw: &str, lost: &mut Lost) -> Option<Detail> {
+    match raw {
+        r#""low""# => Some(Detail::Low),
+        r#""high""# => Some(Detail::High),
+        r#""auto""# => None,
+        _ => {
+            lost.feature(Feature::ImageDetail);
+            None
+        }
+    }
+}
+
+/// Reads a field that asks for nothing unless it is said; tells whether it is
+/// one of those that only OpenAI has and that chat and responses share.
+pub(super) fn openais(of: &mut OpenAi, name: &str, raw: &str) -> Result<bool, BadRequest> {
+    match name {
+        "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
+        "service_tier" => of.service_tier = Json::parse(raw),
+        "store" if flag(raw)? => of.store = Json::parse(raw),
+        "store" => {}
+        "metadata" if says_nothing(raw) => {}
+        "metadata" => of.metadata = Some(object(raw)?),
+        "prompt_cache_key" => of.prompt_cache_key = Json::parse(raw),
+        "safety_identifier" => of.safety_identifier = filled(text(raw)?),
+        "verbosity" if raw == r#""medium""# => {}
+        "verbosity" => of.verbosity = Json::parse(raw),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Reads a `tool_choice` that is a word.
@@ -145,7 +190,7 @@ pub(super) fn allow_only(asked: &mut Conversation, raw: &str) -> Result<(), BadR
             _ => {}
         }
     }
-    asked.allow_only(&names, must);
+    asked.allow_only(names, must);
     Ok(())
 }
 

@@ -6,11 +6,14 @@ use proptest::prelude::*;
 use super::{readers, *};
 use crate::dialect::{
     neutral::{
-        Delta, Part, Stop,
+        Delta, Likely, Part, Stop,
         testing::{deltas, reply},
     },
     translate::Translation,
 };
+
+/// A token and its probability.
+type Likelihood = (String, f64);
 
 /// What a client can see of the first answer, whatever its dialect.
 #[derive(Debug, Default, PartialEq)]
@@ -18,9 +21,11 @@ struct Seen {
     said: String,
     thought: String,
     calls: Vec<(String, String, serde_json::Value)>,
+    logprobs: Vec<(Likelihood, Vec<Likelihood>)>,
     stop: Option<Stop>,
     usage: Option<Usage>,
     refuses: bool,
+    has_text: bool,
 }
 
 fn seen(reply: &Reply) -> Seen {
@@ -43,6 +48,14 @@ fn seen(reply: &Reply) -> Seen {
             other => panic!("{other:?}"),
         }
     }
+    let likely = |it: &Likely| (it.token.clone(), it.logprob);
+    let told = choice.logprobs.iter();
+    let told = told.map(|it| (likely(&it.chosen), it.top.iter().map(likely).collect()));
+    seen.logprobs = told.collect();
+    seen.has_text = choice
+        .parts
+        .iter()
+        .any(|part| matches!(part, Part::Text(_)));
     seen.stop = Some(match &choice.stop {
         // Only Anthropic knows it from the end.
         Stop::Sequence(_) => Stop::End,
@@ -55,6 +68,11 @@ fn seen(reply: &Reply) -> Seen {
 fn sayable(asked: Api, mut seen: Seen) -> Seen {
     // In the others its words are all there is of a refusal.
     let refuses = std::mem::take(&mut seen.refuses);
+    let has_text = std::mem::take(&mut seen.has_text);
+    // It has a place for them beside texts only.
+    if asked == Api::Messages || (asked == Api::Responses && !has_text) {
+        seen.logprobs.clear();
+    }
     if asked == Api::Messages {
         if refuses && seen.stop == Some(Stop::End) {
             seen.stop = Some(Stop::Filter);

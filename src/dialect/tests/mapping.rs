@@ -11,7 +11,7 @@ const PAGE: &str = include_str!("../MAPPING.md");
 
 /// The models whose columns the table of requests has; of a name that says
 /// nothing, nothing is kept back.
-const MODELS: [(Api, Variant, &str); 9] = [
+const MODELS: [(Api, Variant, &str); 10] = [
     (Api::ChatCompletions, Variant::OpenAi, "gpt-4o"),
     (Api::ChatCompletions, Variant::OpenAi, "o3"),
     (Api::ChatCompletions, Variant::OpenAi, "gpt-5.2"),
@@ -19,6 +19,7 @@ const MODELS: [(Api, Variant, &str); 9] = [
     (Api::Messages, Variant::OpenAi, "claude-sonnet-4-5"),
     (Api::Messages, Variant::OpenAi, "claude-opus-4-6"),
     (Api::Messages, Variant::OpenAi, "claude-opus-4-7"),
+    (Api::GenerateContent, Variant::OpenAi, "gemini-2.0-flash"),
     (Api::GenerateContent, Variant::OpenAi, "gemini-2.5-pro"),
     (Api::GenerateContent, Variant::OpenAi, "gemini-3-pro"),
 ];
@@ -96,15 +97,12 @@ fn fields(page: &mut String) {
     let bodies = [
         (
             Api::ChatCompletions,
-            json!({"messages": user, "logit_bias": {"1": 2}, "logprobs": true, "top_logprobs": 2,
-            "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "store": true,
-            "service_tier": "flex", "verbosity": "low", "metadata": {"a": "b"}, "web_search_options": {"a": 1},
-            "functions": [{"name": "f"}]}),
+            json!({"messages": user, "logit_bias": {"1": 2},
+            "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "web_search_options": {"a": 1}}),
         ),
         (
             Api::Responses,
-            json!({"input": "hi", "tools": [{"type": "web_search"}], "store": true, "truncation": "auto",
-            "text": {"verbosity": "low"}, "service_tier": "flex", "max_tool_calls": 3, "top_logprobs": 2}),
+            json!({"input": "hi", "tools": [{"type": "web_search"}], "truncation": "auto", "max_tool_calls": 3}),
         ),
         (
             Api::Messages,
@@ -122,8 +120,7 @@ fn fields(page: &mut String) {
     ];
     page.push_str(
         "\n## Fields that are not carried over\n\n\
-        Each is named by its place, whoever is asked; so is any other field that nobody knows. Of responses\n\
-        `text.verbosity`, `service_tier`, `store` and, where that is true, `metadata` go to OpenAI's models that take them, and are named elsewhere.\n\n",
+        Each is named by its place, whoever is asked; so is any other field that nobody knows.\n\n",
     );
     title(page, &["client".to_owned(), "named".to_owned()]);
     for (api, body) in bodies {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::dialect::{
-    neutral::{Choice, Delta, Part, Stop, Thought, ToolCall, testing::gathered},
+    neutral::{Choice, Delta, Likely, Logprob, Part, Stop, Thought, ToolCall, testing::gathered},
     sse::Event,
 };
 
@@ -48,16 +48,40 @@ pub(super) fn stream(asked: Api, bytes: &[u8]) -> Reply {
     gathered(&deltas)
 }
 
+fn token(of: &Value) -> Logprob {
+    let likely = |of: &Value| {
+        let bytes = of["bytes"].as_array().unwrap().iter();
+        Likely {
+            token: of["token"].as_str().unwrap().to_owned(),
+            logprob: of["logprob"].as_f64().unwrap(),
+            bytes: Some(bytes.map(|it| it.as_u64().unwrap() as u8).collect()),
+        }
+    };
+    Logprob {
+        chosen: likely(of),
+        top: of["top_logprobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(likely)
+            .collect(),
+    }
+}
+
 /// Reads a response, as no codec does: the gateway only writes them.
 fn response(body: &Value) -> Reply {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut parts = Vec::new();
+    let mut logprobs = Vec::new();
     for item in body["output"].as_array().unwrap() {
         match item["type"].as_str().unwrap() {
             "message" => parts.extend(item["content"].as_array().unwrap().iter().map(|part| {
                 match part["type"].as_str().unwrap() {
                     "refusal" => Part::Refusal(text(&part["refusal"])),
-                    _ => Part::Text(text(&part["text"])),
+                    _ => {
+                        logprobs.extend(part["logprobs"].as_array().unwrap().iter().map(token));
+                        Part::Text(text(&part["text"]))
+                    }
                 }
             })),
             "reasoning" => parts.push(Part::Thought(Thought {
@@ -87,7 +111,11 @@ fn response(body: &Value) -> Reply {
         id: text(&body["id"]),
         model: text(&body["model"]),
         created: body["created_at"].as_u64(),
-        choices: vec![Choice { parts, stop }],
+        choices: vec![Choice {
+            parts,
+            logprobs,
+            stop,
+        }],
         usage: usage.is_object().then(|| Usage {
             input: count(&usage["input_tokens"]),
             output: count(&usage["output_tokens"]),

@@ -83,6 +83,7 @@ pub(super) fn request(body: &Value, kind: Kind) -> Checked {
         &body["output_config"],
         &["effort", "format", "task_budget"],
     )?;
+    effort(body)?;
     let Some(list) = body["messages"].as_array() else {
         return wrong("messages: Field required");
     };
@@ -225,6 +226,31 @@ fn tools(body: &Value) -> Checked {
             None => wrong("tool_choice.tool.name: Field required"),
         },
         _ => wrong("tool_choice: Input should be one of 'auto', 'any', 'tool', 'none'"),
+    }
+}
+
+/// *Source*: Anthropic, "Effort", table of levels.
+fn effort(body: &Value) -> Checked {
+    let effort = &body["output_config"]["effort"];
+    let model = body["model"].as_str().unwrap_or_default();
+    let is_of = |versions: &[&str]| versions.iter().any(|version| model.contains(version));
+    let early = is_of(&["-3-", "-4-0", "-4-1", "-4-2025", "-4-5"]);
+    let refused = match effort.as_str() {
+        None if effort.is_null() => false,
+        Some("low" | "medium" | "high") => false,
+        Some("xhigh") => early || is_of(&["-4-6"]),
+        Some("max") => early,
+        _ => {
+            return wrong(
+                "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'",
+            );
+        }
+    };
+    match refused {
+        true => wrong(format!(
+            "output_config.effort: {effort} is not supported by this model"
+        )),
+        false => Ok(()),
     }
 }
 

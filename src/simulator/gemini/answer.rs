@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::ask::seal;
 use super::super::content::{Answer, Block, Ended};
+use super::super::likely::likely;
 use super::super::plan::Plan;
 use super::super::reply::{Events, Reply, SSE};
 use super::broken;
@@ -16,6 +17,8 @@ pub(super) struct Made {
     pub(super) shows: bool,
     /// Whether calls carry an id and a seal, which must come back.
     pub(super) seals: bool,
+    /// How many others are told in the place of each token, if any.
+    pub(super) logprobs: Option<u64>,
 }
 
 impl Made {
@@ -68,6 +71,11 @@ impl Made {
 
     fn chunk(&self, parts: &[Value], last: bool, usage: bool) -> Value {
         let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
+        let texts = parts.iter().filter(|part| part.get("thought").is_none());
+        let texts: Vec<&str> = texts.filter_map(|part| part["text"].as_str()).collect();
+        if let Some(others) = self.logprobs.filter(|_| !texts.is_empty()) {
+            candidate["logprobsResult"] = told(&texts, others);
+        }
         if last {
             candidate["finishReason"] = match self.answer.ended {
                 Ended::Limit => json!("MAX_TOKENS"),
@@ -84,6 +92,19 @@ impl Made {
         }
         chunk
     }
+}
+
+/// How likely texts were, each taken for one token.
+fn told(texts: &[&str], others: u64) -> Value {
+    let candidate = |(token, logprob): &(String, f64)| json!({"token": token, "tokenId": 7, "logProbability": logprob});
+    let all: Vec<_> = texts.iter().map(|text| likely(text, others)).collect();
+    let chosen: Vec<Value> = all.iter().map(|of| candidate(&of[0])).collect();
+    let top = |of: &Vec<(String, f64)>| {
+        let top: Vec<Value> = of.iter().take(others as usize).map(candidate).collect();
+        json!({"candidates": top})
+    };
+    let tops: Vec<Value> = all.iter().map(top).collect();
+    json!({"chosenCandidates": chosen, "topCandidates": tops})
 }
 
 /// The seal of a call.

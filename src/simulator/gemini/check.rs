@@ -77,6 +77,15 @@ pub(super) fn seals(model: &str) -> bool {
     model.starts_with("gemini-3")
 }
 
+/// Whether a model says how likely its tokens were.
+///
+/// *Source*: googleapis/python-genai, issue 1921.
+fn tells_logprobs(model: &str) -> bool {
+    !model.starts_with("gemini-")
+        || model.starts_with("gemini-1")
+        || model.starts_with("gemini-2.0")
+}
+
 /// Checks the body of a request of generateContent to `model`.
 pub(super) fn request(body: &Value, model: &str) -> Checked {
     no_unknown("", body, &REQUEST)?;
@@ -217,6 +226,18 @@ fn config(body: &Value, model: &str, has_functions: bool) -> Checked {
             return wrong(format!(
                 "* GenerateContentRequest.generation_config.{name}: must be positive.\n"
             ));
+        }
+    }
+    let wants = field(config, "responseLogprobs").is_some_and(|it| *it == true);
+    if wants && !tells_logprobs(model) {
+        return wrong(format!("Logprobs is not enabled for models/{model}"));
+    }
+    if let Some(others) = field(config, "logprobs") {
+        let in_range = others.as_u64().is_some_and(|others| others <= 20);
+        if !wants || !in_range {
+            return wrong(
+                "* GenerateContentRequest.generation_config.logprobs: must be in the range [0, 20], and response_logprobs true.\n",
+            );
         }
     }
     if items(config, "stopSequences").len() > STOPS {

@@ -83,21 +83,25 @@ fn said(contents: &[Value]) -> String {
 fn tools(body: &Value) -> Vec<Tool> {
     let tools = items(body, "tools").iter();
     let functions = tools.flat_map(|tool| items(tool, "functionDeclarations"));
+    let allowed = calling(body).map_or(&[][..], |it| items(it, "allowedFunctionNames"));
+    let may = |name: &&str| allowed.is_empty() || allowed.iter().any(|it| it == *name);
     let tool = |function: &Value| {
         let schema = ["parametersJsonSchema", "parameters"].iter();
         let schema = schema.clone().find_map(|name| field(function, name));
         Some(Tool {
-            name: text(function, "name")?.to_owned(),
+            name: text(function, "name").filter(may)?.to_owned(),
             schema: schema.cloned().unwrap_or_default(),
         })
     };
     functions.filter_map(tool).collect()
 }
 
+fn calling(body: &Value) -> Option<&Value> {
+    field(field(body, "toolConfig")?, "functionCallingConfig")
+}
+
 fn choice(body: &Value) -> Choice {
-    let config = field(body, "toolConfig");
-    let config = config.and_then(|config| field(config, "functionCallingConfig"));
-    let Some(config) = config else {
+    let Some(config) = calling(body) else {
         return Choice::Auto;
     };
     let allowed = items(config, "allowedFunctionNames");
@@ -172,4 +176,12 @@ pub(super) fn inline(kind: &str, data: &str) -> Option<String> {
 /// *Source*: Protocol buffers, "JSON Options": bytes.
 pub(super) fn standard(data: &str) -> String {
     data.replace('-', "+").replace('_', "/")
+}
+
+/// How many others are asked for in the place of each token, if it is asked how likely they were.
+pub(super) fn logprobs(body: &Value) -> Option<u64> {
+    let config = field(body, "generationConfig")?;
+    field(config, "responseLogprobs").filter(|it| **it == true)?;
+    let others = field(config, "logprobs").and_then(Value::as_u64);
+    Some(others.unwrap_or(0))
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::ask::flag;
 use super::super::content::{Answer, Block, Call as ToolCall, Ended};
 use super::super::dialect::{Call, Prepared};
+use super::super::likely::likely;
 use super::super::plan::Plan;
 use super::super::reply::{Events, Reply, SSE};
 use super::{CREATED, broken, missing, read, strict, wrong_type};
@@ -27,14 +28,16 @@ pub(super) fn prepare(call: &Call<'_>) -> Result<Prepared, Box<Reply>> {
     let asked = flag(options.and_then(|options| options.get("include_usage")));
     let streams = flag(body.get("stream"));
     let filtered = call.route.azure;
+    let others = body.get("top_logprobs").and_then(Value::as_u64);
+    let logprobs = flag(body.get("logprobs")).then_some(others.unwrap_or(0));
     Ok(Prepared {
         tokens: answer.total() as u64,
         model: model.clone(),
         answer: Box::new(move |usage| {
             if streams {
-                stream(answer, model, usage && asked, filtered)
+                stream(answer, model, usage && asked, filtered, logprobs)
             } else {
-                whole(&answer, &model, usage)
+                whole(&answer, &model, usage, logprobs)
             }
         }),
     })
@@ -63,7 +66,33 @@ fn called(call: &ToolCall, arguments: &str) -> Value {
         "function": {"name": &*call.name, "arguments": arguments}})
 }
 
-fn whole(answer: &Answer, model: &str, usage: bool) -> Reply {
+/// How likely `pieces` were, beside so many others in the place of each; `null` if nobody asked.
+fn told(pieces: &[String], logprobs: Option<u64>) -> Value {
+    let Some(others) = logprobs.filter(|_| !pieces.is_empty()) else {
+        return Value::Null;
+    };
+    let token = |(token, logprob): &(String, f64)| json!({"token": token, "logprob": logprob, "bytes": token.as_bytes()});
+    let tokens = pieces.iter().map(|piece| {
+        let likely = likely(piece, others);
+        let mut told = token(&likely[0]);
+        told["top_logprobs"] = likely.iter().take(others as usize).map(token).collect();
+        told
+    });
+    json!({"content": tokens.collect::<Vec<_>>(), "refusal": null})
+}
+
+/// The words of the answer's texts.
+fn words(answer: &Answer) -> Vec<String> {
+    let texts = answer.blocks.iter().filter_map(|block| match block {
+        Block::Text(pieces) => Some(pieces),
+        Block::Thought(_) | Block::Call(_) => None,
+    });
+    texts
+        .flat_map(|pieces| (0..pieces.count()).map(|at| pieces.piece(at)))
+        .collect()
+}
+
+fn whole(answer: &Answer, model: &str, usage: bool, logprobs: Option<u64>) -> Reply {
     let calls = answer.calls();
     let calls: Vec<Value> = calls
         .map(|call| called(call, &call.arguments.whole()))
@@ -79,7 +108,7 @@ fn whole(answer: &Answer, model: &str, usage: bool) -> Reply {
         "object": "chat.completion",
         "created": CREATED,
         "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reason(answer)}],
+        "choices": [{"index": 0, "message": message, "logprobs": told(&words(answer), logprobs), "finish_reason": reason(answer)}],
         "system_fingerprint": "fp_simulator",
     });
     if usage {
@@ -125,14 +154,20 @@ fn plan(answer: &Answer, usage: bool, filtered: bool) -> Plan<Step> {
     plan
 }
 
-fn stream(answer: Answer, model: String, usage: bool, filtered: bool) -> Reply {
+fn stream(
+    answer: Answer,
+    model: String,
+    usage: bool,
+    filtered: bool,
+    logprobs: Option<u64>,
+) -> Reply {
     let plan = plan(&answer, usage, filtered);
     let (first_token, tokens) = plan.span(|step| matches!(step, Step::Token(..)));
     let count = plan.count();
     let event = move |index: usize| {
         let (step, place) = plan.at(index).unwrap_or((Step::Done, 0));
         let choice = |delta: Value, reason: Option<&str>| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]);
-        let mut told = Value::Null;
+        let mut counts = Value::Null;
         let choices = match step {
             Step::Done => return "data: [DONE]\n\n".to_owned(),
             Step::Filter => {
@@ -144,17 +179,21 @@ fn stream(answer: Answer, model: String, usage: bool, filtered: bool) -> Reply {
             Step::Open(at, number) => choice(opened(&answer.blocks[at], number), None),
             Step::Token(at, number) => {
                 let piece = answer.blocks[at].pieces().piece(place);
-                let delta = match &answer.blocks[at] {
-                    Block::Call(_) => {
-                        json!({"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+                match &answer.blocks[at] {
+                    Block::Call(_) => choice(
+                        json!({"tool_calls": [{"index": number, "function": {"arguments": piece}}]}),
+                        None,
+                    ),
+                    Block::Text(_) | Block::Thought(_) => {
+                        let mut choices = choice(json!({"content": piece}), None);
+                        choices[0]["logprobs"] = told(&[piece], logprobs);
+                        choices
                     }
-                    Block::Text(_) | Block::Thought(_) => json!({"content": piece}),
-                };
-                choice(delta, None)
+                }
             }
             Step::Reason => choice(json!({}), Some(reason(&answer))),
             Step::Usage => {
-                told = usage_of(&answer);
+                counts = usage_of(&answer);
                 json!([])
             }
         };
@@ -167,7 +206,7 @@ fn stream(answer: Answer, model: String, usage: bool, filtered: bool) -> Reply {
             "choices": choices,
         });
         if usage {
-            chunk["usage"] = told;
+            chunk["usage"] = counts;
         }
         format!("data: {chunk}\n\n")
     };

@@ -143,16 +143,34 @@ fn name(value: &Value) -> Option<String> {
 fn tools(body: &Value) -> Vec<Tool> {
     let tools = body.get("tools").and_then(Value::as_array);
     let tools = tools.into_iter().flatten().map(inner);
+    let allowed = allowed(body).and_then(|set| set.get("tools")?.as_array());
+    let may = |name: &String| {
+        let is_of = |tool: &Value| inner(tool)["name"] == name.as_str();
+        allowed.is_none_or(|tools| tools.iter().any(is_of))
+    };
     let tool = |tool: &Value| {
         Some(Tool {
-            name: name(tool)?,
+            name: name(tool).filter(may)?,
             schema: tool.get("parameters").cloned().unwrap_or_default(),
         })
     };
     tools.filter_map(tool).collect()
 }
 
+/// The set of tools of which some may be called, which chat wraps as well.
+fn allowed(body: &Value) -> Option<&Value> {
+    let choice = body.get("tool_choice");
+    let choice = choice.filter(|choice| choice["type"] == "allowed_tools")?;
+    Some(choice.get("allowed_tools").unwrap_or(choice))
+}
+
 fn choice(body: &Value) -> Choice {
+    if let Some(set) = allowed(body) {
+        return match set["mode"] == "required" {
+            true => Choice::Any,
+            false => Choice::Auto,
+        };
+    }
     match body.get("tool_choice") {
         Some(Value::String(word)) if word == "none" => Choice::None,
         Some(Value::String(word)) if word == "required" => Choice::Any,

@@ -68,6 +68,7 @@ pub(super) fn chat(body: &Value, messages: &[Value]) -> Checked {
         let text = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
         return wrong("stream_options", text);
     }
+    words(body)?;
     tools(body, |tool| {
         (tool["type"] == "function")
             .then(|| tool.get("function"))
@@ -78,6 +79,36 @@ pub(super) fn chat(body: &Value, messages: &[Value]) -> Checked {
         shape(at, message)?;
     }
     pairs(messages)
+}
+
+/// Checks what is said in one of a few words, and what says how likely tokens were.
+fn words(body: &Value) -> Checked {
+    #[rustfmt::skip]
+    let known: [(&str, &[&str]); 3] = [
+        ("reasoning_effort", &["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+        ("verbosity", &["low", "medium", "high"]),
+        ("service_tier", &["auto", "default", "flex", "scale", "priority"]),
+    ];
+    for (name, known) in known {
+        let value = body.get(name).filter(|value| !value.is_null());
+        let is_known = |value: &Value| value.as_str().is_some_and(|it| known.contains(&it));
+        if !value.is_none_or(is_known) {
+            let text = format!("Invalid value for '{name}'. Supported values are: {known:?}.");
+            return wrong(name, &text);
+        }
+    }
+    let Some(others) = body.get("top_logprobs").filter(|it| !it.is_null()) else {
+        return Ok(());
+    };
+    if others.as_u64().is_none_or(|others| others > 20) {
+        let text = "Invalid 'top_logprobs': expected an integer from 0 to 20.";
+        return wrong("top_logprobs", text);
+    }
+    if !flag(body.get("logprobs")) {
+        let text = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.";
+        return wrong("top_logprobs", text);
+    }
+    Ok(())
 }
 
 /// The numbers that chat and responses share.
@@ -166,6 +197,16 @@ fn tools<'a>(body: &'a Value, inner: impl Fn(&'a Value) -> Option<&'a Value>) ->
         }
     }
     let choice = body.get("tool_choice");
+    // A set of tools is one level deeper in chat.
+    let set = choice.map(|choice| choice.get("allowed_tools").unwrap_or(choice));
+    let set = set.and_then(|set| set.get("tools")?.as_array());
+    for tool in set.into_iter().flatten() {
+        let tool = tool.get("function").unwrap_or(tool);
+        if !names.contains(tool["name"].as_str().unwrap_or_default()) {
+            let text = "Invalid value for 'tool_choice': an allowed tool was not specified in the 'tools' parameter.";
+            return wrong("tool_choice", text);
+        }
+    }
     let choice = choice.map(|choice| choice.get("function").unwrap_or(choice));
     match choice.and_then(|choice| choice.get("name")?.as_str()) {
         Some(name) if !names.contains(name) => {
@@ -318,8 +359,14 @@ fn content(param: &str, role: &str, part: &Value) -> Checked {
             let fair = url.starts_with("https://")
                 || url.starts_with("http://")
                 || url.starts_with("data:");
+            let detail = part["image_url"].get("detail").and_then(Value::as_str);
+            let detail = matches!(detail, None | Some("auto" | "low" | "high"));
             match picture(url).filter(|_| fair) {
-                Some(_) => Ok(()),
+                Some(_) if detail => Ok(()),
+                Some(_) => wrong(
+                    param,
+                    "Invalid value for 'detail'. Supported values are: 'low', 'high', and 'auto'.",
+                ),
                 None => wrong(
                     param,
                     "Invalid image data. Expected a base64-encoded data URL or an address.",

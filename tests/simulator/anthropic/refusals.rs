@@ -124,6 +124,14 @@ async fn wrong_fields_are_named() {
             "Recursive schemas",
         ),
         (
+            json!({"output_config": {"effort": "huge"}}),
+            "output_config.effort",
+        ),
+        (
+            json!({"model": "claude-opus-4-6", "output_config": {"effort": "xhigh"}}),
+            "not supported by this model",
+        ),
+        (
             json!({"metadata": {"user_id": "ada@example.com"}}),
             "appears to contain an email address",
         ),

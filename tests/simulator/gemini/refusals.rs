@@ -117,6 +117,11 @@ async fn wrong_fields_are_named() {
             json!({"tools": tools(), "toolConfig": {"functionCallingConfig": {"mode": "AUTO", "allowedFunctionNames": ["news"]}}}),
             "must be ANY",
         ),
+        (
+            json!({"generationConfig": {"responseLogprobs": true, "logprobs": 21}}),
+            "[0, 20]",
+        ),
+        (json!({"generationConfig": {"logprobs": 2}}), "[0, 20]"),
     ] {
         let told = refusal(&running, over).await;
         assert!(told.contains(expected), "{told} / {expected}");

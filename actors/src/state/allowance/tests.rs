@@ -117,6 +117,36 @@ fn a_request_that_a_window_holds_back_reserves_no_money() {
 }
 
 #[test]
+fn money_that_is_only_reserved_is_told_after_a_full_window_and_spent_money_before() {
+    let start = clock::now();
+    let mut used = Allowance::new(start);
+    let mut terms = limits(1, 0, 0);
+    terms.budget = Some(Budget {
+        most: usd(1.0),
+        per: Period::Day,
+    });
+    let ask = |used: &mut Allowance, seconds| {
+        let now = start + Duration::from_secs(seconds);
+        used.reserve(&terms, 1, usd(0.6), now, NOON)
+    };
+    let first = ask(&mut used, 0).expect("room");
+    let minute = refusal(ask(&mut used, 1));
+    assert_eq!(minute.until, Some(start + Duration::from_secs(61)));
+    let held = ask(&mut used, 61).expect_err("no money");
+    let reserved = Overdrawn {
+        spent: Cost::ZERO,
+        until: None,
+    };
+    assert_eq!(held, Held::Budget(reserved), "and nothing was booked");
+    assert_eq!(ask(&mut used, 61).expect_err("no money"), held);
+    used.settle(first, 1, usd(0.6), start + Duration::from_secs(61), NOON);
+    let second = used.reserve(&terms, 1, usd(0.3), start + Duration::from_secs(61), NOON);
+    assert!(second.is_ok());
+    let spent = ask(&mut used, 62).expect_err("neither");
+    assert!(matches!(spent, Held::Budget(it) if it.until.is_some()));
+}
+
+#[test]
 fn no_number_of_tokens_brings_it_to_its_end() {
     let start = clock::now();
     let mut used = Allowance::new(start);

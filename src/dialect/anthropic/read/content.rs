@@ -178,8 +178,16 @@ fn media(
     let known = ["type", "media_type", "data", "url", "file_id"];
     fields.others(&known, place, lost);
     out.push(match document {
-        None => Part::Image(Media { source, name: None }),
-        Some(name) => Part::File(Media { source, name }),
+        None => Part::Image(Media {
+            source,
+            name: None,
+            detail: None,
+        }),
+        Some(name) => Part::File(Media {
+            source,
+            name,
+            detail: None,
+        }),
     });
     Ok(())
 }

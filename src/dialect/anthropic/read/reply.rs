@@ -53,7 +53,11 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
         id,
         model: message.model.unwrap_or_default(),
         created: None,
-        choices: vec![Choice { parts, stop }],
+        choices: vec![Choice {
+            parts,
+            logprobs: Vec::new(),
+            stop,
+        }],
         usage: message
             .usage
             .and_then(|raw| Counts::read(raw.get()).usage()),

@@ -47,8 +47,7 @@ pub(in crate::dialect::anthropic) const MIN_BUDGET: u64 = 1_024;
 
 /// Reads the body of `POST /v1/messages`.
 ///
-/// `between_tools` thinking is read as none, the efforts above `high` as
-/// `high`; `lost` names both.
+/// `between_tools` thinking is read as none, and named in `lost`.
 ///
 /// # Errors
 ///
@@ -246,10 +245,8 @@ fn read_config(
         "\"low\"" => Effort::Low,
         "\"medium\"" => Effort::Medium,
         "\"high\"" => Effort::High,
-        "\"xhigh\"" | "\"max\"" => {
-            lost.field("output_config.effort");
-            Effort::High
-        }
+        "\"xhigh\"" => Effort::Higher,
+        "\"max\"" => Effort::Max,
         _ => return Err(effort.wrong("low, medium, high, xhigh or max")),
     }))
 }

@@ -127,6 +127,9 @@ impl<'a> Block<'a> {
     /// Anthropic, "PDF support" and "Files API": documents are PDFs or plain
     /// text, of which only PDFs may be elsewhere.
     pub(super) fn media(media: &'a Media, image: bool, lost: &mut Lost) -> Option<Self> {
+        if media.detail.is_some() {
+            lost.feature(Feature::ImageDetail);
+        }
         let is_image = |mime: &str| image || mime.starts_with("image/");
         let source = match &media.source {
             // Another provider's file: its id means nothing here.

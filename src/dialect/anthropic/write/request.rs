@@ -29,6 +29,13 @@ pub const CANNOT: &[Feature] = &[
     Feature::PresencePenalty,
     Feature::FrequencyPenalty,
     Feature::Candidates,
+    Feature::ImageDetail,
+    Feature::AllowedTools,
+    Feature::Logprobs,
+    Feature::Verbosity,
+    Feature::ServiceTier,
+    Feature::Store,
+    Feature::Metadata,
 ];
 
 /// What this dialect can say in part: addresses with `http` and `https`, PDFs
@@ -163,9 +170,22 @@ fn wish(of: &Conversation, model: Model, lost: &mut Lost) -> Option<Reasoning> {
             lost.feature(Feature::Reasoning);
             Some(Reasoning::Effort(Effort::of_budget(tokens)))
         }
-        Reasoning::Effort(effort) if !model.adapts() => Some(budget(effort)),
+        Reasoning::Effort(effort) if !model.adapts() => Some(budget(effort.at_most_high(lost))),
+        Reasoning::Effort(effort) => Some(Reasoning::Effort(known_effort(effort, model, lost))),
         Reasoning::Adaptive if !model.adapts() => Some(budget(Effort::Medium)),
         reasoning => Some(reasoning),
+    }
+}
+
+/// Returns the effort, or the nearest that the model knows.
+fn known_effort(effort: Effort, model: Model, lost: &mut Lost) -> Effort {
+    match model.efforts_above_high() {
+        [] => effort.at_most_high(lost),
+        [only] if effort > Effort::High && effort != *only => {
+            lost.feature(Feature::Reasoning);
+            *only
+        }
+        _ => effort,
     }
 }
 
@@ -193,6 +213,8 @@ fn body<'a>(
             Effort::Low => "low",
             Effort::Medium => "medium",
             Effort::High => "high",
+            Effort::Higher => "xhigh",
+            Effort::Max => "max",
         }),
         _ => None,
     };
@@ -216,7 +238,7 @@ fn body<'a>(
         drawn: None,
         system: messages::system(of, lost),
         messages,
-        tools: of.tools.iter().map(|tool| Tool::of(tool, lost)).collect(),
+        tools: tools::tools(of, lost),
         tool_choice: tools::choice(of, lost),
         thinking,
         output_config: (effort.is_some() || format.is_some()).then_some(Config { effort, format }),
@@ -304,6 +326,7 @@ fn drawn<'a>(
         sampling.candidates.is_some_and(|it| it > 1),
         Feature::Candidates,
     );
+    note(sampling.logprobs.is_some(), Feature::Logprobs);
     Drawn {
         max_tokens: sampling
             .max_tokens
@@ -327,7 +350,7 @@ fn drawn<'a>(
 /// Anthropic, Messages, `metadata.user_id`: no identifying information; "user_id
 /// appears to contain an email address" is one of its errors.
 fn user<'a>(of: &'a Conversation, lost: &mut Lost) -> Option<&'a str> {
-    let user = of.user.as_deref()?;
+    let user = of.end_user()?;
     let is_address = |word: &str| {
         let place = word.split_once('@').map(|(_, place)| place);
         place.is_some_and(|place| place.contains('.'))

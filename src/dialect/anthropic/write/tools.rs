@@ -50,6 +50,16 @@ impl<'a> Tool<'a> {
     }
 }
 
+/// Writes the tools that may be called.
+pub(super) fn tools<'a>(of: &'a Conversation, lost: &mut Lost) -> Vec<Tool<'a>> {
+    let callable = of.callable_tools();
+    let tools: Vec<_> = callable.map(|tool| Tool::of(tool, lost)).collect();
+    if tools.len() < of.tools.len() {
+        lost.feature(Feature::AllowedTools);
+    }
+    tools
+}
+
 /// Returns a schema of an object, which Anthropic wants to be called one.
 fn schema<'a>(parameters: Option<&'a Json>, lost: &mut Lost) -> Cow<'a, RawValue> {
     #[derive(Deserialize)]

@@ -36,10 +36,12 @@ pub(super) fn read(
             "frequencyPenalty" => sampling.frequency_penalty = Some(number(raw, at)?),
             "stopSequences" => {
                 for raw in list(raw) {
-                    let text = serde_json::from_str(raw.get());
+                    let text: Result<String, _> = serde_json::from_str(raw.get());
+                    let text = text.map_err(|_| wrong(at(), "a list of strings"))?;
+                    // An empty one asks for nothing, and is refused elsewhere.
                     sampling
                         .stop
-                        .push(text.map_err(|_| wrong(at(), "a list of strings"))?);
+                        .extend(Some(text).filter(|text| !text.is_empty()));
                 }
             }
             "responseMimeType" => {
@@ -57,6 +59,13 @@ pub(super) fn read(
             }
             "responseJsonSchema" => format.schema = Json::parse(&one_line(raw.get())),
             "thinkingConfig" => asked.reasoning = thinking(raw)?,
+            "responseLogprobs" if raw.get() == "true" => {
+                sampling.logprobs.get_or_insert(0);
+            }
+            "logprobs" => match count(raw, at)? {
+                0 => {}
+                others => sampling.logprobs = Some(others),
+            },
             "responseModalities" if is_text_only(raw) => {}
             other => lost.value(&format!("generationConfig.{other}"), raw.get()),
         }
@@ -122,7 +131,8 @@ fn thinking(raw: &RawValue) -> Result<Option<Reasoning>, BadRequest> {
         "MINIMAL" => Effort::Minimal,
         "LOW" => Effort::Low,
         "MEDIUM" => Effort::Medium,
-        "HIGH" | "XHIGH" => Effort::High,
+        "HIGH" => Effort::High,
+        "XHIGH" => Effort::Higher,
         _ => {
             let expected = "`MINIMAL`, `LOW`, `MEDIUM` or `HIGH`";
             return Err(wrong(format!("{PATH}.thinkingLevel"), expected));

@@ -63,7 +63,12 @@ pub(super) fn media(media: wire::Media<'_>) -> Option<Part> {
         (None, None) => return None,
     };
     let name = media.display_name.map(|name| name.0.into_owned());
-    let media = Media { source, name };
+    let detail = None;
+    let media = Media {
+        source,
+        name,
+        detail,
+    };
     Some(match mime.is_some_and(|mime| mime.starts_with("image/")) {
         true => Part::Image(media),
         false => Part::File(media),

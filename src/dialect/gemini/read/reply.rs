@@ -3,7 +3,10 @@
 use super::part;
 use crate::dialect::{
     NotAnAnswer,
-    gemini::wire::{self, Answer},
+    gemini::{
+        logprobs,
+        wire::{self, Answer},
+    },
     neutral::{Choice, Part, Reply, Stop, ids::name_of_answer},
 };
 
@@ -24,6 +27,7 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     if answer.is_blocked() {
         reply.choices.push(Choice {
             parts: Vec::new(),
+            logprobs: Vec::new(),
             stop: Stop::Filter,
         });
     }
@@ -53,7 +57,11 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
         }
         let reason = candidate.finish_reason.ok_or(NotAnAnswer::Malformed)?;
         let stop = stop(&reason, calls > 0);
-        reply.choices.push(Choice { parts, stop });
+        reply.choices.push(Choice {
+            parts,
+            logprobs: logprobs::read(candidate.logprobs_result),
+            stop,
+        });
     }
     match reply.choices.is_empty() {
         true => Err(NotAnAnswer::Malformed),

@@ -11,7 +11,7 @@ use crate::dialect::{
         line::one_line,
         wire::{self, Fields, Text, list},
     },
-    neutral::{Conversation, Lost, Part, Role, ToolResult, Turn},
+    neutral::{Conversation, Lost, Part, Role, ToolChoice, ToolResult, Turn},
     request::BadRequest,
 };
 
@@ -71,7 +71,8 @@ pub(in crate::dialect::gemini) fn conversation(
         }
     }
     if !only.is_empty() {
-        asked.allow_only(&only, true);
+        let must = asked.tool_choice == Some(ToolChoice::Any);
+        asked.allow_only(only, must);
     }
     if validated {
         asked

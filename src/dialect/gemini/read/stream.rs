@@ -8,7 +8,10 @@ use super::{
 };
 use crate::dialect::{
     Usage,
-    gemini::wire::{self, Answer, Candidate},
+    gemini::{
+        logprobs,
+        wire::{self, Answer, Candidate},
+    },
     neutral::{Delta, Part, Unreadable, ids::name_of_answer},
     sse::Event,
 };
@@ -91,6 +94,10 @@ impl Events {
             return Err(Unreadable);
         }
         let progress = self.choices.entry(choice).or_default();
+        let tokens = logprobs::read(candidate.logprobs_result);
+        if !tokens.is_empty() {
+            out.push(Delta::Logprobs { choice, tokens });
+        }
         let answer = self.name.as_deref().unwrap_or_default();
         let mut found = Vec::with_capacity(2);
         for part in candidate

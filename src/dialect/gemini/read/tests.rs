@@ -275,7 +275,7 @@ fn a_stream_says_what_the_whole_answer_says() {
             },
             Delta::Usage(usage) => last = Some(usage),
             Delta::Stop { stop, .. } => assert_eq!(stop, choice.stop),
-            Delta::Refusal { .. } | Delta::End => {}
+            Delta::Logprobs { .. } | Delta::Refusal { .. } | Delta::End => {}
         }
     }
     assert_eq!(parts, choice.parts);
@@ -346,22 +346,27 @@ proptest! {
 }
 
 #[test]
-fn of_a_set_of_tools_only_those_are_sent() {
-    let of = |only: &str| {
+fn a_set_of_tools_is_kept_beside_them() {
+    let of = |mode: &str, only: &str| {
         let body = format!(
-            r#"{{"toolConfig":{{"functionCallingConfig":{{"mode":"ANY","allowedFunctionNames":{only}}}}},"contents":[],
+            r#"{{"toolConfig":{{"functionCallingConfig":{{"mode":"{mode}","allowedFunctionNames":{only}}}}},"contents":[],
             "tools":[{{"functionDeclarations":[{{"name":"a"}},{{"name":"b"}},{{"name":"c"}}]}}]}}"#
         );
         let mut lost = Lost::default();
         let asked = request(body.as_bytes(), false, &mut lost).unwrap();
-        let names: String = asked.tools.iter().map(|tool| tool.name.as_str()).collect();
-        (names, asked.tool_choice, lost.to_string())
+        assert_eq!(asked.tools.len(), 3);
+        (
+            asked.allowed_tools.concat(),
+            asked.tool_choice,
+            lost.to_string(),
+        )
     };
-    let named = "not carried over: allowedFunctionNames".to_owned();
-    assert_eq!(
-        of(r#"["a","c"]"#),
-        ("ac".to_owned(), Some(ToolChoice::Any), named)
-    );
-    let one = Some(ToolChoice::Named("b".to_owned()));
-    assert_eq!(of(r#"["b"]"#), ("abc".to_owned(), one, String::new()));
+    let told = |only: &str, choice, lost: &str| (only.to_owned(), Some(choice), lost.to_owned());
+    let two = r#"["a","c"]"#;
+    assert_eq!(of("ANY", two), told("ac", ToolChoice::Any, ""));
+    assert_eq!(of("VALIDATED", two), told("ac", ToolChoice::Auto, ""));
+    let named = "not carried over: allowedFunctionNames";
+    assert_eq!(of("AUTO", two), told("", ToolChoice::Auto, named));
+    let one = ToolChoice::Named("b".to_owned());
+    assert_eq!(of("ANY", r#"["b"]"#), told("", one, ""));
 }

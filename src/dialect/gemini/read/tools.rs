@@ -78,7 +78,7 @@ struct Calling<'a> {
 }
 
 /// Reads `toolConfig`; returns whether calls must fit their schemas, which is
-/// mode `VALIDATED`. `only` are the tools among which one must be called.
+/// mode `VALIDATED`. `only` are the tools that may be called, if not all may.
 pub(super) fn choice(
     raw: &RawValue,
     choice: &mut Option<ToolChoice>,
@@ -110,12 +110,11 @@ pub(super) fn choice(
             }
         };
         validated = mode == "VALIDATED";
-        if !allowed.is_empty() {
-            lost.field("allowedFunctionNames");
-        }
-        // Elsewhere they say nothing.
-        if mode == "ANY" {
-            *only = allowed;
+        match mode.as_str() {
+            "ANY" | "VALIDATED" => *only = allowed,
+            // Google refuses them elsewhere.
+            _ if !allowed.is_empty() => lost.field("allowedFunctionNames"),
+            _ => {}
         }
     }
     Ok(validated)

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::dialect::{
     gemini::model::Model,
-    neutral::{Conversation, Effort, Feature, Json, Lost, OutputFormat, Reasoning, ToolChoice},
+    neutral::{
+        Conversation, Effort, Feature, Json, Lost, OutputFormat, Reasoning, Tool, ToolChoice,
+    },
 };
 
 /// The most texts at which an answer may stop.
@@ -36,6 +38,10 @@ pub(super) struct Config<'a> {
     frequency_penalty: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate_count: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    response_logprobs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_mime_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +71,10 @@ pub(super) fn config<'a>(
     let seed = sampling.seed.and_then(|seed| i32::try_from(seed).ok());
     if sampling.seed.is_some() && seed.is_none() {
         lost.feature(Feature::Seed);
+    }
+    let logprobs = sampling.logprobs.filter(|_| model.takes_logprobs());
+    if logprobs != sampling.logprobs {
+        lost.feature(Feature::Logprobs);
     }
     // An empty text asks for nothing, and is refused.
     let mut stop_sequences: Vec<_> = sampling.stop.iter().map(String::as_str).collect();
@@ -98,6 +108,8 @@ pub(super) fn config<'a>(
         presence_penalty: sampling.presence_penalty,
         frequency_penalty: sampling.frequency_penalty,
         candidate_count: sampling.candidates,
+        response_logprobs: logprobs.is_some(),
+        logprobs: logprobs.filter(|others| *others > 0),
         response_mime_type,
         response_json_schema,
         thinking_config: asked
@@ -139,17 +151,19 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
             }
             of_budget(fair)
         }
-        Reasoning::Effort(effort) if model.is_third() => of_level(match effort {
-            Effort::Minimal if model.has_minimal() => "MINIMAL",
-            Effort::Minimal => {
-                lost.feature(Feature::Reasoning);
-                "LOW"
-            }
-            Effort::Low => "LOW",
-            Effort::Medium => "MEDIUM",
-            Effort::High => "HIGH",
-        }),
-        Reasoning::Effort(effort) => of_budget(effort.budget()),
+        Reasoning::Effort(effort) if model.is_third() => {
+            of_level(match effort.at_most_high(lost) {
+                Effort::Minimal if model.has_minimal() => "MINIMAL",
+                Effort::Minimal => {
+                    lost.feature(Feature::Reasoning);
+                    "LOW"
+                }
+                Effort::Low => "LOW",
+                Effort::Medium => "MEDIUM",
+                Effort::High | Effort::Higher | Effort::Max => "HIGH",
+            })
+        }
+        Reasoning::Effort(effort) => of_budget(effort.at_most_high(lost).budget()),
         // The third generation always thinks: as little as it can.
         Reasoning::Off if model.is_third() => {
             lost.feature(Feature::Reasoning);
@@ -199,16 +213,22 @@ pub(super) fn tools<'a>(asked: &'a Conversation, lost: &mut Lost) -> Option<[Too
     if asked.parallel_tools == Some(false) {
         lost.feature(Feature::ParallelTools);
     }
-    let function_declarations = asked.tools.iter().map(|tool| Declaration {
+    let declared = |tool: &'a Tool| Declaration {
         name: &tool.name,
         description: tool.description.as_deref(),
         parameters_json_schema: tool.parameters.as_ref(),
-    });
-    (!asked.tools.is_empty()).then(|| {
-        [Tools {
-            function_declarations: function_declarations.collect(),
-        }]
-    })
+    };
+    // A set of which one must be called is named beside them all.
+    let function_declarations = match asked.tool_choice {
+        Some(ToolChoice::Any) => asked.tools.iter().map(declared).collect(),
+        _ => asked.callable_tools().map(declared).collect::<Vec<_>>(),
+    };
+    if function_declarations.len() < asked.tools.len() {
+        lost.feature(Feature::AllowedTools);
+    }
+    (!asked.tools.is_empty()).then_some([Tools {
+        function_declarations,
+    }])
 }
 
 /// A `ToolConfig`.
@@ -222,8 +242,8 @@ pub(super) struct ToolConfig<'a> {
 #[serde(rename_all = "camelCase")]
 struct Calling<'a> {
     mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allowed_function_names: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    allowed_function_names: &'a [String],
 }
 
 /// Returns the `toolConfig`; none if all is left to the model.
@@ -237,10 +257,10 @@ pub(super) fn tool_config<'a>(asked: &'a Conversation, lost: &mut Lost) -> Optio
         return None;
     }
     let (mode, only) = match choice {
-        ToolChoice::Auto => ("AUTO", None),
-        ToolChoice::None => ("NONE", None),
-        ToolChoice::Any => ("ANY", None),
-        ToolChoice::Named(name) => ("ANY", Some([name.as_str()])),
+        ToolChoice::Auto => ("AUTO", &[][..]),
+        ToolChoice::None => ("NONE", &[][..]),
+        ToolChoice::Any => ("ANY", asked.allowed_tools.as_slice()),
+        ToolChoice::Named(name) => ("ANY", std::slice::from_ref(name)),
     };
     Some(ToolConfig {
         function_calling_config: Calling {

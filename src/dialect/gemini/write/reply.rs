@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::part::Part;
 use crate::dialect::{
     Usage,
-    neutral::{Reply, Stop},
+    gemini::logprobs::Logprobs,
+    neutral::{Logprob, Reply, Stop},
 };
 
 /// A `GenerateContentResponse`, whole or a chunk of a stream.
@@ -30,6 +31,8 @@ pub(super) struct Candidate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     finish_reason: Option<&'static str>,
     index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs_result: Option<Logprobs<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,7 +42,12 @@ struct Content<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    pub(super) fn new(index: u32, parts: Vec<Part<'a>>, stop: Option<&Stop>) -> Self {
+    pub(super) fn new(
+        index: u32,
+        parts: Vec<Part<'a>>,
+        tokens: &'a [Logprob],
+        stop: Option<&Stop>,
+    ) -> Self {
         Self {
             content: Content {
                 parts,
@@ -47,6 +55,7 @@ impl<'a> Candidate<'a> {
             },
             finish_reason: stop.map(reason),
             index,
+            logprobs_result: Logprobs::of(tokens),
         }
     }
 }
@@ -95,7 +104,7 @@ fn reason(stop: &Stop) -> &'static str {
 pub fn reply(reply: &Reply, _now: u64) -> Vec<u8> {
     let candidates = reply.choices.iter().zip(0..).map(|(choice, index)| {
         let parts = choice.parts.iter().filter_map(Part::answer).collect();
-        Candidate::new(index, parts, Some(&choice.stop))
+        Candidate::new(index, parts, &choice.logprobs, Some(&choice.stop))
     });
     let answer = Answer {
         candidates: candidates.collect(),

@@ -21,6 +21,11 @@ pub const CANNOT: &[Feature] = &[
     Feature::ParallelTools,
     Feature::StrictTools,
     Feature::User,
+    Feature::ImageDetail,
+    Feature::Verbosity,
+    Feature::ServiceTier,
+    Feature::Store,
+    Feature::Metadata,
 ];
 
 /// A `GenerateContentRequest`.
@@ -67,7 +72,7 @@ impl<'a> Request<'a> {
     ) -> Self {
         let model = Model::of(model);
         asked.openai.lose(lost);
-        if asked.user.is_some() {
+        if asked.end_user().is_some() {
             lost.feature(Feature::User);
         }
         let mut writer = Writer {
@@ -177,6 +182,9 @@ impl<'a> Writer<'a> {
     }
 
     fn media(&self, media: &'a neutral::Media, image: bool, lost: &mut Lost) -> Option<Part<'a>> {
+        if media.detail.is_some() {
+            lost.feature(Feature::ImageDetail);
+        }
         let part = Part::media(media, image);
         if part.is_none() {
             lost.feature(Feature::UploadedFile);

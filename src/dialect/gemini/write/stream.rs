@@ -9,7 +9,7 @@ use super::{
 use crate::dialect::{
     Usage,
     gemini::seal,
-    neutral::{Broken, Delta, Stop, ToolCall},
+    neutral::{Broken, Delta, Logprob, Stop, ToolCall},
     sse,
     waiting::{MAX_WAITING, Said, Waiting},
 };
@@ -33,6 +33,8 @@ pub struct Events {
 struct Choice {
     waiting: Waiting,
     in_thought: bool,
+    /// How likely the tokens of the next part are.
+    logprobs: Vec<Logprob>,
     stop: Option<Stop>,
 }
 
@@ -60,6 +62,11 @@ impl Events {
                 self.id.clone_from(id);
                 self.model.clone_from(model);
                 self.usage = *usage;
+            }
+            Delta::Logprobs { choice, tokens } => {
+                let progress = self.choices.entry(*choice).or_default();
+                progress.logprobs.extend_from_slice(tokens);
+                self.limit();
             }
             Delta::Text { choice, text } | Delta::Refusal { choice, text } => {
                 self.say(*choice, Said::Text(text.into()), out);
@@ -128,7 +135,8 @@ impl Events {
     }
 
     fn limit(&mut self) {
-        let waits: usize = self.choices.values().map(|it| it.waiting.size()).sum();
+        let size = |it: &Choice| it.waiting.size() + Logprob::size(&it.logprobs);
+        let waits: usize = self.choices.values().map(size).sum();
         if waits > MAX_WAITING {
             self.broken = Some(Broken::TooLarge);
             self.choices.clear();
@@ -176,8 +184,9 @@ impl Events {
         }
     }
 
-    fn part(&self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
-        let candidate = Candidate::new(choice, vec![part], None);
+    fn part(&mut self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
+        let tokens = std::mem::take(&mut self.choices.entry(choice).or_default().logprobs);
+        let candidate = Candidate::new(choice, vec![part], &tokens, None);
         self.chunk(vec![candidate], None, out);
     }
 
@@ -197,7 +206,8 @@ impl Events {
             self.put(choice, said, out);
         }
         let candidates = self.choices.iter().map(|(choice, progress)| {
-            Candidate::new(*choice, vec![Part::text("")], progress.stop.as_ref())
+            let (parts, tokens) = (vec![Part::text("")], &progress.logprobs);
+            Candidate::new(*choice, parts, tokens, progress.stop.as_ref())
         });
         self.chunk(candidates.collect(), self.usage, out);
     }

@@ -5,7 +5,7 @@ use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use super::asked::answer;
 use crate::dialect::{
     Usage,
-    neutral::{Choice, Part, Reply, Stop},
+    neutral::{Choice, Likely, Logprob, Part, Reply, Stop},
 };
 
 fn usage() -> impl Strategy<Value = Usage> {
@@ -19,6 +19,20 @@ fn usage() -> impl Strategy<Value = Usage> {
     )
 }
 
+/// How likely a few tokens were: none mostly.
+fn logprobs() -> impl Strategy<Value = Vec<Logprob>> {
+    let token = select(vec!["Hel", "lo", " \u{fffd}", "🎉", "\"\n"]);
+    let bytes = of(vec(any::<u8>(), 0..4));
+    let likely = (token, -40..0_i32, bytes).prop_map(|(token, quarters, bytes)| Likely {
+        token: token.to_owned(),
+        logprob: f64::from(quarters) / 4.0,
+        bytes,
+    });
+    let token =
+        (likely.clone(), vec(likely, 0..3)).prop_map(|(chosen, top)| Logprob { chosen, top });
+    prop_oneof![2 => Just(Vec::new()), 1 => vec(token, 1..6)]
+}
+
 fn choice() -> impl Strategy<Value = Choice> {
     let ends = vec![
         Stop::End,
@@ -27,10 +41,11 @@ fn choice() -> impl Strategy<Value = Choice> {
         Stop::Sequence(None),
         Stop::Sequence(Some("END".to_owned())),
     ];
-    (answer(), select(ends)).prop_map(|(parts, end)| {
+    (answer(), logprobs(), select(ends)).prop_map(|(parts, logprobs, end)| {
         let calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
         Choice {
             parts,
+            logprobs,
             stop: if calls { Stop::ToolCalls } else { end },
         }
     })

@@ -8,8 +8,8 @@ use proptest::{
 };
 
 use crate::dialect::neutral::{
-    Conversation, Effort, Json, Media, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
-    Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Detail, Effort, Json, Media, OpenAi, OutputFormat, Part, Reasoning, Role,
+    Sampling, Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 
 /// Texts with all that breaks a careless writer; never empty.
@@ -42,6 +42,7 @@ fn media(image: bool) -> impl Strategy<Value = Media> {
         true => ("image/png", "https://example.com/a.png"),
         false => ("application/pdf", "https://example.com/a.pdf"),
     };
+    let detail = of(select(vec![Detail::Low, Detail::High]));
     let source = prop_oneof![
         Just(Source::Inline {
             mime: mime.to_owned(),
@@ -54,9 +55,10 @@ fn media(image: bool) -> impl Strategy<Value = Media> {
         Just(Source::Uploaded("file-123".to_owned())),
     ];
     let name = of(Just("a file.pdf".to_owned()));
-    (source, name).prop_map(move |(source, name)| Media {
+    (source, name, detail).prop_map(move |(source, name, detail)| Media {
         source,
         name: name.filter(|_| !image),
+        detail: detail.filter(|_| image),
     })
 }
 
@@ -227,28 +229,33 @@ fn quarters(range: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = Optio
 
 fn sampling() -> impl Strategy<Value = Sampling> {
     let counts = (of(1..9_999_u64), of(1..99_u64), of(2..4_u64));
+    let logprobs = weighted(0.2, 0..=20_u64);
     let shares = (quarters(0..=8), quarters(0..=4));
     let penalties = (quarters(-8..=8), quarters(-8..=8));
-    let rest = (vec(text(), 0..4), of(0..i64::from(i32::MAX)));
-    (counts, shares, penalties, rest).prop_map(
-        |((max_tokens, top_k, candidates), (temperature, top_p), penalties, (stop, seed))| {
-            Sampling {
-                max_tokens,
-                temperature,
-                top_p,
-                top_k,
-                stop,
-                seed,
-                presence_penalty: penalties.0,
-                frequency_penalty: penalties.1,
-                candidates,
-            }
-        },
-    )
+    let rest = (vec(text(), 0..4), of(0..i64::from(i32::MAX)), logprobs);
+    (counts, shares, penalties, rest).prop_map(|(counts, shares, penalties, rest)| Sampling {
+        max_tokens: counts.0,
+        temperature: shares.0,
+        top_p: shares.1,
+        top_k: counts.1,
+        stop: rest.0,
+        seed: rest.1,
+        presence_penalty: penalties.0,
+        frequency_penalty: penalties.1,
+        candidates: counts.2,
+        logprobs: rest.2,
+    })
 }
 
 fn reasoning() -> impl Strategy<Value = Reasoning> {
-    let efforts = vec![Effort::Minimal, Effort::Low, Effort::Medium, Effort::High];
+    let efforts = vec![
+        Effort::Minimal,
+        Effort::Low,
+        Effort::Medium,
+        Effort::High,
+        Effort::Higher,
+        Effort::Max,
+    ];
     prop_oneof![
         Just(Reasoning::Off),
         Just(Reasoning::Adaptive),
@@ -257,27 +264,52 @@ fn reasoning() -> impl Strategy<Value = Reasoning> {
     ]
 }
 
+/// What only OpenAI has.
+fn openai() -> impl Strategy<Value = OpenAi> {
+    let json = |json| weighted(0.2, Just(json)).prop_map(|it| it.and_then(Json::parse));
+    let said = (
+        json(r#""low""#),
+        json(r#""flex""#),
+        json("true"),
+        json(r#"{"a":"b"}"#),
+        json(r#""key""#),
+    );
+    (said, weighted(0.2, Just("safe-1".to_owned()))).prop_map(|(said, safety_identifier)| OpenAi {
+        verbosity: said.0,
+        service_tier: said.1,
+        metadata: said.3.filter(|_| said.2.is_some()),
+        store: said.2,
+        prompt_cache_key: said.4,
+        safety_identifier,
+    })
+}
+
 /// Whole conversations, with everything a client may ask for. A tool is chosen
 /// only where there are tools.
 pub(crate) fn conversation() -> impl Strategy<Value = Conversation> {
     let said = (vec(text().prop_map(Part::Text), 0..3), turns());
-    let tools = (tools(), of(choice_of_tool()), of(any::<bool>()));
+    let some = weighted(0.3, Just("tool_0".to_owned()));
+    let tools = (tools(), of(choice_of_tool()), of(any::<bool>()), some);
     let how = (format(), sampling(), of(reasoning()));
-    let rest = (of(Just("user-1".to_owned())), any::<bool>());
+    let rest = (of(Just("user-1".to_owned())), any::<bool>(), openai());
     (said, tools, how, rest).prop_map(|(said, tools, how, rest)| {
         let has_tools = !tools.0.is_empty();
+        let tool_choice = tools.1.filter(|_| has_tools);
+        let of_some = matches!(tool_choice, Some(ToolChoice::Auto | ToolChoice::Any));
         Conversation {
             system: said.0,
             turns: said.1,
             tools: tools.0,
-            tool_choice: tools.1.filter(|_| has_tools),
+            tool_choice,
+            allowed_tools: tools.3.filter(|_| of_some).into_iter().collect(),
             parallel_tools: tools.2.filter(|_| has_tools),
             format: how.0,
             sampling: how.1,
             reasoning: how.2,
             user: rest.0,
             stream: rest.1,
-            openai: OpenAi::default(),
+            functions: false,
+            openai: rest.2,
         }
     })
 }

@@ -13,9 +13,21 @@ pub(crate) fn deltas(reply: &Reply, piece: usize) -> Vec<Delta> {
     }];
     for (choice, answer) in (0..).zip(&reply.choices) {
         let mut call = 0;
+        // Beside the text that they are of, if there is one.
+        let mut tokens = answer.logprobs.chunks(piece.max(1));
+        let mut told = |out: &mut Vec<Delta>| {
+            out.extend(tokens.by_ref().map(|tokens| Delta::Logprobs {
+                choice,
+                tokens: tokens.to_vec(),
+            }));
+        };
         for part in &answer.parts {
+            if let Part::Text(_) | Part::Refusal(_) = part {
+                told(&mut out);
+            }
             cut_part(choice, part, piece, &mut call, &mut out);
         }
+        told(&mut out);
         out.push(Delta::Stop {
             choice,
             stop: answer.stop.clone(),
@@ -93,7 +105,8 @@ pub(crate) fn gathered(deltas: &[Delta]) -> Reply {
             }
             Delta::Usage(usage) => reply.usage = Some(*usage),
             Delta::End => {}
-            Delta::Text { choice, .. }
+            Delta::Logprobs { choice, .. }
+            | Delta::Text { choice, .. }
             | Delta::Thought { choice, .. }
             | Delta::Signature { choice, .. }
             | Delta::Refusal { choice, .. }
@@ -104,6 +117,7 @@ pub(crate) fn gathered(deltas: &[Delta]) -> Reply {
                 if reply.choices.len() <= at {
                     let empty = Choice {
                         parts: Vec::new(),
+                        logprobs: Vec::new(),
                         stop: Stop::End,
                     };
                     reply.choices.resize(at + 1, empty);
@@ -172,6 +186,7 @@ fn gather(choice: &mut Choice, delta: &Delta) {
                 .arguments
                 .push_str(piece);
         }
+        (Delta::Logprobs { tokens, .. }, _) => choice.logprobs.extend_from_slice(tokens),
         (Delta::Stop { stop, .. }, _) => choice.stop = stop.clone(),
         (Delta::Start { .. } | Delta::Usage(_) | Delta::End, _) => {}
     }

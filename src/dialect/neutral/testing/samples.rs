@@ -1,8 +1,8 @@
 //! Conversations that say one thing each, by feature and in words.
 
 use crate::dialect::neutral::{
-    Conversation, Effort, Feature, Json, Media, OutputFormat, Part, Reasoning, Role, Source,
-    Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Detail, Effort, Feature, Json, Media, OutputFormat, Part, Reasoning, Role,
+    Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 
 /// A conversation that uses `feature` as `what` says, and says nothing else
@@ -32,7 +32,11 @@ fn plain() -> Conversation {
 }
 
 fn media(source: Source) -> Media {
-    Media { source, name: None }
+    Media {
+        source,
+        name: None,
+        detail: None,
+    }
 }
 
 fn inline(mime: &str, data: &str) -> Media {
@@ -107,6 +111,14 @@ fn tool(strict: Option<bool>) -> Tool {
         ),
         strict,
     }
+}
+
+fn two_tools() -> Vec<Tool> {
+    let other = Tool {
+        name: "g".to_owned(),
+        ..tool(None)
+    };
+    vec![tool(None), other]
 }
 
 fn with(change: impl FnOnce(&mut Conversation)) -> Conversation {
@@ -204,6 +216,14 @@ pub(crate) fn samples() -> Vec<Sample> {
             file(media(Source::Uploaded("file-1".to_owned()))),
         ),
         (
+            Feature::ImageDetail,
+            "to look closely at an image",
+            image(Media {
+                detail: Some(Detail::High),
+                ..png()
+            }),
+        ),
+        (
             Feature::ToolResultImage,
             "an image that a tool returned",
             called(None, None, Part::Image(png()), false),
@@ -227,6 +247,22 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::ToolChoice,
             "that none may be called",
             with_tool(|it| it.tool_choice = Some(ToolChoice::None)),
+        ),
+        (
+            Feature::AllowedTools,
+            "that only some tools may be called",
+            with(|it| {
+                it.tools = two_tools();
+                it.allow_only(vec!["f".to_owned()], false);
+            }),
+        ),
+        (
+            Feature::AllowedTools,
+            "that one of some tools must be called",
+            with(|it| {
+                it.tools = two_tools();
+                it.allow_only(vec!["f".to_owned()], true);
+            }),
         ),
         (
             Feature::ParallelTools,
@@ -303,6 +339,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             "two answers",
             with(|it| it.sampling.candidates = Some(2)),
         ),
+        (
+            Feature::Logprobs,
+            "how likely each token was",
+            with(|it| it.sampling.logprobs = Some(2)),
+        ),
         (Feature::Reasoning, "not to think", reasons(Reasoning::Off)),
         (
             Feature::Reasoning,
@@ -318,6 +359,16 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::Reasoning,
             "to think hard",
             reasons(Reasoning::Effort(Effort::High)),
+        ),
+        (
+            Feature::Reasoning,
+            "to think harder (`xhigh`)",
+            reasons(Reasoning::Effort(Effort::Higher)),
+        ),
+        (
+            Feature::Reasoning,
+            "to think as hard as it can (`max`)",
+            reasons(Reasoning::Effort(Effort::Max)),
         ),
         (
             Feature::Reasoning,
@@ -354,6 +405,29 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::User,
             "who the end user is",
             with(|it| it.user = Some("u".to_owned())),
+        ),
+        (
+            Feature::Verbosity,
+            "few words (`verbosity`)",
+            with(|it| it.openai.verbosity = Json::parse(r#""low""#)),
+        ),
+        (
+            Feature::ServiceTier,
+            "a cheaper tier (`service_tier`)",
+            with(|it| it.openai.service_tier = Json::parse(r#""flex""#)),
+        ),
+        (
+            Feature::Store,
+            "that the answer be kept (`store`)",
+            with(|it| it.openai.store = Json::parse("true")),
+        ),
+        (
+            Feature::Metadata,
+            "that a note be kept with it (`metadata`)",
+            with(|it| {
+                it.openai.store = Json::parse("true");
+                it.openai.metadata = Json::parse(r#"{"a":"b"}"#);
+            }),
         ),
     ];
     let lines = lines.into_iter().map(|(feature, what, asked)| Sample {

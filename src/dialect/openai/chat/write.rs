@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::dialect::{
     Usage,
-    neutral::{Stop, seal},
+    neutral::{Logprob, Stop, seal},
+    openai::logprobs::{self, Token},
 };
 
 pub use reply::reply;
@@ -92,11 +93,28 @@ impl From<Usage> for Counts {
     }
 }
 
+/// How likely the tokens were.
+#[derive(Serialize)]
+struct Logprobs<'a> {
+    content: Vec<Token<'a>>,
+    refusal: Option<()>,
+}
+
+impl<'a> Logprobs<'a> {
+    fn of(tokens: &'a [Logprob]) -> Option<Self> {
+        (!tokens.is_empty()).then(|| Self {
+            content: logprobs::written(tokens, false),
+            refusal: None,
+        })
+    }
+}
+
 /// Returns the `finish_reason`.
-fn reason(stop: &Stop) -> &'static str {
+fn reason(stop: &Stop, functions: bool) -> &'static str {
     match stop {
         Stop::End | Stop::Sequence(_) => "stop",
         Stop::Length => "length",
+        Stop::ToolCalls if functions => "function_call",
         Stop::ToolCalls => "tool_calls",
         Stop::Filter => "content_filter",
     }

@@ -46,6 +46,7 @@ fn an_answer_is_read_whole() {
             model: "claude-sonnet-5".to_owned(),
             created: None,
             choices: vec![Choice {
+                logprobs: Vec::new(),
                 parts: vec![
                     thought("A tool, then.", "EqQB", false),
                     thought("", "EmwK", true),

@@ -93,11 +93,18 @@ fn text(text: &str) -> Part {
 #[test]
 fn an_agents_request_is_read_whole() {
     let (read, lost) = read(AGENT);
-    let image = |source| Part::Image(Media { source, name: None });
+    let image = |source| {
+        Part::Image(Media {
+            source,
+            name: None,
+            detail: None,
+        })
+    };
     let file = |source, name: Option<&str>| {
         Part::File(Media {
             source,
             name: name.map(str::to_owned),
+            detail: None,
         })
     };
     let thought = |text: &str, signature: &str, redacted| {
@@ -214,8 +221,8 @@ fn ways_to_think() {
         ),
         (
             r#""output_config":{"effort":"max"}"#,
-            Reasoning::Effort(Effort::High),
-            "not carried over: output_config.effort",
+            Reasoning::Effort(Effort::Max),
+            "",
         ),
         (
             r#""thinking":{"type":"enabled","budget_tokens":1024,"display":"omitted"},"output_config":{"effort":"high"}"#,

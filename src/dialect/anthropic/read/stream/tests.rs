@@ -110,6 +110,7 @@ fn whole() -> Reply {
         model: "claude-sonnet-5".to_owned(),
         created: None,
         choices: vec![Choice {
+            logprobs: Vec::new(),
             parts: vec![
                 thought("A tool, then.", "EqQB", false),
                 thought("", "EmwK", true),
@@ -203,13 +204,17 @@ pub(in crate::dialect::anthropic) fn gather(deltas: &[Delta]) -> Reply {
             }
             (Delta::Stop { stop, .. }, _) => stops.push(stop.clone()),
             (Delta::Usage(usage), _) => reply.usage = Some(*usage),
-            (Delta::End, _) => {}
+            (Delta::Logprobs { .. } | Delta::End, _) => {}
         }
     }
     let stop = stops.pop();
     assert!(stops.is_empty(), "more than one reason to end");
     reply.choices = stop
-        .map(|stop| Choice { parts, stop })
+        .map(|stop| Choice {
+            logprobs: Vec::new(),
+            parts,
+            stop,
+        })
         .into_iter()
         .collect();
     reply

@@ -27,7 +27,11 @@ fn call(arguments: &str) -> Part {
 
 fn answer(parts: Vec<Part>, stop: Stop) -> Reply {
     Reply {
-        choices: vec![Choice { parts, stop }],
+        choices: vec![Choice {
+            logprobs: Vec::new(),
+            parts,
+            stop,
+        }],
         ..Reply::default()
     }
 }
@@ -41,6 +45,7 @@ fn an_answer_of_everything() {
     let image = Part::Image(Media {
         source: Source::Uploaded("f".to_owned()),
         name: None,
+        detail: None,
     });
     let parts = vec![
         thought,
@@ -153,6 +158,7 @@ proptest! {
 fn a_model_that_says_why_it_would_not_answer_has_refused() {
     let said = |parts| {
         let choices = vec![Choice {
+            logprobs: Vec::new(),
             parts,
             stop: Stop::End,
         }];

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::dialect::neutral::{
     Json, Media, OpenAi, Part, Role, Sampling, Source, Thought, Tool, ToolCall, ToolChoice,
-    ToolResult, Turn,
+    ToolResult, Turn, testing::samples,
 };
 
 fn written(of: &Conversation) -> (Value, String) {
@@ -68,6 +68,7 @@ fn file(mime: &str, data: &str) -> Part {
             data: data.to_owned(),
         },
         name: None,
+        detail: None,
     })
 }
 
@@ -79,7 +80,11 @@ fn at(url: &str) -> Source {
 }
 
 fn media(source: Source) -> Media {
-    Media { source, name: None }
+    Media {
+        source,
+        name: None,
+        detail: None,
+    }
 }
 
 fn tool(parameters: Option<&str>) -> Tool {
@@ -262,7 +267,24 @@ fn losses() -> Vec<(Feature, Conversation)> {
         conversation
     };
     let thinks = Some(Reasoning::Adaptive);
-    vec![
+    let shared = samples().into_iter().map(|it| (it.feature, it.asked));
+    let mut shared: Vec<_> = shared
+        .filter(|(feature, _)| {
+            use Feature::*;
+            matches!(
+                feature,
+                ImageDetail | AllowedTools | Logprobs | Verbosity | ServiceTier | Store | Metadata
+            )
+        })
+        .collect();
+    for (feature, asked) in &mut shared {
+        // Only what is kept has notes, but one thing at a time.
+        asked
+            .openai
+            .store
+            .take_if(|_| *feature == Feature::Metadata);
+    }
+    let own = vec![
         (
             Feature::SystemInConversation,
             with(&|it| it.turns.push(turn(Role::System, vec![text("s")]))),
@@ -351,7 +373,8 @@ fn losses() -> Vec<(Feature, Conversation)> {
             Feature::User,
             with(&|it| it.user = Some("ada@example.com".to_owned())),
         ),
-    ]
+    ];
+    own.into_iter().chain(shared).collect()
 }
 
 #[test]

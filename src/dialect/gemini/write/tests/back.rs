@@ -4,7 +4,7 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
 use crate::dialect::{
-    neutral::Sampling,
+    neutral::{Likely, Logprob, Sampling},
     sse::{Event, Splitter},
 };
 
@@ -45,7 +45,11 @@ fn media(image: bool) -> impl Strategy<Value = Media> {
             mime: Some(mime.into())
         }),
     ];
-    source.prop_map(|source| Media { source, name: None })
+    source.prop_map(|source| Media {
+        source,
+        name: None,
+        detail: None,
+    })
 }
 
 fn seal() -> impl Strategy<Value = Option<String>> {
@@ -136,6 +140,7 @@ fn sampling() -> impl Strategy<Value = Sampling> {
         option::of(-2.0..2.0),
         option::of(-2.0..2.0),
         option::of(1..8_u64),
+        option::of(0..20_u64),
     );
     numbers.prop_map(|it| Sampling {
         max_tokens: it.0,
@@ -147,6 +152,7 @@ fn sampling() -> impl Strategy<Value = Sampling> {
         presence_penalty: it.6,
         frequency_penalty: it.7,
         candidates: it.8,
+        logprobs: it.9,
     })
 }
 
@@ -191,19 +197,34 @@ prop_compose! {
         });
         Conversation {
             system, turns: turns.collect(), tool_choice: tool_choice.filter(|_| !tools.is_empty()), tools, format, sampling, reasoning, stream,
-            parallel_tools: None, user: None, openai: OpenAi::default(),
+            parallel_tools: None, user: None, openai: OpenAi::default(), allowed_tools: Vec::new(), functions: false,
         }
     }
+}
+
+fn logprobs() -> impl Strategy<Value = Vec<Logprob>> {
+    let likely = || {
+        (word(), -40..0_i32).prop_map(|(token, quarters)| Likely {
+            token,
+            logprob: f64::from(quarters) / 4.0,
+            bytes: None,
+        })
+    };
+    let token = (likely(), vec(likely(), 0..3));
+    vec(
+        token.prop_map(|(chosen, top)| Logprob { chosen, top }),
+        0..3,
+    )
 }
 
 prop_compose! {
     fn answer()(
         id in name(),
-        choices in vec((said(), prop_oneof![Just(Stop::End), Just(Stop::Length), Just(Stop::Filter)]), 1..3),
+        choices in vec((said(), logprobs(), prop_oneof![Just(Stop::End), Just(Stop::Length), Just(Stop::Filter)]), 1..3),
         usage in option::of((0..1_u64 << 23, 0..1_u64 << 23, 0..9_u64, 0..9_u64)),
         foreign in any::<bool>(),
     ) -> Reply {
-        let choices = choices.into_iter().map(|(mut parts, mut stop)| {
+        let choices = choices.into_iter().map(|(mut parts, logprobs, mut stop)| {
             let calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
             if calls && stop == Stop::End {
                 stop = Stop::ToolCalls;
@@ -215,7 +236,7 @@ prop_compose! {
                     *signature = Some("another's seal, $".into());
                 }
             }
-            Choice { parts, stop }
+            Choice { parts, logprobs, stop }
         });
         Reply {
             id,
@@ -232,11 +253,20 @@ prop_compose! {
     }
 }
 
+/// A name that says nothing, of a model to which all can be said.
+const NEWEST: &str = "flash";
+
 proptest! {
     #[test]
     fn requests(asked in conversation()) {
+        let mut asked = asked;
+        // One tool that must be called is the one that is chosen.
+        if asked.tool_choice == Some(ToolChoice::Any) && asked.tools.len() > 1 {
+            asked.tools.iter_mut().zip(0..).for_each(|(tool, at)| tool.name = format!("f{at}"));
+            asked.allow_only(vec!["f0".to_owned(), "f1".to_owned()], true);
+        }
         let mut lost = Lost::default();
-        let body = request(&asked, THIRD, &mut lost);
+        let body = request(&asked, NEWEST, &mut lost);
         prop_assert!(lost.is_empty(), "{}", lost);
         let back = read::request(&body, asked.stream, &mut lost).unwrap();
         prop_assert!(lost.is_empty(), "{}", lost);
@@ -253,9 +283,10 @@ proptest! {
     /// Deltas of a stream, written and read again, are the same but for how a
     /// call is cut; so they are here, as each call comes in one piece.
     #[test]
-    fn streams(texts in vec((any::<bool>(), word()), 1..5), json in json(), stop in any::<bool>()) {
+    fn streams(texts in vec((any::<bool>(), word()), 1..5), json in json(), stop in any::<bool>(), tokens in logprobs()) {
         let choice = 0;
         let mut deltas = vec![Delta::Start { id: "r".into(), model: "m".into(), created: None, usage: None }];
+        deltas.extend((!tokens.is_empty()).then_some(Delta::Logprobs { choice, tokens }));
         deltas.extend(texts.into_iter().map(|(thought, text)| match thought {
             true => Delta::Thought { choice, text },
             false => Delta::Text { choice, text },

@@ -7,7 +7,7 @@ use super::{Message, call_id, filled, stop};
 use crate::dialect::{
     NotAnAnswer,
     neutral::{Choice, Part, Reply, Thought, ToolCall, ids::name_of_answer},
-    openai::shape,
+    openai::{logprobs, shape},
 };
 
 #[derive(Deserialize)]
@@ -20,12 +20,15 @@ struct Answer<'a> {
     created: Option<f64>,
     #[serde(default, borrow)]
     usage: Option<&'a RawValue>,
-    choices: Vec<Answered>,
+    #[serde(borrow)]
+    choices: Vec<Answered<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Answered {
+struct Answered<'a> {
     message: Message,
+    #[serde(default, borrow)]
+    logprobs: Option<&'a RawValue>,
     finish_reason: String,
 }
 
@@ -57,7 +60,7 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     })
 }
 
-fn choice(answer: &str, at: u32, answered: Answered) -> Option<Choice> {
+fn choice(answer: &str, at: u32, answered: Answered<'_>) -> Option<Choice> {
     let mut message = answered.message;
     let mut parts = Vec::new();
     parts.extend(message.take_thought().map(|text| {
@@ -80,5 +83,9 @@ fn choice(answer: &str, at: u32, answered: Answered) -> Option<Choice> {
             signature,
         }));
     }
-    Some(Choice { parts, stop })
+    Some(Choice {
+        parts,
+        logprobs: logprobs::read(answered.logprobs),
+        stop,
+    })
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{Call, Message, call_id, filled, stop};
 use crate::dialect::{
     neutral::{Delta, Unreadable, ids::name_of_answer},
-    openai::shape,
+    openai::{logprobs, shape},
     sse::Event,
     waiting::Progress,
 };
@@ -26,16 +26,18 @@ struct Chunk<'a> {
     created: Option<f64>,
     #[serde(default, borrow)]
     usage: Option<&'a RawValue>,
-    #[serde(default)]
-    choices: Option<Vec<Piece>>,
+    #[serde(default, borrow)]
+    choices: Option<Vec<Piece<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct Piece {
+struct Piece<'a> {
     #[serde(default)]
     index: u32,
     #[serde(default)]
     delta: Option<Message>,
+    #[serde(default, borrow)]
+    logprobs: Option<&'a RawValue>,
     #[serde(default)]
     finish_reason: Option<String>,
 }
@@ -125,13 +127,17 @@ impl Events {
         });
     }
 
-    fn piece(&mut self, piece: Piece, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
+    fn piece(&mut self, piece: Piece<'_>, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
         let choice = piece.index;
         if choice >= MAX_CHOICES {
             return Err(Unreadable);
         }
         if !self.open.contains(&choice) && !self.stopped.contains(&choice) {
             self.open.push(choice);
+        }
+        let tokens = logprobs::read(piece.logprobs);
+        if !tokens.is_empty() {
+            out.push(Delta::Logprobs { choice, tokens });
         }
         if let Some(mut message) = piece.delta {
             let thought = message.take_thought();

@@ -7,7 +7,8 @@ use crate::dialect::neutral::{Effort, Reasoning};
 /// # Source
 ///
 /// OpenAI, "Reasoning models" and "Using GPT-5.1" and their successors, API
-/// reference, "Chat completions", `reasoning_effort` and `stop`.
+/// reference, "Chat completions", `reasoning_effort` and `stop`. `xhigh` is known
+/// since GPT-5.2 and to `gpt-5.1-codex-max`, `max` since GPT-5.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Model {
     /// It does not reason, and refuses to be asked to.
@@ -16,8 +17,9 @@ pub(super) enum Model {
     O,
     /// It always reasons, `minimal` at least: GPT-5.
     Five,
-    /// It reasons if it is asked to: GPT-5.1 and later.
-    Later,
+    /// It reasons if it is asked to: GPT-5.1 and later, by the number behind
+    /// the dot.
+    Later(u8),
     /// Somebody else's, or a deployment whose name says nothing: it is told
     /// what the client said, but not `none`, which most do not know.
     Unknown,
@@ -35,8 +37,14 @@ impl Model {
             Self::O
         } else if name == "gpt-5" || name.starts_with("gpt-5-") {
             Self::Five
-        } else if begins(&["gpt-5.", "gpt-6"]) {
-            Self::Later
+        } else if name.starts_with("gpt-5.1-codex-max") {
+            Self::Later(2)
+        } else if let Some(rest) = name.strip_prefix("gpt-5.") {
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            let number = &rest[..end.unwrap_or(rest.len())];
+            Self::Later(number.parse().unwrap_or(u8::MAX))
+        } else if name.starts_with("gpt-6") {
+            Self::Later(u8::MAX)
         } else {
             Self::Unknown
         }
@@ -49,7 +57,7 @@ impl Model {
             Reasoning::Off => {
                 return match self {
                     Self::Plain => (None, true),
-                    Self::Later => (Some("none"), true),
+                    Self::Later(_) => (Some("none"), true),
                     Self::O => (Some("low"), false),
                     Self::Five => (Some("minimal"), false),
                     Self::Unknown => (None, false),
@@ -67,12 +75,24 @@ impl Model {
             }
         };
         match effort {
-            Effort::Minimal if matches!(self, Self::O | Self::Later) => (Some("low"), false),
+            Effort::Minimal if matches!(self, Self::O | Self::Later(_)) => (Some("low"), false),
             Effort::Minimal => (Some("minimal"), true),
             Effort::Low => (Some("low"), true),
             Effort::Medium => (Some("medium"), true),
             Effort::High => (Some("high"), true),
+            Effort::Higher | Effort::Max if !self.knows_xhigh() => (Some("high"), false),
+            Effort::Max if !self.knows_max() => (Some("xhigh"), false),
+            Effort::Higher => (Some("xhigh"), true),
+            Effort::Max => (Some("max"), true),
         }
+    }
+
+    fn knows_xhigh(self) -> bool {
+        matches!(self, Self::Unknown | Self::Later(2..))
+    }
+
+    fn knows_max(self) -> bool {
+        matches!(self, Self::Unknown | Self::Later(6..))
     }
 
     /// Tells whether it takes a `verbosity` other than `medium`.
@@ -80,13 +100,13 @@ impl Model {
         !matches!(self, Self::Plain | Self::O)
     }
 
-    /// Tells whether it takes `temperature`, `top_p`, the penalties and `stop`
-    /// beside this `reasoning_effort`: what reasons refuses them.
+    /// Tells whether it takes `temperature`, `top_p`, the penalties, `stop` and
+    /// `logprobs` beside this `reasoning_effort`: what reasons refuses them.
     pub(super) fn takes_sampling(self, effort: Option<&str>) -> bool {
         match self {
             Self::Plain | Self::Unknown => true,
             Self::O | Self::Five => false,
-            Self::Later => matches!(effort, None | Some("none")),
+            Self::Later(_) => matches!(effort, None | Some("none")),
         }
     }
 }
@@ -105,8 +125,11 @@ mod tests {
             ("o4-mini", Model::O),
             ("gpt-5", Model::Five),
             ("gpt-5-nano-2025-08-07", Model::Five),
-            ("gpt-5.1", Model::Later),
-            ("gpt-5.2-pro", Model::Later),
+            ("gpt-5.1", Model::Later(1)),
+            ("gpt-5.1-codex-max", Model::Later(2)),
+            ("gpt-5.2-pro", Model::Later(2)),
+            ("gpt-5.10", Model::Later(10)),
+            ("gpt-6-mini", Model::Later(u8::MAX)),
             ("deepseek-chat", Model::Unknown),
             ("m", Model::Unknown),
         ] {
@@ -125,7 +148,7 @@ mod tests {
                 (Some("minimal"), false),
                 (Some("minimal"), true),
             ),
-            (Model::Later, (Some("none"), true), (Some("low"), false)),
+            (Model::Later(1), (Some("none"), true), (Some("low"), false)),
             (Model::Unknown, (None, false), (Some("minimal"), true)),
         ] {
             assert_eq!(model.effort(Reasoning::Off), off, "{model:?}");
@@ -135,9 +158,36 @@ mod tests {
             let high = (model != Model::Plain).then_some("high");
             assert_eq!(budget, (high, false), "{model:?}");
         }
-        assert!(
-            Model::Later.takes_sampling(Some("none")) && !Model::Later.takes_sampling(Some("low"))
-        );
+        let later = Model::Later(2);
+        assert!(later.takes_sampling(Some("none")) && !later.takes_sampling(Some("low")));
         assert!(Model::Plain.takes_sampling(None) && !Model::Five.takes_sampling(None));
+    }
+
+    #[test]
+    fn what_is_above_high_is_told_to_those_who_know_it() {
+        for (model, higher, most) in [
+            (Model::Plain, (None, false), (None, false)),
+            (Model::O, (Some("high"), false), (Some("high"), false)),
+            (Model::Five, (Some("high"), false), (Some("high"), false)),
+            (
+                Model::Later(1),
+                (Some("high"), false),
+                (Some("high"), false),
+            ),
+            (
+                Model::Later(2),
+                (Some("xhigh"), true),
+                (Some("xhigh"), false),
+            ),
+            (Model::Later(6), (Some("xhigh"), true), (Some("max"), true)),
+            (Model::Unknown, (Some("xhigh"), true), (Some("max"), true)),
+        ] {
+            let told = |effort| model.effort(Reasoning::Effort(effort));
+            assert_eq!(
+                (told(Effort::Higher), told(Effort::Max)),
+                (higher, most),
+                "{model:?}"
+            );
+        }
     }
 }

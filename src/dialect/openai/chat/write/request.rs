@@ -2,14 +2,16 @@
 
 mod exact;
 mod message;
+mod tools;
 
 use serde::Serialize;
 
 use super::model::Model;
 use crate::dialect::neutral::{
-    Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Role, Sampling, Tool, ToolChoice,
+    Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Role, Sampling, ToolChoice,
 };
 use message::Message;
+use tools::{Choice, Tool};
 
 /// Whose words to use where OpenAI and those compatible with it differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +32,18 @@ pub const CANNOT: &[Feature] = &[
     Feature::TopK,
 ];
 
-/// What this dialect can say in part: schemas of an object to OpenAI itself, files that are right here, or uploaded
+/// What this dialect can say in part: schemas of an object, and what only
+/// OpenAI has, to OpenAI itself, files that are right here, or uploaded
 /// documents, up to four stop texts, thoughts that are in words and led to
 /// calls, to servers that are not OpenAI's own; and to models that do not
 /// reason, or always do, what these take.
 pub const IN_PART: &[Feature] = &[
+    Feature::AllowedTools,
+    Feature::Logprobs,
+    Feature::Verbosity,
+    Feature::ServiceTier,
+    Feature::Store,
+    Feature::Metadata,
     Feature::File,
     Feature::UploadedFile,
     Feature::Temperature,
@@ -61,7 +70,7 @@ struct Body<'a> {
     model: &'a str,
     messages: Vec<Message<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<Typed<Function<'a>>>,
+    tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<Choice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,47 +112,15 @@ struct Drawn<'a> {
     presence_penalty: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    logprobs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u64>,
 }
 
 #[derive(Serialize)]
 struct StreamOptions {
     include_usage: bool,
-}
-
-#[derive(Serialize)]
-struct Typed<T> {
-    r#type: &'static str,
-    function: T,
-}
-
-fn function<T>(function: T) -> Typed<T> {
-    Typed {
-        r#type: "function",
-        function,
-    }
-}
-
-#[derive(Serialize)]
-struct Function<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a Json>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strict: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct Name<'a> {
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Choice<'a> {
-    Word(&'static str),
-    Named(Typed<Name<'a>>),
 }
 
 #[derive(Serialize)]
@@ -195,8 +172,8 @@ pub fn request(
     let body = Body {
         model,
         messages: messages(asked, variant, lost),
-        tools: asked.tools.iter().map(|it| tool(it, lost)).collect(),
-        tool_choice: asked.tool_choice.as_ref().filter(|_| has_tools).map(choice),
+        tools: tools::tools(asked, variant, lost),
+        tool_choice: tools::choice(asked, variant),
         parallel_tool_calls: asked.parallel_tools.filter(|_| has_tools),
         response_format: format(&asked.format, variant, lost),
         max_tokens,
@@ -206,7 +183,10 @@ pub fn request(
         seed: sampling.seed,
         n: sampling.candidates,
         reasoning_effort,
-        user: asked.user.as_deref(),
+        user: match variant {
+            Variant::OpenAi => asked.user.as_deref(),
+            Variant::Compatible => asked.end_user(),
+        },
         stream: asked.stream.then_some(true),
         stream_options: asked.stream.then_some(StreamOptions {
             include_usage: true,
@@ -249,7 +229,12 @@ fn drawn<'a>(of: &'a Sampling, takes: bool, lost: &mut Lost) -> Drawn<'a> {
             stop: &of.stop[..of.stop.len().min(stops)],
             presence_penalty: of.presence_penalty,
             frequency_penalty: of.frequency_penalty,
+            logprobs: of.logprobs.is_some(),
+            top_logprobs: of.logprobs.filter(|others| *others > 0),
         };
+    }
+    if of.logprobs.is_some() {
+        lost.feature(Feature::Logprobs);
     }
     // The defaults say nothing, and nothing is lost with them.
     let says = |value: Option<f64>, default: f64| value.is_some_and(|it| it != default);
@@ -298,30 +283,6 @@ fn speaks_of_json(asked: &Conversation) -> bool {
         }
         _ => false,
     })
-}
-
-fn tool<'a>(tool: &'a Tool, lost: &mut Lost) -> Typed<Function<'a>> {
-    let schema = tool.parameters.as_ref();
-    let may_be_strict = || schema.is_some_and(exact::may_be_strict);
-    let strict = tool.strict.filter(|strict| !strict || may_be_strict());
-    if strict != tool.strict {
-        lost.feature(Feature::StrictTools);
-    }
-    function(Function {
-        name: &tool.name,
-        description: tool.description.as_deref(),
-        parameters: schema,
-        strict,
-    })
-}
-
-fn choice(choice: &ToolChoice) -> Choice<'_> {
-    match choice {
-        ToolChoice::Auto => Choice::Word("auto"),
-        ToolChoice::None => Choice::Word("none"),
-        ToolChoice::Any => Choice::Word("required"),
-        ToolChoice::Named(name) => Choice::Named(function(Name { name })),
-    }
 }
 
 /// # Source

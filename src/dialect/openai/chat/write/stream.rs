@@ -2,8 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Call, Counts, Extra, Function, id, reason};
-use crate::dialect::{Usage, neutral::Delta, sse};
+use super::{Call, Counts, Extra, Function, Logprobs, id, reason};
+use crate::dialect::{
+    Usage,
+    neutral::{Delta, Logprob},
+    sse,
+};
 
 #[derive(Serialize)]
 struct Chunk<'a> {
@@ -22,7 +26,7 @@ struct Chunk<'a> {
 struct Piece<'a> {
     index: u32,
     delta: Message<'a>,
-    logprobs: Option<()>,
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: Option<&'static str>,
 }
 
@@ -38,6 +42,8 @@ struct Message<'a> {
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[Call<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<Function<'a>>,
 }
 
 /// Writes the events of one stream.
@@ -47,9 +53,12 @@ pub struct Events {
     model: String,
     created: u64,
     include_usage: bool,
+    functions: bool,
     usage: Option<Usage>,
     /// The answers that have begun.
     begun: Vec<u32>,
+    /// How likely the tokens of the next piece are, and of which answer it is.
+    logprobs: (u32, Vec<Logprob>),
 }
 
 impl Events {
@@ -61,9 +70,17 @@ impl Events {
             model: String::new(),
             created: now,
             include_usage,
+            functions: false,
             usage: None,
             begun: Vec::new(),
+            logprobs: (0, Vec::new()),
         }
+    }
+
+    /// Tells of one call at the most, as one of a function, if the client knows
+    /// `functions` only.
+    pub fn call_functions(&mut self, only: bool) {
+        self.functions = only;
     }
 
     /// Appends the events that say `delta`.
@@ -89,7 +106,15 @@ impl Events {
                 self.usage = Some(*usage);
                 return;
             }
-            Delta::End => return self.end(out),
+            Delta::Logprobs { choice, tokens } => {
+                self.tell_logprobs(out);
+                self.logprobs = (*choice, tokens.clone());
+                return;
+            }
+            Delta::End => {
+                self.tell_logprobs(out);
+                return self.end(out);
+            }
             // Clients of this dialect have no place for seals on thoughts.
             Delta::Signature { .. } => return,
             Delta::Text { choice, text } => {
@@ -102,6 +127,28 @@ impl Events {
             }
             Delta::Refusal { choice, text } => {
                 message.refusal = Some(text);
+                *choice
+            }
+            Delta::CallStart {
+                choice, call, name, ..
+            } if self.functions => {
+                let function = Function {
+                    name: Some(name),
+                    arguments: "",
+                };
+                message.function_call = (*call == 0).then_some(function);
+                *choice
+            }
+            Delta::CallArguments {
+                choice,
+                call,
+                piece,
+            } if self.functions => {
+                let function = Function {
+                    name: None,
+                    arguments: piece,
+                };
+                message.function_call = (*call == 0).then_some(function);
                 *choice
             }
             Delta::CallStart {
@@ -141,12 +188,26 @@ impl Events {
                 *choice
             }
             Delta::Stop { choice, stop } => {
-                finish_reason = Some(reason(stop));
+                finish_reason = Some(reason(stop, self.functions));
                 *choice
             }
         };
+        if self.logprobs.0 != choice {
+            self.tell_logprobs(out);
+        }
         self.begin(choice, out);
         self.piece(choice, message, finish_reason, out);
+        self.logprobs.1.clear();
+    }
+
+    /// Tells of tokens that no piece came for.
+    fn tell_logprobs(&mut self, out: &mut Vec<u8>) {
+        let choice = self.logprobs.0;
+        if !self.logprobs.1.is_empty() {
+            self.begin(choice, out);
+            self.piece(choice, Message::default(), None, out);
+            self.logprobs.1.clear();
+        }
     }
 
     /// Each answer begins with a chunk that says whose it is.
@@ -160,7 +221,9 @@ impl Events {
             content: Some(""),
             ..Message::default()
         };
+        let tokens = std::mem::take(&mut self.logprobs.1);
         self.piece(choice, message, None, out);
+        self.logprobs.1 = tokens;
     }
 
     fn piece(
@@ -173,7 +236,7 @@ impl Events {
         let piece = Piece {
             index,
             delta,
-            logprobs: None,
+            logprobs: Logprobs::of(&self.logprobs.1),
             finish_reason,
         };
         self.chunk(&[piece], self.include_usage.then_some(None), out);

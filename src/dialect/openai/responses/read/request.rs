@@ -3,14 +3,12 @@
 mod item;
 
 use crate::dialect::{
-    neutral::{
-        Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, says_nothing, seal,
-    },
+    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, seal},
     openai::{
         body::{
             Within, count, fields, flag, list, needed, number, object, text, told, utf8, wrong,
         },
-        turns::{Turns, allow_only, filled, reasoning, tool_choice},
+        turns::{Turns, allow_only, filled, openais, reasoning, tool_choice},
     },
     request::BadRequest,
 };
@@ -83,8 +81,7 @@ fn field(
             for (name, raw) in fields(raw)? {
                 match &*name {
                     "format" => asked.format = format(raw, lost).within("format")?,
-                    "verbosity" if raw == r#""medium""# => {}
-                    "verbosity" => asked.openai.verbosity = Json::parse(raw),
+                    other if openais(&mut asked.openai, other, raw)? => {}
                     other => lost.value(&format!("text.{other}"), raw),
                 }
             }
@@ -96,7 +93,7 @@ fn field(
             for (name, raw) in fields(raw)? {
                 match &*name {
                     "effort" => {
-                        let effort = text(raw).and_then(|word| reasoning(&word, lost));
+                        let effort = text(raw).and_then(|word| reasoning(&word));
                         asked.reasoning = Some(effort.within("effort")?);
                     }
                     // Summaries come wherever the provider gives any.
@@ -105,8 +102,9 @@ fn field(
                 }
             }
         }
-        // The second is the successor of the first.
-        "user" | "safety_identifier" => asked.user = filled(text(raw)?),
+        "user" => asked.user = filled(text(raw)?),
+        "top_logprobs" if count(raw)? > 0 => sampling.logprobs = Some(count(raw)?),
+        "top_logprobs" => {}
         "stream" => asked.stream = flag(raw)?,
         "previous_response_id" | "conversation" | "prompt" => {
             return Err(wrong(
@@ -121,19 +119,18 @@ fn field(
         }
         "include" => {
             for (at, raw) in list(raw)?.into_iter().enumerate() {
-                // Seals on thoughts come anyway.
-                if text(raw).at(at)? != "reasoning.encrypted_content" {
-                    lost.field("include");
+                match text(raw).at(at)?.as_str() {
+                    // Seals on thoughts come anyway.
+                    "reasoning.encrypted_content" => {}
+                    "message.output_text.logprobs" => drop(sampling.logprobs.get_or_insert(0)),
+                    _ => lost.field("include"),
                 }
             }
         }
         // The gateway's own business, or of no consequence to the answer.
-        "model" | "stream_options" | "prompt_cache_key" | "client_metadata" => {}
-        "service_tier" if matches!(raw, r#""auto""# | r#""default""#) => {}
-        "service_tier" => asked.openai.service_tier = Json::parse(raw),
-        "store" if flag(raw)? => asked.openai.store = Json::parse(raw),
-        "metadata" if !says_nothing(raw) => asked.openai.metadata = Some(object(raw)?),
+        "model" | "stream_options" | "client_metadata" => {}
         "truncation" if raw == r#""disabled""# => {}
+        _ if openais(&mut asked.openai, name, raw)? => {}
         _ => lost.value(name, raw),
     }
     Ok(())
@@ -183,12 +180,12 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         }
     }
     let kind = needed(kind, "type")?;
+    if kind == "allowed_tools" {
+        return allow_only(asked, raw);
+    }
     if kind != "function" {
         lost.field(&format!("tool_choice.{kind}"));
-        return match kind == "allowed_tools" {
-            true => allow_only(asked, raw),
-            false => Ok(()),
-        };
+        return Ok(());
     }
     asked.tool_choice = Some(ToolChoice::Named(needed(called, "name")?));
     Ok(())

@@ -38,7 +38,11 @@ fn answer(parts: Vec<Part>, stop: Stop) -> Reply {
         id: "msg_1".to_owned(),
         model: "claude".to_owned(),
         created: None,
-        choices: vec![Choice { parts, stop }],
+        choices: vec![Choice {
+            logprobs: Vec::new(),
+            parts,
+            stop,
+        }],
         usage: Some(Usage {
             input: 9,
             output: 12,

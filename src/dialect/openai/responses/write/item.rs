@@ -1,10 +1,10 @@
 //! The items of an answer's output.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::dialect::{
-    neutral::{Part, Stop, seal::ahead_of_call},
-    openai::responses::REDACTED,
+    neutral::{Choice, Logprob, Part, Stop, seal::ahead_of_call},
+    openai::{logprobs, responses::REDACTED},
 };
 
 /// One item, with all that has come of it.
@@ -38,7 +38,8 @@ pub(super) enum Item {
 pub(super) enum Content {
     OutputText {
         annotations: [(); 0],
-        logprobs: [(); 0],
+        #[serde(serialize_with = "tokens")]
+        logprobs: Vec<Logprob>,
         text: String,
     },
     Refusal {
@@ -57,10 +58,15 @@ impl Content {
     pub(super) fn text(text: String) -> Self {
         Self::OutputText {
             annotations: [],
-            logprobs: [],
+            logprobs: Vec::new(),
             text,
         }
     }
+}
+
+/// Writes how likely tokens were.
+pub(super) fn tokens<S: Serializer>(of: &[Logprob], to: S) -> Result<S::Ok, S::Error> {
+    logprobs::written(of, true).serialize(to)
 }
 
 const IN_PROGRESS: &str = "in_progress";
@@ -136,12 +142,22 @@ pub(super) fn status(stop: &Stop) -> (&'static str, Option<&'static str>) {
 
 /// Returns the items of a whole answer. Texts and refusals side by side are one
 /// message; only the last item can be incomplete.
-pub(super) fn items(response: &str, parts: &[Part], status: &'static str) -> Vec<Item> {
+pub(super) fn items(response: &str, choice: &Choice, status: &'static str) -> Vec<Item> {
+    let mut tokens = choice.logprobs.clone();
     let mut items: Vec<Item> = Vec::new();
-    for part in parts {
+    for part in &choice.parts {
         let at = items.len();
         match part {
-            Part::Text(text) => said(&mut items, response, Content::text(text.clone())),
+            Part::Text(text) => {
+                // Nobody says which of several texts they are of.
+                let logprobs = std::mem::take(&mut tokens);
+                let text = Content::OutputText {
+                    annotations: [],
+                    logprobs,
+                    text: text.clone(),
+                };
+                said(&mut items, response, text);
+            }
             Part::Refusal(refusal) => {
                 let refusal = refusal.clone();
                 said(&mut items, response, Content::Refusal { refusal });

@@ -15,9 +15,9 @@ pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
         model: reply.model.clone(),
     };
     let choice = reply.choices.first();
-    let parts = choice.map_or(&[][..], |choice| &choice.parts);
     let status = choice.map_or(("incomplete", None), |choice| status(&choice.stop));
-    let output = items(stem(&head.id), parts, status.0);
+    let output = choice.map(|choice| items(stem(&head.id), choice, status.0));
+    let output = output.unwrap_or_default();
     let response = Response::new(&head, status, &output, reply.usage);
     // Nothing in it can fail to be written to memory.
     serde_json::to_vec(&response).unwrap_or_default()

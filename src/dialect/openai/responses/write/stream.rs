@@ -3,15 +3,15 @@
 mod event;
 
 use super::{
-    item::{Content, Item, Summary, status},
+    item::{Content, Item, Summary, status, tokens},
     response::{Response, id, stem},
 };
 use crate::dialect::{
     ResponseHead, Usage,
-    neutral::{Broken, Delta, Stop, seal::ahead_of_call},
+    neutral::{Broken, Delta, Logprob, Stop, seal::ahead_of_call},
     waiting::MAX_WAITING,
 };
-use event::{At, Out};
+use event::{At, Out, Tokens};
 
 /// Writes the events of one stream.
 ///
@@ -28,6 +28,8 @@ pub struct Events {
     calls: Vec<(u32, usize)>,
     stop: Option<Stop>,
     usage: Option<Usage>,
+    /// How likely the tokens of the next text are.
+    logprobs: Vec<Logprob>,
     /// Bytes that are kept for the last event, which repeats the answer.
     kept: usize,
     unexplained: bool,
@@ -48,6 +50,7 @@ impl Events {
             calls: Vec::new(),
             stop: None,
             usage: None,
+            logprobs: Vec::new(),
             kept: 0,
             unexplained: false,
         }
@@ -84,6 +87,7 @@ impl Events {
             Delta::Refusal { text, .. } => text.len(),
             Delta::CallArguments { piece, .. } => piece.len(),
             Delta::Signature { signature, .. } => signature.len(),
+            Delta::Logprobs { tokens, .. } => Logprob::size(tokens),
             // So that no number of empty calls is free.
             Delta::CallStart { id, name, .. } => id.len() + name.len() + 256,
             Delta::Start { .. } | Delta::Stop { .. } | Delta::Usage(_) | Delta::End => 0,
@@ -106,6 +110,7 @@ impl Events {
                 self.about("response.created", ("in_progress", None), out);
                 self.about("response.in_progress", ("in_progress", None), out);
             }
+            Delta::Logprobs { choice: 0, tokens } => self.logprobs.extend_from_slice(tokens),
             Delta::Text { choice: 0, text } => self.say(text, false, out),
             Delta::Refusal { choice: 0, text } => self.say(text, true, out),
             Delta::Thought { choice: 0, text } => self.think(text, out),
@@ -162,7 +167,8 @@ impl Events {
                     self.about(name, status, out);
                 }
             },
-            Delta::Text { .. }
+            Delta::Logprobs { .. }
+            | Delta::Text { .. }
             | Delta::Refusal { .. }
             | Delta::Thought { .. }
             | Delta::Signature { .. }
@@ -221,6 +227,12 @@ impl Events {
 
     /// Ends the last part of a message or a thought.
     fn end_part(&mut self, at: usize, out: &mut Out<'_>) {
+        // Tokens that no text came for are of the one before.
+        if let Item::Message { content, .. } = &mut self.items[at]
+            && let Some(Content::OutputText { logprobs, .. }) = content.last_mut()
+        {
+            logprobs.append(&mut self.logprobs);
+        }
         let event = At::new(&self.items, at);
         match &self.items[at] {
             Item::Message { content, .. } => {
@@ -230,11 +242,11 @@ impl Events {
                 };
                 let Some(part) = content.last() else { return };
                 let (name, done) = match part {
-                    Content::OutputText { text, .. } => (
+                    Content::OutputText { text, logprobs, .. } => (
                         "response.output_text.done",
                         At {
                             text: Some(text),
-                            logprobs: Some([]),
+                            logprobs: Some(Tokens(logprobs)),
                             ..event.clone()
                         },
                     ),
@@ -298,10 +310,13 @@ impl Events {
             return;
         };
         let index = content.len().checked_sub(1);
+        let mut tokens = Vec::new();
         let (name, logprobs) = match content.last_mut() {
-            Some(Content::OutputText { text, .. }) => {
+            Some(Content::OutputText { text, logprobs, .. }) => {
                 text.push_str(said);
-                ("response.output_text.delta", Some([]))
+                tokens.append(&mut self.logprobs);
+                logprobs.extend_from_slice(&tokens);
+                ("response.output_text.delta", Some(Tokens(&tokens)))
             }
             Some(Content::Refusal { refusal }) => {
                 refusal.push_str(said);

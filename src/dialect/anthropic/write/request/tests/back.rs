@@ -51,8 +51,13 @@ fn reasoning() -> impl Strategy<Value = Option<Reasoning>> {
         Just(Reasoning::Off),
         Just(Reasoning::Adaptive),
         (1_024..4_000_u64).prop_map(Reasoning::Budget),
-        prop_oneof![Just(Effort::Low), Just(Effort::Medium), Just(Effort::High)]
-            .prop_map(Reasoning::Effort),
+        prop_oneof![
+            Just(Effort::Low),
+            Just(Effort::High),
+            Just(Effort::Higher),
+            Just(Effort::Max)
+        ]
+        .prop_map(Reasoning::Effort),
     ])
 }
 
@@ -100,6 +105,7 @@ prop_compose! {
             user,
             stream,
             openai: OpenAi::default(),
+            allowed_tools: Vec::new(), functions: false,
         }
     }
 }

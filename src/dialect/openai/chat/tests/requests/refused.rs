@@ -84,6 +84,7 @@ fn nothing_said_is_still_a_request() {
     let gone = Part::Image(Media {
         source: Source::Uploaded("f".to_owned()),
         name: None,
+        detail: None,
     });
     let turns = vec![Turn {
         role: Role::User,

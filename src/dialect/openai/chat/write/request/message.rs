@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Feature, Lost, Part, Variant};
 use crate::dialect::{
-    neutral::{Media, NOTHING, Source, Thought, ToolResult},
+    neutral::{Detail, Media, NOTHING, Source, Thought, ToolResult},
     openai::{
         chat::write::{Call, Extra, Function},
         turns::data_url,
@@ -47,6 +47,8 @@ pub(super) enum Piece<'a> {
 #[derive(Serialize)]
 pub(super) struct Url<'a> {
     url: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -230,8 +232,12 @@ fn image<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
             return None;
         }
     };
+    let detail = media.detail.map(|detail| match detail {
+        Detail::Low => "low",
+        Detail::High => "high",
+    });
     Some(Piece::ImageUrl {
-        image_url: Url { url },
+        image_url: Url { url, detail },
     })
 }
 

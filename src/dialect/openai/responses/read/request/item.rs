@@ -7,7 +7,7 @@ use crate::dialect::{
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
         responses::REDACTED,
-        turns::{Turns, source},
+        turns::{Turns, detail, source},
     },
     request::BadRequest,
 };
@@ -155,6 +155,7 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
     let mut unknown = |name: &str, raw: &str| {
         let is_known = match name {
             "type" | "annotations" | "logprobs" => true,
+            // How closely to read a document only this API can be told.
             "detail" => raw == r#""auto""#,
             _ => false,
         };
@@ -179,11 +180,12 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
             }))
         }
         "input_image" => {
-            let (mut url, mut id) = (None, None);
+            let (mut url, mut id, mut closely) = (None, None, None);
             for (name, raw) in &fields {
                 match &**name {
                     "image_url" => url = Some(text(raw).within("image_url")?),
                     "file_id" => id = Some(text(raw).within("file_id")?),
+                    "detail" => closely = Some(*raw),
                     other => unknown(other, raw),
                 }
             }
@@ -191,6 +193,7 @@ fn part(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
             Ok(Some(Part::Image(Media {
                 source: needed(source, "image_url")?,
                 name: None,
+                detail: closely.and_then(|raw| detail(raw, lost)),
             })))
         }
         "input_file" => file(&fields, &mut unknown).map(Some),
@@ -224,5 +227,6 @@ fn file(fields: &Fields<'_>, unknown: &mut impl FnMut(&str, &str)) -> Result<Par
     Ok(Part::File(Media {
         source: needed(source, "file_data")?,
         name: called,
+        detail: None,
     }))
 }

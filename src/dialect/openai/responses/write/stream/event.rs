@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Content, Item, Response, Summary};
-use crate::dialect::sse;
+use super::{Content, Item, Response, Summary, tokens};
+use crate::dialect::{neutral::Logprob, sse};
 
 /// Where events go.
 pub(super) struct Out<'a> {
@@ -45,10 +45,14 @@ pub(super) struct At<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) arguments: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) logprobs: Option<[(); 0]>,
+    pub(super) logprobs: Option<Tokens<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) part: Option<Part<'a>>,
 }
+
+/// How likely the tokens of a text were.
+#[derive(Clone, Serialize)]
+pub(super) struct Tokens<'a>(#[serde(serialize_with = "tokens")] pub(super) &'a [Logprob]);
 
 #[derive(Clone, Serialize)]
 #[serde(untagged)]
