@@ -65,7 +65,7 @@ fn read_request(from: Api, body: &[u8], stream: bool, lost: &mut Lost) -> Conver
 
 fn write_reply(to: Api, reply: &Reply) -> Vec<u8> {
     match to.dialect() {
-        Dialect::OpenAi => chat::write::reply(reply, 9),
+        Dialect::OpenAi => chat::write::reply(reply, false, 9),
         Dialect::Anthropic => anthropic::write::reply(reply, 9),
         Dialect::Gemini => gemini::write::reply(reply, 9),
     }

@@ -24,6 +24,8 @@ const LONGEST: usize = 64;
 pub struct ToolNames {
     /// By the name that the provider is told, the client's.
     given: BTreeMap<String, String>,
+    /// Whether the client knows tools as functions only.
+    functions: bool,
 }
 
 impl ToolNames {
@@ -32,6 +34,7 @@ impl ToolNames {
         let odd = names(asked).filter(|name| !is_fair(name, dialect));
         Self {
             given: odd.map(|name| (fair(name), name.to_owned())).collect(),
+            functions: asked.functions,
         }
     }
 
@@ -63,6 +66,11 @@ impl ToolNames {
             }
         }
         Cow::Owned(asked)
+    }
+
+    /// Tells whether the client knows tools as `functions` only, one at a time.
+    pub(super) fn are_functions(&self) -> bool {
+        self.functions
     }
 
     /// Puts the client's names into an answer; `None` if a call in it has none.
@@ -122,7 +130,8 @@ fn names(asked: &Conversation) -> impl Iterator<Item = &str> {
         Part::ToolResult(result) => result.name.as_ref(),
         _ => None,
     });
-    tools.chain(chosen).chain(told).map(String::as_str)
+    let all = tools.chain(&asked.allowed_tools).chain(chosen).chain(told);
+    all.map(String::as_str)
 }
 
 /// Tells whether providers of `dialect` take a tool of this name.
@@ -198,6 +207,7 @@ mod tests {
                 strict: None,
             }],
             tool_choice: Some(ToolChoice::Named(name.to_owned())),
+            allowed_tools: vec![name.to_owned()],
             turns: vec![turn(Role::Assistant, call(name)), turn(Role::User, result)],
             ..Conversation::default()
         }
@@ -246,7 +256,7 @@ mod tests {
                     prop_assert!(is_fair(name, to), "{name}");
                     prop_assert_eq!(name, &told.tools[0].name);
                 }
-                prop_assert_eq!(super::names(&told).count(), 4);
+                prop_assert_eq!(super::names(&told).count(), 5);
                 let name = &told.tools[0].name;
                 let mut reply = Reply {
                     choices: vec![Choice { logprobs: Vec::new(),  parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],

@@ -106,7 +106,7 @@ pub fn answer(
     Ok(match asked {
         Api::Responses => responses::write::reply(&reply, now),
         asked => match asked.dialect() {
-            Dialect::OpenAi => chat::write::reply(&reply, now),
+            Dialect::OpenAi => chat::write::reply(&reply, names.are_functions(), now),
             Dialect::Anthropic => anthropic::write::reply(&reply, now),
             Dialect::Gemini => gemini::write::reply(&reply, now),
         },
@@ -172,6 +172,9 @@ impl Translation {
     /// Tells the client of tools by the names that it knows.
     #[must_use]
     pub fn with_names(mut self, names: ToolNames) -> Self {
+        if let Writer::Chat(writer) = &mut self.writer {
+            writer.call_functions(names.are_functions());
+        }
         self.names = names;
         self
     }

@@ -27,6 +27,9 @@ pub struct Conversation {
     pub user: Option<String>,
     /// Whether the answer is to be a stream of events.
     pub stream: bool,
+    /// Tools are `functions` to the client, as they were called before 2024: its
+    /// answers have one call at the most, in another place.
+    pub functions: bool,
     /// What both calls of OpenAI's that answer can say, and nobody else.
     pub openai: OpenAi,
 }

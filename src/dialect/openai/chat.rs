@@ -8,5 +8,5 @@
 
 pub mod read;
 #[cfg(test)]
-mod tests;
+pub(in crate::dialect) mod tests;
 pub mod write;

@@ -8,7 +8,7 @@
 
 pub mod read;
 #[cfg(test)]
-mod tests;
+pub(in crate::dialect) mod tests;
 pub mod write;
 
 /// Marks, in `encrypted_content`, a thought that is hidden within its seal.

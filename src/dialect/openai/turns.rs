@@ -22,6 +22,9 @@ pub(super) struct Turns {
     pub(super) turns: Vec<Turn>,
     /// The tool of each call, by the call's id.
     calls: HashMap<String, String>,
+    /// The last call of each function, and how many there were.
+    functions: HashMap<String, String>,
+    called: usize,
 }
 
 impl Turns {
@@ -53,6 +56,19 @@ impl Turns {
                 parts: vec![part],
             }),
         }
+    }
+
+    /// Returns an id for a call of a function, which has none.
+    pub(super) fn call_of(&mut self, function: &str) -> String {
+        let id = format!("call_function_{}", self.called);
+        self.called += 1;
+        self.functions.insert(function.to_owned(), id.clone());
+        id
+    }
+
+    /// Returns the id of the last call of a function.
+    pub(super) fn last_call_of(&self, function: &str) -> Option<String> {
+        self.functions.get(function).cloned()
     }
 
     /// Adds what a tool returned; several in a row are one turn.

@@ -98,8 +98,7 @@ fn fields(page: &mut String) {
         (
             Api::ChatCompletions,
             json!({"messages": user, "logit_bias": {"1": 2},
-            "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "web_search_options": {"a": 1},
-            "functions": [{"name": "f"}]}),
+            "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "web_search_options": {"a": 1}}),
         ),
         (
             Api::Responses,

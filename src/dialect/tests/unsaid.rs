@@ -63,6 +63,83 @@ fn what_asks_for_nothing_is_not_named() {
     }
 }
 
+/// What each provider is told at its place of the body, and what is named.
+fn told(from: Api, body: &Value, places: [&str; 3]) -> Vec<(Value, String)> {
+    let mut lost = Lost::default();
+    let asked = read_request(from, body.to_string().as_bytes(), false, &mut lost);
+    let told = PROVIDERS.into_iter().zip(places).map(|(to, place)| {
+        let mut lost = lost.clone();
+        let body = write_request(to, &asked, "some-model", &mut lost);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let value = body.pointer(place).cloned().unwrap_or_default();
+        (value, lost.to_string())
+    });
+    told.collect()
+}
+
+#[test]
+fn a_stop_text_without_letters_is_none() {
+    let places = [
+        "/stop",
+        "/stop_sequences",
+        "/generationConfig/stopSequences",
+    ];
+    let chat = |stop: Value| json!({"messages": [{"role": "user", "content": "hi"}], "stop": stop});
+    let gemini = |stop: Value| {
+        json!({"contents": [{"parts": [{"text": "hi"}]}],
+        "generationConfig": {"stopSequences": stop}})
+    };
+    for (from, body, expected) in [
+        (
+            Api::ChatCompletions,
+            chat(json!(["", "END"])),
+            json!(["END"]),
+        ),
+        (Api::ChatCompletions, chat(json!("")), Value::Null),
+        (
+            Api::GenerateContent,
+            gemini(json!(["", "END", ""])),
+            json!(["END"]),
+        ),
+        (Api::GenerateContent, gemini(json!([""])), Value::Null),
+    ] {
+        for (told, lost) in told(from, &body, places) {
+            assert_eq!((told, lost), (expected.clone(), String::new()), "{from:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_at_google_is_known_to_google_only() {
+    let uploads = "https://generativelanguage.googleapis.com/v1beta/files/a1";
+    let elsewhere = "https://a.example/b.png";
+    let places = [
+        "/messages/0/content/1",
+        "/messages/0/content/1",
+        "/contents/0/parts/1/fileData/fileUri",
+    ];
+    for (uri, mime) in [
+        (uploads, "image/png"),
+        (uploads, "application/pdf"),
+        (elsewhere, "image/png"),
+    ] {
+        let body = json!({"contents": [{"parts": [{"text": "hi"},
+            {"fileData": {"mimeType": mime, "fileUri": uri}}]}]});
+        let told = told(Api::GenerateContent, &body, places);
+        for (part, lost) in &told[..2] {
+            let is_told = uri == elsewhere;
+            assert_eq!(part.to_string().contains(uri), is_told, "{part}");
+            let named = if is_told {
+                ""
+            } else {
+                "not carried over: uploaded_file"
+            };
+            assert_eq!(lost, named, "{uri} {mime}");
+        }
+        assert_eq!(told[2], (json!(uri), String::new()));
+    }
+}
+
 #[test]
 fn a_reference_is_told_how_to_be_mended() {
     for item in [

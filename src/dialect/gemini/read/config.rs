@@ -36,10 +36,12 @@ pub(super) fn read(
             "frequencyPenalty" => sampling.frequency_penalty = Some(number(raw, at)?),
             "stopSequences" => {
                 for raw in list(raw) {
-                    let text = serde_json::from_str(raw.get());
+                    let text: Result<String, _> = serde_json::from_str(raw.get());
+                    let text = text.map_err(|_| wrong(at(), "a list of strings"))?;
+                    // An empty one asks for nothing, and is refused elsewhere.
                     sampling
                         .stop
-                        .push(text.map_err(|_| wrong(at(), "a list of strings"))?);
+                        .extend(Some(text).filter(|text| !text.is_empty()));
                 }
             }
             "responseMimeType" => {

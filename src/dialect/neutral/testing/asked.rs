@@ -308,6 +308,7 @@ pub(crate) fn conversation() -> impl Strategy<Value = Conversation> {
             reasoning: how.2,
             user: rest.0,
             stream: rest.1,
+            functions: false,
             openai: rest.2,
         }
     })

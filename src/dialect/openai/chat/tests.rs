@@ -1,5 +1,6 @@
 mod answers;
-mod requests;
+mod functions;
+pub(crate) mod requests;
 
 use serde_json::Value;
 

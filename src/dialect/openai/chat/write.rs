@@ -110,10 +110,11 @@ impl<'a> Logprobs<'a> {
 }
 
 /// Returns the `finish_reason`.
-fn reason(stop: &Stop) -> &'static str {
+fn reason(stop: &Stop, functions: bool) -> &'static str {
     match stop {
         Stop::End | Stop::Sequence(_) => "stop",
         Stop::Length => "length",
+        Stop::ToolCalls if functions => "function_call",
         Stop::ToolCalls => "tool_calls",
         Stop::Filter => "content_filter",
     }

@@ -1,2 +1,3 @@
 mod answers;
+pub(crate) mod asked;
 mod requests;

@@ -197,7 +197,7 @@ prop_compose! {
         });
         Conversation {
             system, turns: turns.collect(), tool_choice: tool_choice.filter(|_| !tools.is_empty()), tools, format, sampling, reasoning, stream,
-            parallel_tools: None, user: None, openai: OpenAi::default(), allowed_tools: Vec::new(),
+            parallel_tools: None, user: None, openai: OpenAi::default(), allowed_tools: Vec::new(), functions: false,
         }
     }
 }
@@ -283,9 +283,10 @@ proptest! {
     /// Deltas of a stream, written and read again, are the same but for how a
     /// call is cut; so they are here, as each call comes in one piece.
     #[test]
-    fn streams(texts in vec((any::<bool>(), word()), 1..5), json in json(), stop in any::<bool>()) {
+    fn streams(texts in vec((any::<bool>(), word()), 1..5), json in json(), stop in any::<bool>(), tokens in logprobs()) {
         let choice = 0;
         let mut deltas = vec![Delta::Start { id: "r".into(), model: "m".into(), created: None, usage: None }];
+        deltas.extend((!tokens.is_empty()).then_some(Delta::Logprobs { choice, tokens }));
         deltas.extend(texts.into_iter().map(|(thought, text)| match thought {
             true => Delta::Thought { choice, text },
             false => Delta::Text { choice, text },

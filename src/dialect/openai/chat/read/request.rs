@@ -30,12 +30,12 @@ fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
         has_messages |= name == "messages";
         match &*name {
             // Of the tools, which may come behind it.
-            "tool_choice" => choice = Some(raw),
+            "tool_choice" | "function_call" => choice = Some((name, raw)),
             name => field(&mut asked, name, raw, lost).within(name)?,
         }
     }
-    if let Some(raw) = choice {
-        choose(&mut asked, raw, lost).within("tool_choice")?;
+    if let Some((name, raw)) = choice {
+        choose(&mut asked, raw, lost).within(&name)?;
     }
     needed(has_messages.then_some(()), "messages")?;
     Ok(asked)
@@ -66,6 +66,14 @@ fn field(
                 asked.tools.extend(tool(raw, lost).at(at)?);
             }
         }
+        // What tools were called before 2024.
+        "functions" => {
+            for (at, raw) in list(raw)?.into_iter().enumerate() {
+                asked.tools.push(read_function(raw, lost).at(at)?);
+                asked.functions = true;
+                asked.parallel_tools = Some(false);
+            }
+        }
         "parallel_tool_calls" => asked.parallel_tools = Some(flag(raw)?),
         "response_format" => asked.format = format(raw, lost)?,
         // Two names of one limit, the older one first.
@@ -74,11 +82,13 @@ fn field(
         "top_p" => sampling.top_p = Some(number(raw)?),
         // OpenAI has none; compatible servers and their clients do.
         "top_k" => sampling.top_k = Some(count(raw)?),
-        "stop" if raw.starts_with('"') => sampling.stop = vec![text(raw)?],
+        "stop" if raw.starts_with('"') => sampling.stop.extend(filled(text(raw)?)),
         "stop" => {
             let stops = list(raw)?.into_iter().enumerate();
             let stops = stops.map(|(at, raw)| text(raw).at(at));
             sampling.stop = stops.collect::<Result<_, _>>()?;
+            // Such a one asks for nothing, and is refused elsewhere.
+            sampling.stop.retain(|text| !text.is_empty());
         }
         "seed" => sampling.seed = Some(integer(raw)?),
         "presence_penalty" => sampling.presence_penalty = Some(number(raw)?),
@@ -144,14 +154,20 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         asked.tool_choice = Some(tool_choice(&text(raw)?)?);
         return Ok(());
     }
-    let (mut kind, mut function, mut allowed) = (None, None, None);
+    let (mut kind, mut function, mut allowed, mut is_named) = (None, None, None, false);
     for (name, raw) in fields(raw)? {
         match &*name {
             "type" => kind = Some(text(raw).within("type")?),
             "function" => function = Some(raw),
             "allowed_tools" => allowed = Some(raw),
+            "name" => is_named = true,
             _ => {}
         }
+    }
+    // A `function_call` is nothing but a name.
+    if kind.is_none() && is_named {
+        asked.tool_choice = Some(named(raw)?);
+        return Ok(());
     }
     let kind = needed(kind, "type")?;
     if kind == "allowed_tools" {
@@ -162,11 +178,16 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         lost.field(&format!("tool_choice.{kind}"));
         return Ok(());
     }
-    let function = fields(needed(function, "function")?).within("function")?;
-    let name = function.iter().find(|(name, _)| name == "name");
-    let name = needed(name, "name").and_then(|(_, raw)| text(raw).within("name"));
-    asked.tool_choice = Some(ToolChoice::Named(name.within("function")?));
+    asked.tool_choice = Some(named(needed(function, "function")?).within("function")?);
     Ok(())
+}
+
+/// Reads the name of the one tool that must be called.
+fn named(raw: &str) -> Result<ToolChoice, BadRequest> {
+    let fields = fields(raw)?;
+    let name = fields.iter().find(|(name, _)| name == "name");
+    let name = needed(name, "name").and_then(|(_, raw)| text(raw).within("name"));
+    name.map(ToolChoice::Named)
 }
 
 fn format(raw: &str, lost: &mut Lost) -> Result<OutputFormat, BadRequest> {

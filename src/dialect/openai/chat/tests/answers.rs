@@ -306,7 +306,7 @@ proptest! {
     #[test]
     fn an_answer_there_and_back_again(reply in testing::reply()) {
         let expected = sayable(reply.clone());
-        let body = write::reply(&reply, 1_700_000_000);
+        let body = write::reply(&reply, false, 1_700_000_000);
         prop_assert_eq!(read::reply(&body), Ok(expected));
     }
 

@@ -491,7 +491,7 @@ fn said_media(media: &mut Media) -> bool {
 }
 
 /// Takes out what only the other variant can be told.
-fn sayable_to(variant: Variant, asked: Conversation) -> Conversation {
+pub(crate) fn sayable_to(variant: Variant, asked: Conversation) -> Conversation {
     let mut asked = sayable(asked);
     match variant {
         Variant::Compatible => {

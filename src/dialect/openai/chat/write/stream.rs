@@ -42,6 +42,8 @@ struct Message<'a> {
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[Call<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<Function<'a>>,
 }
 
 /// Writes the events of one stream.
@@ -51,6 +53,7 @@ pub struct Events {
     model: String,
     created: u64,
     include_usage: bool,
+    functions: bool,
     usage: Option<Usage>,
     /// The answers that have begun.
     begun: Vec<u32>,
@@ -67,10 +70,17 @@ impl Events {
             model: String::new(),
             created: now,
             include_usage,
+            functions: false,
             usage: None,
             begun: Vec::new(),
             logprobs: (0, Vec::new()),
         }
+    }
+
+    /// Tells of one call at the most, as one of a function, if the client knows
+    /// `functions` only.
+    pub fn call_functions(&mut self, only: bool) {
+        self.functions = only;
     }
 
     /// Appends the events that say `delta`.
@@ -120,6 +130,28 @@ impl Events {
                 *choice
             }
             Delta::CallStart {
+                choice, call, name, ..
+            } if self.functions => {
+                let function = Function {
+                    name: Some(name),
+                    arguments: "",
+                };
+                message.function_call = (*call == 0).then_some(function);
+                *choice
+            }
+            Delta::CallArguments {
+                choice,
+                call,
+                piece,
+            } if self.functions => {
+                let function = Function {
+                    name: None,
+                    arguments: piece,
+                };
+                message.function_call = (*call == 0).then_some(function);
+                *choice
+            }
+            Delta::CallStart {
                 choice,
                 call,
                 id,
@@ -156,7 +188,7 @@ impl Events {
                 *choice
             }
             Delta::Stop { choice, stop } => {
-                finish_reason = Some(reason(stop));
+                finish_reason = Some(reason(stop, self.functions));
                 *choice
             }
         };

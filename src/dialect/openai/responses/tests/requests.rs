@@ -1,17 +1,17 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::read;
+use super::{super::read, asked};
 use crate::dialect::{
     neutral::{
         Conversation, Effort, Lost, Media, OutputFormat, Part, Reasoning, Role, Source, Thought,
-        Tool, ToolCall, ToolChoice, ToolResult,
+        Tool, ToolCall, ToolChoice, ToolResult, testing,
     },
-    openai::chat::{self, write::Variant},
+    openai::chat::{self, tests::requests::sayable_to, write::Variant},
     request::BadRequest,
 };
 
-fn asked(body: &Value) -> (Conversation, String) {
+fn understood(body: &Value) -> (Conversation, String) {
     let mut lost = Lost::default();
     let body = serde_json::to_vec(body).unwrap();
     let conversation = read::request(&body, &mut lost).unwrap();
@@ -57,7 +57,7 @@ fn codex() -> Value {
 
 #[test]
 fn codex_is_understood() {
-    let (got, lost) = asked(&codex());
+    let (got, lost) = understood(&codex());
     assert_eq!(lost, "");
     let system = [text("You are a coding agent."), text("<permissions>")];
     assert_eq!(got.system, system);
@@ -103,7 +103,7 @@ fn codex_is_understood() {
 
 #[test]
 fn all_that_can_be_set_has_its_place() {
-    let (got, lost) = asked(&json!({
+    let (got, lost) = understood(&json!({
         "model": "m",
         "input": [{"role": "user", "content": [
             {"type": "input_file", "file_url": "https://example.com/a.pdf"},
@@ -142,13 +142,13 @@ fn all_that_can_be_set_has_its_place() {
         (Some(7), Some(0.5), Some(0.25))
     );
     assert_eq!(got.end_user(), Some("u"));
-    let (plain, _) = asked(&json!({"model": "m", "input": "hi"}));
+    let (plain, _) = understood(&json!({"model": "m", "input": "hi"}));
     assert_eq!(plain.turns[0].parts, [text("hi")]);
 }
 
 #[test]
 fn what_chat_says_as_well_is_carried_over_to_models_that_take_it() {
-    let (conversation, lost) = asked(&json!({
+    let (conversation, lost) = understood(&json!({
         "input": "hi", "store": true, "metadata": {"a": "b"}, "service_tier": "flex", "text": {"verbosity": "low"},
     }));
     assert_eq!(lost, "");
@@ -179,7 +179,7 @@ fn what_chat_says_as_well_is_carried_over_to_models_that_take_it() {
             "not carried over: metadata, service_tier, store, verbosity".to_owned()
         )
     );
-    let (unkept, _) = asked(&json!({"input": "hi", "store": false, "metadata": {"a": "b"}}));
+    let (unkept, _) = understood(&json!({"input": "hi", "store": false, "metadata": {"a": "b"}}));
     assert_eq!(
         said(&unkept, "gpt-5.2", Variant::OpenAi),
         (
@@ -194,7 +194,7 @@ fn a_set_of_tools_is_kept_beside_them() {
     let tool =
         |name: &str| json!({"type": "function", "name": name, "parameters": {"type": "object"}});
     for (mode, choice) in [("required", ToolChoice::Any), ("auto", ToolChoice::Auto)] {
-        let (conversation, lost) = asked(&json!({
+        let (conversation, lost) = understood(&json!({
             "input": "hi", "tools": [tool("a"), tool("b"), tool("c")],
             "tool_choice": {"type": "allowed_tools", "mode": mode, "tools": [
                 {"type": "function", "name": "a"}, {"type": "function", "name": "c"}]},
@@ -209,7 +209,7 @@ fn a_set_of_tools_is_kept_beside_them() {
 
 #[test]
 fn what_has_no_place_is_named() {
-    let (_, lost) = asked(&json!({
+    let (_, lost) = understood(&json!({
         "input": [
             {"type": "web_search_call", "id": "w"},
             {"role": "user", "content": [{"type": "input_text", "text": "hi"}, {"type": "input_video"}]},
@@ -279,6 +279,19 @@ fn a_wrong_body_is_refused_with_its_place() {
 }
 
 proptest! {
+    #[test]
+    fn all_that_can_be_said_is_read_and_goes_on_to_chat(conversation in testing::conversation()) {
+        let there = asked::sayable(conversation);
+        let mut lost = Lost::default();
+        let heard = read::request(&asked::request(&there), &mut lost).unwrap();
+        prop_assert!(lost.is_empty(), "{}", lost);
+        prop_assert_eq!(&heard, &there);
+        let there = sayable_to(Variant::OpenAi, heard);
+        let body = chat::write::request(&there, "m", Variant::OpenAi, &mut lost);
+        prop_assert_eq!(chat::read::request(&body, &mut lost).unwrap(), there);
+        prop_assert!(lost.is_empty(), "{}", lost);
+    }
+
     #[test]
     fn no_body_panics(at in any::<prop::sample::Index>(), with in "[\\[\\]{}\",:0n ]{0,3}", cut in 0..30_usize) {
         let mut body = codex().to_string();

@@ -105,7 +105,7 @@ prop_compose! {
             user,
             stream,
             openai: OpenAi::default(),
-            allowed_tools: Vec::new(),
+            allowed_tools: Vec::new(), functions: false,
         }
     }
 }

@@ -21,7 +21,11 @@ pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), 
         "user" => spoken(Role::User, &fields, turns, lost),
         "assistant" => assistant(&fields, turns, lost),
         "tool" => result(&fields, turns, lost),
-        _ => Err(wrong("must be system, developer, user, assistant or tool")).within("role"),
+        "function" => function_result(&fields, turns, lost),
+        _ => Err(wrong(
+            "must be system, developer, user, assistant, tool or function",
+        ))
+        .within("role"),
     }
 }
 
@@ -59,6 +63,7 @@ fn assistant(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<
                     calls.extend(call(raw, lost).at(at).within("tool_calls")?);
                 }
             }
+            "function_call" => calls.push(function_call(raw, turns, lost).within(name)?),
             other => unknown(other, raw, lost),
         }
     }
@@ -90,6 +95,46 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
     let id = needed(id.filter(|id| !id.is_empty()), "tool_call_id")?;
     turns.add_result(id, needed(said, "content")?);
     Ok(())
+}
+
+/// Reads what a function returned, which says whose it is by the name only.
+fn function_result(
+    fields: &Fields<'_>,
+    turns: &mut Turns,
+    lost: &mut Lost,
+) -> Result<(), BadRequest> {
+    let (mut called, mut said) = (None, None);
+    for (name, raw) in fields {
+        match &**name {
+            "role" => {}
+            "name" => called = Some(text(raw).within("name")?),
+            "content" => said = Some(parts(raw, |raw| part(raw, lost)).within("content")?),
+            other => unknown(other, raw, lost),
+        }
+    }
+    let id = turns.last_call_of(&needed(called, "name")?);
+    let id = id.ok_or_else(|| wrong("answers no `function_call`"));
+    turns.add_result(id.within("name")?, needed(said, "content")?);
+    Ok(())
+}
+
+/// Reads the one call of an answer, which has no id.
+fn function_call(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<Part, BadRequest> {
+    let (mut called, mut arguments) = (None, None);
+    for (name, raw) in fields(raw)? {
+        match &*name {
+            "name" => called = Some(text(raw).within("name")?),
+            "arguments" => arguments = Some(text(raw).within("arguments")?),
+            other => lost.value(&format!("messages.function_call.{other}"), raw),
+        }
+    }
+    let called = needed(called, "name")?;
+    Ok(Part::ToolCall(ToolCall {
+        id: turns.call_of(&called),
+        name: called,
+        arguments: arguments.unwrap_or_default(),
+        signature: None,
+    }))
 }
 
 /// What SDKs leave in an answer that a client gives back says nothing new.
