@@ -2,7 +2,7 @@
 
 use super::{
     Api, Dialect, NotAnAnswer, ResponseHead, anthropic, gemini,
-    neutral::{Broken, Conversation, Delta, Lost, Unreadable},
+    neutral::{Broken, Conversation, Delta, Lost, Unreadable, ids},
     openai::{
         chat::{self, write::Variant},
         responses,
@@ -74,8 +74,8 @@ pub struct Written {
 }
 
 /// Translates a whole answer to a call of `sent` into one to a call of `asked`,
-/// in which tools have the names that the client knows; `now` is in seconds
-/// since 1970.
+/// in which tools have the names that the client knows; `own` is the request's
+/// id, for an answer that has none, and `now` is in seconds since 1970.
 ///
 /// # Errors
 ///
@@ -85,6 +85,7 @@ pub fn answer(
     asked: Api,
     names: &ToolNames,
     body: &[u8],
+    own: &str,
     now: u64,
 ) -> Result<Vec<u8>, NotAnAnswer> {
     if asked.counts() {
@@ -100,6 +101,7 @@ pub fn answer(
         Dialect::Gemini => gemini::read::reply(body)?,
     };
     names.restore(&mut reply).ok_or(NotAnAnswer::Malformed)?;
+    reply.id = ids::for_client(asked, &reply.id, own);
     if asked.dialect() != Dialect::Gemini {
         reply.put_media_in_words();
     }
@@ -126,6 +128,8 @@ pub fn counted(asked: Api, tokens: u64) -> Vec<u8> {
 pub struct Translation {
     reader: Reader,
     writer: Writer,
+    asked: Api,
+    own: String,
     names: ToolNames,
     deltas: Vec<Delta>,
 }
@@ -164,6 +168,8 @@ impl Translation {
         Self {
             reader,
             writer,
+            asked,
+            own: String::new(),
             names: ToolNames::default(),
             deltas: Vec::new(),
         }
@@ -176,6 +182,18 @@ impl Translation {
             writer.call_functions(names.are_functions());
         }
         self.names = names;
+        self
+    }
+
+    /// Takes the request's id for an answer that has none, and for its calls.
+    #[must_use]
+    pub fn with_id(mut self, own: &str) -> Self {
+        match &mut self.reader {
+            Reader::Chat(reader) => reader.seed = Some(own.into()),
+            Reader::Messages(reader) => reader.seed = Some(own.into()),
+            Reader::Content(reader) => reader.seed = Some(own.into()),
+        }
+        own.clone_into(&mut self.own);
         self
     }
 
@@ -214,6 +232,11 @@ impl Translation {
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         self.names.restore_in(&mut self.deltas).ok_or(Unreadable)?;
+        for delta in &mut self.deltas {
+            if let Delta::Start { id, .. } = delta {
+                *id = ids::for_client(self.asked, id, &self.own);
+            }
+        }
         for delta in &self.deltas {
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(delta, out),
