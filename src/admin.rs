@@ -6,7 +6,6 @@ mod auth;
 mod config;
 mod endpoints;
 mod explain;
-mod guesses;
 mod news;
 mod openapi;
 mod page;
@@ -31,6 +30,7 @@ use utoipa::ToSchema;
 
 use crate::{
     config::Secret,
+    guesses::{Guesses, Plane},
     metrics::Exposition,
     reload::Reloads,
     routes::{self, health},
@@ -38,7 +38,6 @@ use crate::{
     worker::Shared,
 };
 pub(crate) use auth::check;
-use guesses::Guesses;
 use news::News;
 pub(crate) use reason::why;
 use ws::{Pulse, Seats};
@@ -161,7 +160,7 @@ impl Admin {
             news: news.clone(),
             pulse: Pulse::default(),
             seats: Seats::default(),
-            guesses: Guesses::default(),
+            guesses: Guesses::new(Plane::Admin),
             exposition,
             reloads: reloads.clone(),
             shared: shared.clone(),

@@ -36,6 +36,7 @@ use crate::{
     config::{Change, Config, Shown},
     exchange::MAX_ANSWER,
     generation::{Generation, NotReady},
+    guesses::{Guesses, Plane},
     metrics::{self, Exposition},
     pinger::Pinger,
     reload::{self, By, Reloads, Source},
@@ -177,6 +178,7 @@ impl Gateway {
             room: Room::new(config.server.max_body),
             answers: Room::new(MAX_ANSWER),
             tap,
+            guesses: Arc::new(Guesses::new(Plane::Data)),
             closing: watched,
         };
         if let Some(exposition) = &exposition {

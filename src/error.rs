@@ -41,6 +41,11 @@ pub type Reasons = Vec<(Arc<str>, &'static str)>;
 pub enum GatewayError {
     /// There is no key, or none we know.
     InvalidApiKey,
+    /// It is none we know, and too many of those came from the client's address.
+    TooManyGuesses {
+        /// Until the next is taken for a mistake.
+        retry_after: Duration,
+    },
     /// The client's key is not for this model.
     ModelNotAllowed {
         /// The model asked for.
@@ -191,7 +196,8 @@ impl GatewayError {
             Self::RateLimited { .. }
             | Self::ClientLimited { .. }
             | Self::OverBudget { .. }
-            | Self::BudgetHeld { .. } => StatusCode::TOO_MANY_REQUESTS,
+            | Self::BudgetHeld { .. }
+            | Self::TooManyGuesses { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -214,6 +220,7 @@ impl GatewayError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::InvalidApiKey => "invalid_api_key",
+            Self::TooManyGuesses { .. } => "too_many_guesses",
             Self::ModelNotAllowed { .. } => "model_not_allowed",
             Self::ModelNotFound { .. } | Self::NoRoute { .. } => "model_not_found",
             Self::ClientLimited { .. } | Self::BudgetHeld { .. } => "rate_limit_exceeded",
@@ -261,6 +268,7 @@ impl GatewayError {
             | Self::ClientLimited { retry_after, .. }
             | Self::OverBudget { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
+            | Self::TooManyGuesses { retry_after }
             | Self::Overloaded { retry_after } => *retry_after,
             // A client that asks again has been told that it may.
             Self::BudgetHeld { .. } | Self::BodyTimeout => SOON,

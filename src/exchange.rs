@@ -114,7 +114,7 @@ async fn accept(
     let generation = worker.generation();
     let config = &generation.config;
     let headers = request.headers();
-    let client = intake::authenticate(&config.clients, request)?;
+    let client = intake::authenticate(&config.clients, request, &worker.shared.guesses)?;
     story.is_of(client);
     let wishes = Wishes::read(headers)?;
     story.is_for(wishes.user.clone());

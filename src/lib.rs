@@ -7,6 +7,7 @@ pub mod config;
 pub mod dialect;
 pub mod error;
 pub mod generation;
+pub mod guesses;
 pub mod metrics;
 pub mod redaction;
 pub mod relay;

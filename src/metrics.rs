@@ -13,7 +13,7 @@ mod recorder;
 
 pub use catalogue::catalogue;
 pub use exposition::{Exposition, NotInstalled, lag_of};
-pub(crate) use exposition::{reloaded, token_refused};
+pub(crate) use exposition::{credentials_refused, reloaded};
 pub use handles::{ApiMetrics, CostMetric, InFlight, SiteMetrics};
 pub(crate) use models::{ModelMetrics, RELOADED, failovers, retried};
 

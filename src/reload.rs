@@ -21,7 +21,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::broadcast;
+use tokio::sync::{
+    broadcast,
+    watch::{Receiver, Sender},
+};
 
 use contents::Contents;
 pub use history::{History, Kept};
@@ -29,6 +32,7 @@ pub use history::{History, Kept};
 use crate::{
     app::NotReloaded,
     config::{self, Change, Config, Problems, Shown},
+    generation::Generation,
     metrics::{self, Exposition},
     wall,
     worker::Shared,
@@ -163,6 +167,8 @@ struct Inner {
     in_force: Mutex<Contents>,
     history: Mutex<History>,
     news: broadcast::Sender<Arc<Try>>,
+    /// The number of the generation in force, from the instant it is.
+    number: Sender<u64>,
 }
 
 impl Reloads {
@@ -188,6 +194,7 @@ impl Reloads {
             last: Mutex::new(first),
             history: Mutex::new(history),
             news: broadcast::channel(NEWS).0,
+            number: Sender::new(generation.number),
         }))
     }
 
@@ -271,6 +278,12 @@ impl Reloads {
         self.0.news.subscribe()
     }
 
+    /// Watches the number of the generation in force: it changes before the try
+    /// that brings it is told, and before the engine has taken it over.
+    pub fn number(&self) -> Receiver<u64> {
+        self.0.number.subscribe()
+    }
+
     /// Returns the source's file, if it can change.
     pub fn path(&self) -> Option<&PathBuf> {
         self.0.source.as_ref()?.path()
@@ -346,12 +359,12 @@ impl Reloads {
         let max_body = generation.config.server.max_body;
         // First who can be reached, then who may be picked: a target in the
         // table always has a site, if only in the generation before.
-        shared.generation.store(Arc::new(generation));
+        self.put(Arc::new(generation));
         shared.room.resize(max_body);
         if let Err(lost) = shared.engine.apply(spec).await {
             // The engine goes on with what it has: nobody else may know better.
             shared.room.resize(before.config.server.max_body);
-            shared.generation.store(before);
+            self.put(before);
             return Err(lost.into());
         }
         // Whoever was picked by the table before is still to be found.
@@ -360,6 +373,12 @@ impl Reloads {
             drop(before);
         });
         Ok(changes)
+    }
+
+    fn put(&self, generation: Arc<Generation>) {
+        let number = generation.number;
+        self.0.shared.generation.store(generation);
+        self.0.number.send_replace(number);
     }
 
     fn note(&self, by: By, result: Result<Vec<Change>, Vec<Shown>>) -> Arc<Try> {

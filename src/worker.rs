@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::{
     dialect::Api,
     generation::Generation,
+    guesses::Guesses,
     metrics::ApiMetrics,
     room::Room,
     tap::{Ear, Tap},
@@ -39,6 +40,8 @@ pub struct Shared {
     pub answers: Room,
     /// What requests are recorded in.
     pub tap: Tap,
+    /// Who has sent wrong keys.
+    pub guesses: Arc<Guesses>,
     /// How far the gateway is with going down.
     pub closing: watch::Receiver<Closing>,
 }

@@ -20,8 +20,8 @@ use actix_web::{
 
 use breakerbox_actors::clock;
 
-use super::{Admin, error, guesses::Judged};
-use crate::config::Secret;
+use super::{Admin, error};
+use crate::{config::Secret, guesses::Judged};
 
 /// The subprotocol that carries the token where headers cannot be set.
 const BEARER: &str = "bearer.";

@@ -19,7 +19,13 @@ use breakerbox_actors::engine::{Arbiters, Engine};
 
 use super::*;
 use crate::{
-    config::parse, generation::Generation, pinger::Pinger, room::Room, tap::Tap, worker::Closing,
+    config::parse,
+    generation::Generation,
+    guesses::{Guesses, Plane},
+    pinger::Pinger,
+    room::Room,
+    tap::Tap,
+    worker::Closing,
 };
 use actix::Actor;
 
@@ -57,6 +63,7 @@ async fn admin(section: &str) -> Arc<Admin> {
         room: Room::new(1 << 20),
         answers: Room::new(1 << 20),
         tap: Tap::default(),
+        guesses: Arc::new(Guesses::new(Plane::Data)),
         closing: tokio::sync::watch::channel(Closing::No).1,
     };
     let reloads = Reloads::new(shared.clone(), None, None);

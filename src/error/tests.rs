@@ -65,6 +65,15 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
     vec![
         (E::InvalidApiKey, 401, "invalid_api_key", None, false),
         (
+            E::TooManyGuesses {
+                retry_after: Duration::from_millis(100),
+            },
+            429,
+            "too_many_guesses",
+            Some(1),
+            false,
+        ),
+        (
             E::ModelNotAllowed { model: model() },
             403,
             "model_not_allowed",

@@ -12,6 +12,9 @@ impl fmt::Display for GatewayError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidApiKey => out.write_str("The API key is missing or not known here."),
+            Self::TooManyGuesses { .. } => out.write_str(
+                "The API key is not known here, and too many like that came from this address.",
+            ),
             Self::ModelNotAllowed { model } => {
                 write!(
                     out,

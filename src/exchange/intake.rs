@@ -12,7 +12,7 @@ use actix_web::{
     http::header::{self, HeaderMap},
     web::{Bytes, BytesMut, Payload},
 };
-use breakerbox_actors::state::estimate::Estimate;
+use breakerbox_actors::{clock, state::estimate::Estimate};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -25,6 +25,7 @@ use crate::{
         request::{BadRequest, Peek, images, peek, peek_at},
     },
     error::GatewayError,
+    guesses::{Guesses, Judged},
     room::{Held, Room},
 };
 
@@ -125,9 +126,11 @@ impl Intake {
 /// Returns the client whose key `request` carries; `None` when none is needed.
 ///
 /// All keys are compared, each in constant time, so that time tells nothing.
+/// `guesses` hears of those that are not known, and of no other.
 pub(crate) fn authenticate<'a>(
     clients: &'a [Client],
     request: &HttpRequest,
+    guesses: &Guesses,
 ) -> Result<Option<&'a Client>, GatewayError> {
     if clients.is_empty() {
         return Ok(None);
@@ -141,7 +144,14 @@ pub(crate) fn authenticate<'a>(
             found = Some(client);
         }
     }
-    found.map(Some).ok_or(GatewayError::InvalidApiKey)
+    if found.is_some() {
+        return Ok(found);
+    }
+    let peer = request.peer_addr().map(|it| it.ip());
+    Err(match guesses.wrong(peer, clock::now()) {
+        Judged::Later(retry_after) => GatewayError::TooManyGuesses { retry_after },
+        Judged::Right | Judged::Wrong => GatewayError::InvalidApiKey,
+    })
 }
 
 /// Returns the key of a client of Gemini that puts it into the address.

@@ -201,12 +201,12 @@ pub(super) const CONFIG_RELOADS: Metric = metric(
     "Reloads, by whether they were applied or refused.",
 );
 
-pub(super) const TOKENS_REFUSED: Metric = metric(
-    "breakerbox_admin_tokens_refused_total",
+pub(super) const CREDENTIALS_REFUSED: Metric = metric(
+    "breakerbox_credentials_refused_total",
     Kind::Counter,
     Unit::Count,
-    &["reason"],
-    "Admin tokens refused: `wrong` ones, and those that came after too many of them from one address and were not looked at, `throttled`.",
+    &["plane", "reason"],
+    "Clients' keys (plane `data`) and admin tokens (`admin`) refused: `wrong` ones, and those that came after too many of them from one address, `throttled`.",
 );
 pub(super) const CPU: Metric = metric(
     "process_cpu_seconds_total",
@@ -281,7 +281,7 @@ const GATEWAY: &[Metric] = &[
     CONFIG_OK_AT,
     CONFIG_INFO,
     CONFIG_RELOADS,
-    TOKENS_REFUSED,
+    CREDENTIALS_REFUSED,
     CPU,
     RESIDENT,
     VIRTUAL,

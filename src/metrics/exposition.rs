@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use super::{
     ApiMetrics,
     catalogue::{
-        BUILD, CONFIG_GENERATION, CONFIG_INFO, CONFIG_OK, CONFIG_OK_AT, CONFIG_RELOADS, FAILOVERS,
-        LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET, TOKENS_REFUSED,
+        BUILD, CONFIG_GENERATION, CONFIG_INFO, CONFIG_OK, CONFIG_OK_AT, CONFIG_RELOADS,
+        CREDENTIALS_REFUSED, FAILOVERS, LOOP_LAG, QUEUE_LENGTH, RETRY_BUDGET,
     },
     models,
     page::Page,
@@ -68,8 +68,11 @@ impl Exposition {
         for result in ["applied", "refused"] {
             CONFIG_RELOADS.counter([result.into()]).increment(0);
         }
-        for reason in ["wrong", "throttled"] {
-            TOKENS_REFUSED.counter([reason.into()]).increment(0);
+        for plane in ["admin", "data"] {
+            for reason in ["wrong", "throttled"] {
+                let labels = [plane.into(), reason.into()];
+                CREDENTIALS_REFUSED.counter(labels).increment(0);
+            }
         }
         let kept = Arc::default();
         Ok(Self { recorder, kept })
@@ -194,9 +197,10 @@ pub(crate) fn reloaded(applied: bool, read: bool) {
     CONFIG_RELOADS.counter([result.into()]).increment(1);
 }
 
-/// Records that an admin token was refused, and why.
-pub(crate) fn token_refused(reason: &'static str) {
-    TOKENS_REFUSED.counter([reason.into()]).increment(1);
+/// Records that a key or token was refused, on which plane, and why.
+pub(crate) fn credentials_refused(plane: &'static str, reason: &'static str) {
+    let labels = [plane.into(), reason.into()];
+    CREDENTIALS_REFUSED.counter(labels).increment(1);
 }
 
 /// Measures the event loop of the current thread for as long as it runs.

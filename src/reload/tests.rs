@@ -4,7 +4,12 @@ use breakerbox_actors::engine::{Arbiters, Engine};
 use tokio::sync::watch;
 
 use crate::{
-    config, generation::Generation, pinger::Pinger, room::Room, tap::Tap, worker::Closing,
+    config,
+    guesses::{Guesses, Plane},
+    pinger::Pinger,
+    room::Room,
+    tap::Tap,
+    worker::Closing,
 };
 
 use super::*;
@@ -38,6 +43,7 @@ fn what_the_engine_did_not_take_over_is_not_in_force() {
             room: Room::new(1),
             answers: Room::new(1),
             tap: Tap::default(),
+            guesses: Arc::new(Guesses::new(Plane::Data)),
             closing: watch::channel(Closing::No).1,
         };
         let reloads = Reloads::new(shared.clone(), None, None);

@@ -61,7 +61,7 @@ pub(super) async fn list(request: HttpRequest) -> HttpResponse {
     let listing = || {
         let worker = worker(&request).ok_or(GatewayError::Internal)?;
         let generation = worker.generation();
-        let client = authenticate(&generation.config.clients, &request)?;
+        let client = authenticate(&generation.config.clients, &request, &worker.shared.guesses)?;
         let table = worker.shared.engine.table();
         let visible = |name: &&Arc<str>| client.is_none_or(|client| client.may_use(name));
         let mut names: Vec<_> = table.names().filter(visible).collect();
@@ -88,7 +88,7 @@ pub(super) async fn retrieve(request: HttpRequest, id: web::Path<String>) -> Htt
     let telling = || {
         let worker = worker(&request).ok_or(GatewayError::Internal)?;
         let generation = worker.generation();
-        let client = authenticate(&generation.config.clients, &request)?;
+        let client = authenticate(&generation.config.clients, &request, &worker.shared.guesses)?;
         let table = worker.shared.engine.table();
         let visible = |model: &str| client.is_none_or(|client| client.may_use(model));
         match table.names().find(|name| ***name == **id) {

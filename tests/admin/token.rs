@@ -1,6 +1,8 @@
 //! The admin token: what it lets in, for how long, and what guessing it comes to.
 
-use breakerbox_actors::clock;
+use std::time::Duration;
+
+use breakerbox_actors::{clock, messages::Chaos};
 use serde_json::json;
 
 use super::call;
@@ -53,6 +55,35 @@ async fn a_new_token_closes_the_sockets_that_the_old_one_let_in() {
     let new = ["authorization: Bearer second-token"];
     let (_, mut socket) = Socket::ask(house.admin(), &new).await;
     socket.hears("init").await;
+}
+
+/// From the instant that the new token is in force, however long the rest of the reload takes.
+#[tokio::test]
+async fn a_socket_of_the_old_token_does_not_outlive_it() {
+    let evil = steady();
+    let house = House::start(&yaml("outlives", &evil, "first-token", ""));
+    let (_, mut socket) = Socket::ask(house.admin(), &[AUTHORIZATION]).await;
+    socket.hears("init").await;
+    let engine = house.engine().clone();
+    let block = Chaos::Block(Duration::from_secs(4));
+    let busy = tokio::spawn(async move { engine.guardian().send(block).await });
+    let other = yaml("outlives", &evil, "second-token", "");
+    let reload = house.reload(&other);
+    let closed = async {
+        let (_, why) = socket.close().await.expect("a reason");
+        let status = call(
+            &house,
+            "GET",
+            "/api/status",
+            &[("authorization", "Bearer second-token")],
+            "",
+        );
+        (why, status.await.json()["reload"]["generation"].clone())
+    };
+    let (reloaded, (why, told)) = tokio::join!(reload, closed);
+    reloaded.expect("reloaded");
+    assert_eq!((&*why, told), ("the admin token has changed", json!(1)));
+    busy.await.expect("not cancelled").expect("handled");
 }
 
 #[tokio::test]
@@ -124,7 +155,8 @@ async fn guessing_has_to_wait_and_is_counted() {
     assert!(waited, "not even the right one was looked at");
     let metrics = call(&house, "GET", "/metrics", &right, "").await.text();
     let told = metrics.lines().filter(|line| {
-        line.starts_with("breakerbox_admin_tokens_refused_total{") && !line.ends_with(" 0")
+        line.starts_with("breakerbox_credentials_refused_total{plane=\"admin\"")
+            && !line.ends_with(" 0")
     });
     assert_eq!(told.count(), 2, "wrong and throttled");
 }

@@ -131,13 +131,14 @@ async fn each_known_series_starts_at_zero() {
     assert_eq!(count("breakerbox_retries_total"), 10);
     assert_eq!(count("breakerbox_failovers_total"), 2 * 10);
     assert_eq!(count("breakerbox_upstream_requests_total"), 4 * 11);
-    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 16);
+    assert_eq!(count("breakerbox_breaker_transitions_total"), 4 * 17);
     assert_eq!(count("breakerbox_probes_total"), 4 * 4);
     // 4 endpoint actors can be replaced; 2 routers, the prober and the guardian only restart.
     assert_eq!(count("breakerbox_actor_restarts_total"), 4 * 3 + 4 * 2);
     assert_eq!(count("breakerbox_actor_up"), ACTORS);
     assert_eq!(count("breakerbox_client_disconnects_total"), 8);
     assert_eq!(count("breakerbox_config_reloads_total"), 2);
+    assert_eq!(count("breakerbox_credentials_refused_total"), 2 * 2);
     assert_eq!(count("breakerbox_tokens_total"), 4 * 2);
     assert_eq!(count("breakerbox_rate_window_left"), 4 * 3);
     let left = |endpoint: &str, window: &str| {

@@ -30,7 +30,7 @@ const UNITS: [&str; 7] = [
 ];
 /// Metrics of the catalogue that no dashboard shows, each with the reason.
 const NOT_SHOWN: [(&str, &str); 1] = [(
-    "breakerbox_admin_tokens_refused_total",
+    "breakerbox_credentials_refused_total",
     "0 unless somebody guesses, which the log tells",
 )];
 

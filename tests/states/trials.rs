@@ -1,10 +1,13 @@
-//! How long a request waits for the trial of a half-open circuit, on a clock that only the test moves.
+//! How long a request waits for the trial of a half-open circuit, and what comes late, on a clock that only the test
+//! moves.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_actors::clock;
 use breakerbox_actors::state::breaker::Phase;
+use tokio::sync::Notify;
 
 use super::{badly, failed, well};
 use crate::support::chat::{CHAT, ask};
@@ -60,5 +63,38 @@ fn a_silent_trial_does_not_keep_others_waiting() {
         assert_eq!(clock::now() - began, PATIENCE + Duration::from_millis(10));
         assert_eq!(evil.count(), 3);
         assert!(!trial.is_finished());
+    });
+}
+
+/// A request from before the trip that fails once the circuit is closed again says nothing of the endpoint of now.
+#[test]
+fn a_late_failure_from_before_the_trip_does_not_count_after_it() {
+    still(async {
+        let go = Arc::new(Notify::new());
+        let late = Arc::clone(&go);
+        let evil = Evil::start(move |connection, _| match connection {
+            0 => [vec![Act::WaitFor(Arc::clone(&late))], badly()].concat(),
+            1 => badly(),
+            _ => well(),
+        });
+        let endpoint = endpoint("late", &evil.base_url(), "");
+        let yaml = format!("endpoints:\n{endpoint}{SETTINGS}");
+        let gateway = Rc::new(Still::start(&yaml).await);
+        let body = ask("m", "hello");
+        let first = gateway.begin(CHAT, body.clone());
+        comes(|| evil.count() == 1).await;
+        assert!(failed(gateway.post(CHAT, &body).await.status));
+        assert_eq!(gateway.seen("late").await.view.phase, Phase::Open);
+        tokio::time::advance(Duration::from_millis(1_100)).await;
+        settle().await;
+        assert_eq!(gateway.post(CHAT, &body).await.status, 200);
+        let closed = gateway.seen("late").await.view;
+        assert_eq!(closed.phase, Phase::Closed);
+
+        go.notify_one();
+        assert!(failed(first.await.expect("an answer").status));
+        let after = gateway.seen("late").await.view;
+        assert_eq!((after.phase, after.epoch), (Phase::Closed, closed.epoch));
+        assert_eq!((after.failures_in_a_row, after.failure_ratio), (0, None));
     });
 }

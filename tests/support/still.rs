@@ -20,6 +20,7 @@ use actix_web::{App, test};
 use arc_swap::ArcSwap;
 use breakerbox::app::data_plane;
 use breakerbox::generation::Generation;
+use breakerbox::guesses::{Guesses, Plane};
 use breakerbox::room::Room;
 use breakerbox::worker::{Closing, Shared, Worker};
 use breakerbox_actors::engine::{Arbiters, Engine};
@@ -174,6 +175,7 @@ impl Still {
             engine: engine.clone(),
             generation: Arc::new(ArcSwap::from_pointee(generation)),
             tap: breakerbox::tap::Tap::default(),
+            guesses: Arc::new(Guesses::new(Plane::Data)),
             closing: watched,
         });
         let app = App::new().app_data(worker.clone());

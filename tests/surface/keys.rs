@@ -59,6 +59,42 @@ async fn a_key_may_come_in_any_of_four_headers() {
     assert_eq!(evil.count(), good);
 }
 
+/// Many clients may be behind one address: only wrong keys wait.
+#[tokio::test]
+async fn who_tries_keys_has_to_wait_and_a_right_one_never_does() {
+    let evil = steady();
+    let house = house("key-guesses", &evil, CLIENTS);
+    let mut refused = [0; 2];
+    for number in 0..400 {
+        let key = format!("guess-{number}");
+        let answer = chat_with(&house, &[("x-api-key", &key)]).await;
+        if answer.status() == 401 {
+            refused[0] += 1;
+            continue;
+        }
+        refused[1] += 1;
+        let error = error_of(&answer, 429);
+        assert_eq!(error["code"], "too_many_guesses");
+        assert!(!answer.text().contains("guess-"), "{}", answer.text());
+        assert_eq!(answer.head.header("retry-after"), Some("1"));
+        assert_eq!(answer.head.header("x-should-retry"), Some("false"));
+        let right = chat_with(&house, &[("x-api-key", "first")]).await;
+        assert_eq!(right.status(), 200);
+    }
+    // A hundred at once, and ten more each second.
+    assert!(refused[0] >= 100 && refused[1] >= 1, "{refused:?}");
+    // No key is no guess.
+    assert_eq!(chat_with(&house, &[]).await.status(), 401);
+    let metrics = crate::support::client::get(house.admin(), "/metrics").await;
+    let told = metrics.text();
+    for reason in ["wrong", "throttled"] {
+        let name =
+            format!("breakerbox_credentials_refused_total{{plane=\"data\",reason=\"{reason}\"}}");
+        let line = told.lines().find(|it| it.starts_with(&name));
+        assert!(line.is_some_and(|it| !it.ends_with(" 0")), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_key_opens_the_models_of_its_globs_and_shows_no_others() {
     let evil = steady();

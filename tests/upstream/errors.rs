@@ -182,3 +182,25 @@ async fn half_500_on_one_of_three_costs_no_answer() {
         seen.len()
     );
 }
+
+/// A failure does not wait for company: the request right behind the last one that it takes goes elsewhere at once.
+#[test]
+fn the_fifth_failure_in_a_row_is_the_last_before_any_time_passes() {
+    still(async {
+        let (bad, good) = (broken(), healthy(Duration::ZERO));
+        let urls = [("bad", bad.base_url()), ("good", good.base_url())];
+        let lines = urls.map(|(name, url)| endpoint(name, &url, ""));
+        let yaml = format!(
+            "endpoints:\n{}routing: {{ strategy: priority }}\n",
+            lines.concat()
+        );
+        let gateway = Still::start(&yaml).await;
+        let begin = clock::now();
+        for attempts in [2, 2, 2, 2, 2, 1, 1] {
+            let answer = gateway.post(CHAT, &ask(MODEL, "hello")).await;
+            assert_eq!((answer.status, answer.attempts()), (200, attempts));
+        }
+        assert_eq!(bad.count(), 5);
+        assert_eq!(clock::now(), begin);
+    });
+}

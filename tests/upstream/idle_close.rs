@@ -166,3 +166,19 @@ async fn a_last_word_on_an_idle_connection_is_nobodys_answer() {
     assert!(second.ok(), "{}", second.answer.text());
     assert_eq!((evil.count(), evil.links().len()), (2, 2));
 }
+
+/// Who has not used a connection for 10 s does not count on it: upstreams close theirs after 15 s.
+#[test]
+fn connections_are_given_up_long_before_upstreams_do() {
+    still(async {
+        let evil = Evil::start(|_, _| vec![Act::Send(good("hello")), Act::KeepAlive]);
+        let yaml = format!("endpoints:\n{}", endpoint("a", &evil.base_url(), ""));
+        let gateway = Still::start(&yaml).await;
+        let body = ask(MODEL, "hello");
+        for (gap, connections) in [(0, 1), (9_900, 1), (10_100, 2), (9_900, 2)] {
+            tokio::time::advance(Duration::from_millis(gap)).await;
+            assert_eq!(gateway.post(CHAT, &body).await.status, 200);
+            assert_eq!(evil.links().len(), connections, "after {gap} ms");
+        }
+    });
+}

@@ -92,3 +92,36 @@ fn who_gives_up_has_shown_how_long_it_took() {
         assert_eq!(gateway.seen("mute").await.view.latency, Some(HASTE));
     });
 }
+
+/// An answer that is owed counts like one that took so long: nobody has to wait until it has failed.
+#[test]
+fn the_silent_lose_their_share_before_anything_has_failed() {
+    const GAP: Duration = Duration::from_millis(10);
+    still(async {
+        let good = healthy(Duration::ZERO);
+        let mute = Evil::start(|connection, _| match connection {
+            0 => vec![Act::Send(crate::support::chat::good("hello")), Act::Fin],
+            _ => vec![Act::Blackhole],
+        });
+        let urls = [("good", good.base_url()), ("mute", mute.base_url())];
+        let lines = urls.map(|(name, url)| endpoint(name, &url, ""));
+        let gateway = Rc::new(Still::start(&format!("endpoints:\n{}", lines.concat())).await);
+        let asked = || good.count() + mute.count();
+        // Both have answered in no time at all; then one falls silent.
+        let mut under_way = Vec::new();
+        let mut ask_for = async |seconds: u64| {
+            let before = mute.count();
+            for _ in 0..seconds * 100 {
+                let number = asked();
+                under_way.push(gateway.begin(CHAT, ask("m", "hello")));
+                comes(|| asked() == number + 1).await;
+                tokio::time::advance(GAP).await;
+            }
+            mute.count() - before
+        };
+        assert!(ask_for(1).await > 1, "its share is as large as any");
+        assert!(ask_for(1).await <= 5, "of a hundred");
+        let view = gateway.seen("mute").await.view;
+        assert_eq!((view.failures_in_a_row, view.failure_ratio), (0, Some(0.0)));
+    });
+}

@@ -22,8 +22,9 @@ use tokio::{
 
 use super::{BEAT, Seat, frame};
 use crate::{
-    admin::{Admin, guesses::Judged, status::Snapshot},
+    admin::{Admin, status::Snapshot},
     config::Secret,
+    guesses::Judged,
     worker::Closing,
 };
 
@@ -157,7 +158,7 @@ impl Socket {
     /// Tells everything, then what changes, until the socket ends.
     async fn serve(&mut self) -> Result<(), End> {
         // Before the state, so that nothing is missed between.
-        let mut tries = self.admin.reloads.subscribe();
+        let mut generations = self.admin.reloads.number();
         let mut news = self.admin.news.subscribe();
         let mut requests = self.admin.shared.tap.subscribe();
         let mut pulse = self.admin.pulse.latest.subscribe();
@@ -171,11 +172,26 @@ impl Socket {
         loop {
             let wake = next_ping.min(self.heard + SILENCE);
             tokio::select! {
+                // Whoever may not stay hears nothing more, whatever else there is
+                // to tell; and who sends much must not keep himself alive.
+                biased;
+                Ok(()) = generations.changed() => self.may_stay()?,
+                () = sleep_until(wake.into()) => {
+                    let now = clock::now();
+                    if now.duration_since(self.heard) >= SILENCE {
+                        return Err(End::Slow);
+                    }
+                    next_ping = now + PING;
+                    let by = self.heard + SILENCE;
+                    let sent = timeout_at(by.into(), self.session.ping(b"")).await;
+                    sent.map_err(|_| End::Slow)?.map_err(|_| End::Left)?;
+                }
+                Ok(()) = closing.changed() => {
+                    if *closing.borrow_and_update() == Closing::Draining {
+                        self.send(&frame("draining", json!({}))).await?;
+                    }
+                }
                 message = self.messages.recv() => self.hear(message).await?,
-                tried = tries.recv() => match tried {
-                    Ok(_) | Err(RecvError::Lagged(_)) => self.may_stay()?,
-                    Err(RecvError::Closed) => return Ok(()),
-                },
                 told = news.recv() => match told {
                     Ok(told) => self.send(&told.frame()).await?,
                     // Too slow: what it missed is in the state.
@@ -197,21 +213,6 @@ impl Socket {
                         recent.push_back(now);
                         self.send(&frame("request", json!(record))).await?;
                     }
-                }
-                Ok(()) = closing.changed() => {
-                    if *closing.borrow_and_update() == Closing::Draining {
-                        self.send(&frame("draining", json!({}))).await?;
-                    }
-                }
-                () = sleep_until(wake.into()) => {
-                    let now = clock::now();
-                    if now.duration_since(self.heard) >= SILENCE {
-                        return Err(End::Slow);
-                    }
-                    next_ping = now + PING;
-                    let by = self.heard + SILENCE;
-                    let sent = timeout_at(by.into(), self.session.ping(b"")).await;
-                    sent.map_err(|_| End::Slow)?.map_err(|_| End::Left)?;
                 }
             }
         }
