@@ -141,6 +141,51 @@ enum Reader {
     Content(gemini::read::Events),
 }
 
+impl Reader {
+    fn of(sent: Api) -> Self {
+        match sent.dialect() {
+            Dialect::OpenAi => Self::Chat(chat::read::Events::default()),
+            Dialect::Anthropic => Self::Messages(anthropic::read::Events::default()),
+            Dialect::Gemini => Self::Content(gemini::read::Events::default()),
+        }
+    }
+
+    fn read(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
+        match self {
+            Self::Chat(reader) => reader.read(event, out),
+            Self::Messages(reader) => reader.read(event, out),
+            Self::Content(reader) => reader.read(event, out),
+        }
+    }
+}
+
+/// Tells when a stream has said the first thing that another dialect's client
+/// would be told, beyond that there is an answer.
+#[derive(Debug)]
+pub struct Beginning {
+    reader: Reader,
+    deltas: Vec<Delta>,
+}
+
+impl Beginning {
+    /// Begins with a stream that answers a call of `sent`.
+    pub fn new(sent: Api) -> Self {
+        Self {
+            reader: Reader::of(sent),
+            deltas: Vec::new(),
+        }
+    }
+
+    /// Tells whether the bytes of one event say anything. An event that cannot
+    /// be read says that something is wrong.
+    pub fn says(&mut self, event: &[u8]) -> bool {
+        self.deltas.clear();
+        let read = self.reader.read(&Event::parse(event), &mut self.deltas);
+        let says = |delta: &Delta| !matches!(delta, Delta::Start { .. } | Delta::Usage(_));
+        read.is_err() || self.deltas.iter().any(says)
+    }
+}
+
 #[derive(Debug)]
 enum Writer {
     Chat(chat::write::Events),
@@ -154,11 +199,6 @@ impl Translation {
     /// that made a call of `asked`. `include_usage` is what a client of chat
     /// completions asked for; `now` is in seconds since 1970.
     pub fn new(sent: Api, asked: Api, include_usage: bool, now: u64) -> Self {
-        let reader = match sent.dialect() {
-            Dialect::OpenAi => Reader::Chat(chat::read::Events::default()),
-            Dialect::Anthropic => Reader::Messages(anthropic::read::Events::default()),
-            Dialect::Gemini => Reader::Content(gemini::read::Events::default()),
-        };
         let writer = match (asked, asked.dialect()) {
             (Api::Responses, _) => Writer::Responses(responses::write::Events::new(now)),
             (_, Dialect::OpenAi) => Writer::Chat(chat::write::Events::new(now, include_usage)),
@@ -166,7 +206,7 @@ impl Translation {
             (_, Dialect::Gemini) => Writer::Content(gemini::write::Events::new(now)),
         };
         Self {
-            reader,
+            reader: Reader::of(sent),
             writer,
             asked,
             own: String::new(),
@@ -207,11 +247,7 @@ impl Translation {
     pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         let event = Event::parse(bytes);
         self.deltas.clear();
-        match &mut self.reader {
-            Reader::Chat(reader) => reader.read(&event, &mut self.deltas)?,
-            Reader::Messages(reader) => reader.read(&event, &mut self.deltas)?,
-            Reader::Content(reader) => reader.read(&event, &mut self.deltas)?,
-        }
+        self.reader.read(&event, &mut self.deltas)?;
         self.write(out)
     }
 

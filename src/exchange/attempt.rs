@@ -321,7 +321,15 @@ impl Exchange<'_> {
         } = answer;
         let peek = &self.intake.peek;
         let began = clock::now();
-        let primed = relay::first(body, outgoing.sent, Some(patience.until())).await;
+        let mut primed = relay::first(body, outgoing.sent, Some(patience.until())).await;
+        if let Ok(begun) = primed {
+            // What comes later than that is the model's own time.
+            flight.first_byte();
+            primed = match outgoing.is_translated() {
+                true => relay::until_said(begun, outgoing.sent).await,
+                false => Ok(begun),
+            };
+        }
         story.waited(began);
         let primed = match primed {
             Ok(primed) => primed,
@@ -338,7 +346,6 @@ impl Exchange<'_> {
                 return Tried::Failed(flight.fail(label, outcome));
             }
         };
-        flight.first_byte();
         let config = &self.generation.config;
         let (between_events, silence) =
             (config.server.request_timeout, config.routing.idle_timeout);
