@@ -8,7 +8,8 @@
 //! relay that is dropped before has nothing to tell: its client has left.
 //!
 //! [`first`] reads up to the first event, so that until then another endpoint
-//! can still answer.
+//! can still answer; [`until_said`] reads on for who is told in another dialect,
+//! and so of nothing yet.
 
 mod edit;
 mod end;
@@ -22,5 +23,5 @@ mod voice;
 
 pub use end::{Finish, StreamEnd};
 pub use in_array::InArray;
-pub use primed::{FirstFailure, Primed, first};
+pub use primed::{FirstFailure, Primed, first, until_said};
 pub use stream::{KEEP_ALIVE, Relay, Settings};

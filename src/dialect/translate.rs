@@ -2,7 +2,7 @@
 
 use super::{
     Api, Dialect, NotAnAnswer, ResponseHead, anthropic, gemini,
-    neutral::{Broken, Conversation, Delta, Lost, Unreadable},
+    neutral::{Broken, Conversation, Delta, Lost, Unreadable, ids},
     openai::{
         chat::{self, write::Variant},
         responses,
@@ -74,8 +74,8 @@ pub struct Written {
 }
 
 /// Translates a whole answer to a call of `sent` into one to a call of `asked`,
-/// in which tools have the names that the client knows; `now` is in seconds
-/// since 1970.
+/// in which tools have the names that the client knows; `own` is the request's
+/// id, for an answer that has none, and `now` is in seconds since 1970.
 ///
 /// # Errors
 ///
@@ -85,6 +85,7 @@ pub fn answer(
     asked: Api,
     names: &ToolNames,
     body: &[u8],
+    own: &str,
     now: u64,
 ) -> Result<Vec<u8>, NotAnAnswer> {
     if asked.counts() {
@@ -100,6 +101,7 @@ pub fn answer(
         Dialect::Gemini => gemini::read::reply(body)?,
     };
     names.restore(&mut reply).ok_or(NotAnAnswer::Malformed)?;
+    reply.id = ids::for_client(asked, &reply.id, own);
     if asked.dialect() != Dialect::Gemini {
         reply.put_media_in_words();
     }
@@ -126,6 +128,8 @@ pub fn counted(asked: Api, tokens: u64) -> Vec<u8> {
 pub struct Translation {
     reader: Reader,
     writer: Writer,
+    asked: Api,
+    own: String,
     names: ToolNames,
     deltas: Vec<Delta>,
 }
@@ -135,6 +139,51 @@ enum Reader {
     Chat(chat::read::Events),
     Messages(anthropic::read::Events),
     Content(gemini::read::Events),
+}
+
+impl Reader {
+    fn of(sent: Api) -> Self {
+        match sent.dialect() {
+            Dialect::OpenAi => Self::Chat(chat::read::Events::default()),
+            Dialect::Anthropic => Self::Messages(anthropic::read::Events::default()),
+            Dialect::Gemini => Self::Content(gemini::read::Events::default()),
+        }
+    }
+
+    fn read(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
+        match self {
+            Self::Chat(reader) => reader.read(event, out),
+            Self::Messages(reader) => reader.read(event, out),
+            Self::Content(reader) => reader.read(event, out),
+        }
+    }
+}
+
+/// Tells when a stream has said the first thing that another dialect's client
+/// would be told, beyond that there is an answer.
+#[derive(Debug)]
+pub struct Beginning {
+    reader: Reader,
+    deltas: Vec<Delta>,
+}
+
+impl Beginning {
+    /// Begins with a stream that answers a call of `sent`.
+    pub fn new(sent: Api) -> Self {
+        Self {
+            reader: Reader::of(sent),
+            deltas: Vec::new(),
+        }
+    }
+
+    /// Tells whether the bytes of one event say anything. An event that cannot
+    /// be read says that something is wrong.
+    pub fn says(&mut self, event: &[u8]) -> bool {
+        self.deltas.clear();
+        let read = self.reader.read(&Event::parse(event), &mut self.deltas);
+        let says = |delta: &Delta| !matches!(delta, Delta::Start { .. } | Delta::Usage(_));
+        read.is_err() || self.deltas.iter().any(says)
+    }
 }
 
 #[derive(Debug)]
@@ -150,11 +199,6 @@ impl Translation {
     /// that made a call of `asked`. `include_usage` is what a client of chat
     /// completions asked for; `now` is in seconds since 1970.
     pub fn new(sent: Api, asked: Api, include_usage: bool, now: u64) -> Self {
-        let reader = match sent.dialect() {
-            Dialect::OpenAi => Reader::Chat(chat::read::Events::default()),
-            Dialect::Anthropic => Reader::Messages(anthropic::read::Events::default()),
-            Dialect::Gemini => Reader::Content(gemini::read::Events::default()),
-        };
         let writer = match (asked, asked.dialect()) {
             (Api::Responses, _) => Writer::Responses(responses::write::Events::new(now)),
             (_, Dialect::OpenAi) => Writer::Chat(chat::write::Events::new(now, include_usage)),
@@ -162,8 +206,10 @@ impl Translation {
             (_, Dialect::Gemini) => Writer::Content(gemini::write::Events::new(now)),
         };
         Self {
-            reader,
+            reader: Reader::of(sent),
             writer,
+            asked,
+            own: String::new(),
             names: ToolNames::default(),
             deltas: Vec::new(),
         }
@@ -179,6 +225,18 @@ impl Translation {
         self
     }
 
+    /// Takes the request's id for an answer that has none, and for its calls.
+    #[must_use]
+    pub fn with_id(mut self, own: &str) -> Self {
+        match &mut self.reader {
+            Reader::Chat(reader) => reader.seed = Some(own.into()),
+            Reader::Messages(reader) => reader.seed = Some(own.into()),
+            Reader::Content(reader) => reader.seed = Some(own.into()),
+        }
+        own.clone_into(&mut self.own);
+        self
+    }
+
     /// Appends what the bytes of one event mean in the client's dialect.
     ///
     /// # Errors
@@ -189,11 +247,7 @@ impl Translation {
     pub fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         let event = Event::parse(bytes);
         self.deltas.clear();
-        match &mut self.reader {
-            Reader::Chat(reader) => reader.read(&event, &mut self.deltas)?,
-            Reader::Messages(reader) => reader.read(&event, &mut self.deltas)?,
-            Reader::Content(reader) => reader.read(&event, &mut self.deltas)?,
-        }
+        self.reader.read(&event, &mut self.deltas)?;
         self.write(out)
     }
 
@@ -214,6 +268,11 @@ impl Translation {
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         self.names.restore_in(&mut self.deltas).ok_or(Unreadable)?;
+        for delta in &mut self.deltas {
+            if let Delta::Start { id, .. } = delta {
+                *id = ids::for_client(self.asked, id, &self.own);
+            }
+        }
         for delta in &self.deltas {
             match &mut self.writer {
                 Writer::Chat(writer) => writer.write(delta, out),

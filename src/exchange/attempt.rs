@@ -230,9 +230,10 @@ impl Exchange<'_> {
         let site = flight.site().clone();
         story.tab.ends(flight.settle(Outcome::ClientFault, None));
         if outgoing.is_translated() {
+            let refusal = Refusal::read(&site.redaction.bytes(start));
             return Tried::Refused(GatewayError::Rejected {
                 status: status.as_u16(),
-                refusal: Refusal::read(&site.redaction.bytes(start)),
+                refusal: refusal.to_client_of(self.intake.peek.api),
             });
         }
         let mut response = story.tell(status, &headers);
@@ -274,7 +275,8 @@ impl Exchange<'_> {
                 let body = match outgoing.is_translated() {
                     true => {
                         let (sent, names) = (outgoing.sent, &outgoing.names);
-                        match translate::answer(sent, asked, names, &body, wall::unix_seconds()) {
+                        let (own, now) = (story.who().id(), wall::unix_seconds());
+                        match translate::answer(sent, asked, names, &body, own, now) {
                             Ok(body) => body.into(),
                             // An answer to all but us is nobody's failure.
                             Err(_) => {
@@ -319,7 +321,15 @@ impl Exchange<'_> {
         } = answer;
         let peek = &self.intake.peek;
         let began = clock::now();
-        let primed = relay::first(body, outgoing.sent, Some(patience.until())).await;
+        let mut primed = relay::first(body, outgoing.sent, Some(patience.until())).await;
+        if let Ok(begun) = primed {
+            // What comes later than that is the model's own time.
+            flight.first_byte();
+            primed = match outgoing.is_translated() {
+                true => relay::until_said(begun, outgoing.sent).await,
+                false => Ok(begun),
+            };
+        }
         story.waited(began);
         let primed = match primed {
             Ok(primed) => primed,
@@ -336,7 +346,6 @@ impl Exchange<'_> {
                 return Tried::Failed(flight.fail(label, outcome));
             }
         };
-        flight.first_byte();
         let config = &self.generation.config;
         let (between_events, silence) =
             (config.server.request_timeout, config.routing.idle_timeout);
@@ -373,7 +382,8 @@ impl Exchange<'_> {
         if outgoing.is_translated() {
             let (sent, usage) = (outgoing.sent, peek.include_usage);
             let translation = Translation::new(sent, peek.api, usage, wall::unix_seconds());
-            relay = relay.translated(translation.with_names(outgoing.names.clone()));
+            let translation = translation.with_names(outgoing.names.clone());
+            relay = relay.translated(translation.with_id(story.who().id()));
         }
         let relay = relay.until(async move {
             // A sender that is gone cannot say that the grace is over.

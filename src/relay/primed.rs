@@ -1,14 +1,23 @@
 //! A stream up to its first event: the last moment another endpoint can answer.
 
-use std::{pin::pin, time::Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
+use breakerbox_actors::clock;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 use crate::dialect::{
     Api, EventJudge, Kind, NotAnAnswer, Reported, judge_answer,
     sse::{MAX_EVENT, Splitter},
+    translate::Beginning,
 };
+
+/// How long an answer that has begun may say nothing before its client is told
+/// that it has.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// A stream whose first event has been seen, with all that has been read of it.
 #[derive(Debug)]
@@ -95,6 +104,66 @@ where
         Some(deadline) => tokio::time::timeout_at(deadline.into(), reading)
             .await
             .unwrap_or(Err(FirstFailure::Timeout)),
+    }
+}
+
+/// Reads on for as long as nothing was said that a translation would tell, a
+/// moment at most: a provider may begin an answer before it knows whether it has
+/// the capacity.
+///
+/// A model that thinks for longer is not too slow: what was read is the answer
+/// then, whatever comes of it. The moment is far below the [`KEEP_ALIVE`] after
+/// which the client wants to be told something.
+///
+/// [`KEEP_ALIVE`]: super::KEEP_ALIVE
+///
+/// # Errors
+///
+/// [`FirstFailure`] if an error comes first, or the stream breaks; nothing has
+/// been sent to the client then, and another endpoint may be asked.
+pub async fn until_said<S, E>(
+    mut primed: Primed<S>,
+    sent: Api,
+) -> Result<Primed<S>, FirstFailure<E>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let until = clock::now() + MOMENT;
+    let mut splitter = Splitter::default();
+    let (mut judge, mut beginning) = (EventJudge::new(sent), Beginning::new(sent));
+    let mut ends = Vec::new();
+    let mut read = primed.seen.clone();
+    loop {
+        let block = splitter.push(&read, &mut ends);
+        let mut from = 0;
+        for &end in &ends {
+            let event = &block[from..end];
+            if let Kind::Error { reported, .. } = judge.event(event).kind {
+                let error = NotAnAnswer::Error(reported);
+                return Err(FirstFailure::NotAnAnswer(error));
+            }
+            if beginning.says(event) {
+                return Ok(primed);
+            }
+            from = end;
+        }
+        let Some(body) = &mut primed.body else {
+            return Ok(primed);
+        };
+        // What is larger than an event may be is the relay's to judge.
+        if primed.seen.len() > MAX_EVENT {
+            return Ok(primed);
+        }
+        read = match tokio::time::timeout_at(until.into(), body.next()).await {
+            Err(_) => return Ok(primed),
+            Ok(Some(read)) => read.map_err(FirstFailure::Upstream)?,
+            // An unfinished event may still be an error, or all there is.
+            Ok(None) => {
+                primed.body = None;
+                return Ok(primed);
+            }
+        };
+        primed.seen = joined(primed.seen, &read);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::dialect::Reported;
+use crate::dialect::{Api, Reported};
 
 /// OpenAI's code for a conversation that is longer than the model can read.
 const TOO_LONG: &str = "context_length_exceeded";
@@ -66,12 +66,39 @@ impl Refusal {
         }
     }
 
+    /// Names the field at fault as a client of `asked` does: chat's names, which
+    /// [`Self::read`] makes or finds, are not those of responses.
+    #[must_use]
+    pub fn to_client_of(mut self, asked: Api) -> Self {
+        if asked == Api::Responses {
+            self.param = self.param.as_deref().map(in_responses);
+        }
+        self
+    }
+
     /// Returns the words by which clients of Anthropic's know the reason, where
     /// they are not the provider's.
     pub(crate) fn in_anthropics_words(&self) -> Option<String> {
         const WORDS: &str = "prompt is too long";
         let is_unsaid = self.code.as_deref() == Some(TOO_LONG) && !self.message.contains(WORDS);
         is_unsaid.then(|| format!("{WORDS}: {}", self.message))
+    }
+}
+
+/// Returns the name in a request of responses of what is `param` in one of chat.
+fn in_responses(param: &str) -> String {
+    let end = param.find(['.', '[']).unwrap_or(param.len());
+    let (field, rest) = param.split_at(end);
+    match field {
+        // Turns and items are not counted alike.
+        "messages" => "input".to_owned(),
+        "max_tokens" | "max_completion_tokens" => "max_output_tokens".to_owned(),
+        "response_format" => format!("text.format{}", rest.replacen(".json_schema", "", 1)),
+        "verbosity" => "text.verbosity".to_owned(),
+        "reasoning_effort" => "reasoning.effort".to_owned(),
+        "logprobs" => "include".to_owned(),
+        "tools" | "tool_choice" => format!("{field}{}", rest.replacen(".function", "", 1)),
+        _ => param.to_owned(),
     }
 }
 
@@ -122,6 +149,28 @@ mod tests {
         }
         let long = format!(r#"{{"message":"{}"}}"#, "ö".repeat(400));
         assert_eq!(read(&long)[0].len(), Reported::MAX_MESSAGE);
+    }
+
+    #[test]
+    fn clients_of_responses_find_the_field_at_fault() {
+        for (chat, responses) in [
+            ("messages", "input"),
+            ("messages[3].content[0].type", "input"),
+            ("max_completion_tokens", "max_output_tokens"),
+            ("response_format", "text.format"),
+            ("response_format.json_schema.schema", "text.format.schema"),
+            ("tools[0].function.parameters", "tools[0].parameters"),
+            ("reasoning_effort", "reasoning.effort"),
+            ("temperature", "temperature"),
+        ] {
+            let refusal = Refusal {
+                param: Some(chat.to_owned()),
+                ..Refusal::default()
+            };
+            let of = |api| refusal.clone().to_client_of(api).param.unwrap();
+            assert_eq!(of(Api::Responses), responses);
+            assert_eq!(of(Api::ChatCompletions), chat);
+        }
     }
 
     #[test]

@@ -118,3 +118,54 @@ async fn tokens_are_counted_by_whoever_can() {
         assert_eq!(evil.count(), if told.is_some() { 2 } else { 0 });
     }
 }
+
+/// The id of an answer, or of what the events of a stream say.
+fn id(asks: Asks, said: &Value) -> Option<String> {
+    let id = match asks {
+        Asks::Content => &said["responseId"],
+        Asks::Messages => said.pointer("/message/id").unwrap_or(&said["id"]),
+        Asks::Responses => said.pointer("/response/id").unwrap_or(&said["id"]),
+        Asks::Chat => &said["id"],
+    };
+    id.as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_of_its_own_that_its_client_knows() {
+    let mut whole = Says::Gemini.whole("hi");
+    whole
+        .as_object_mut()
+        .expect("an object")
+        .remove("responseId");
+    let answer = super::response(200, &[], &whole.to_string());
+    let event = super::chunk(&format!("data: {whole}\r\n\r\n"));
+    let streamed = [super::stream_head(), event, super::last_chunk()];
+    let plays = |acts: Vec<bytes::Bytes>| {
+        super::Evil::start(move |_, _| {
+            let acts = acts.iter().cloned().map(super::Act::Send);
+            acts.chain([super::Act::KeepAlive]).collect()
+        })
+    };
+    let (whole, streamed) = (plays(vec![answer]), plays(streamed.into()));
+    let whole = house(Says::Gemini, "nameless", &whole);
+    let streamed = house(Says::Gemini, "nameless-stream", &streamed);
+    for (asks, mark) in [
+        (Asks::Chat, "chatcmpl-"),
+        (Asks::Responses, "resp_"),
+        (Asks::Messages, "msg_"),
+    ] {
+        let mut ids = std::collections::HashSet::new();
+        for _ in 0..2 {
+            let answer = post(whole.addr(), asks.path(false), &asks.body(false)).await;
+            ids.extend(id(asks, &answer.json()));
+            let (_, events) = stream(&streamed, asks).await;
+            let first = events.iter().find_map(|event| {
+                let event = serde_json::from_str(&event.data);
+                id(asks, &event.unwrap_or_default())
+            });
+            ids.extend(first);
+        }
+        assert_eq!(ids.len(), 4, "{asks:?}: {ids:?}");
+        assert!(ids.iter().all(|id| id.starts_with(mark)), "{ids:?}");
+    }
+}

@@ -91,6 +91,31 @@ async fn an_error_as_the_first_event_moves_on_in_every_dialect() {
     }
 }
 
+/// Behind the beginning, of which a client of another dialect has been told nothing yet.
+#[tokio::test]
+async fn an_error_behind_the_beginning_moves_on_too() {
+    let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    let begun = Says::Anthropic.events(&["never said"]);
+    let acts = [
+        stream_head(),
+        chunk(&begun[0]),
+        chunk(&begun[1..3].concat()),
+    ];
+    let acts = acts
+        .into_iter()
+        .chain([chunk(error), crate::support::chat::last_chunk()]);
+    let acts: Vec<_> = acts.map(Act::Send).chain([Act::KeepAlive]).collect();
+    let bad = Evil::start(move |_, _| acts.clone());
+    let good = Says::OpenAi.streams(&["good"]);
+    let first = Says::Anthropic.endpoint("hasty", &bad);
+    let house = house(&first, (Says::OpenAi, "good", &good));
+    for asks in [Asks::Chat, Asks::Responses, Asks::Content] {
+        let (head, events) = stream(&house, asks).await;
+        assert_eq!(asks.streamed(&events), "good", "{asks:?}");
+        assert_eq!(head.header("x-breakerbox-attempts"), Some("2"), "{asks:?}");
+    }
+}
+
 /// A stream that breaks after its first event ends with an error in the client's own form.
 #[tokio::test]
 async fn a_broken_stream_ends_in_the_clients_own_form() {

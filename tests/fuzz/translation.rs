@@ -94,13 +94,14 @@ fn answer(sent: Api, asked: Api, input: &[u8]) -> Checked {
     if judge_answer(sent, input).is_err() {
         return Ok(());
     }
-    let Ok(out) = translate::answer(sent, asked, &names, input, 9) else {
+    let Ok(out) = translate::answer(sent, asked, &names, input, "", 9) else {
         return Ok(());
     };
     let is_good = judge_answer(asked, &out).is_ok();
     // Nobody reads responses here.
     let is_read = || {
-        asked == Api::Responses || translate::answer(asked, other(asked), &names, &out, 9).is_ok()
+        asked == Api::Responses
+            || translate::answer(asked, other(asked), &names, &out, "", 9).is_ok()
     };
     match is_good && is_read() {
         true => Ok(()),

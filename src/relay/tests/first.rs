@@ -168,6 +168,73 @@ fn an_error_that_comes_with_the_beginning_leaves_the_stream_to_another() {
     }
 }
 
+/// What reading on until something is said makes of a stream, and after how long.
+fn said(sent: Api, steps: Vec<Step>) -> (Result<String, Failure>, u128) {
+    paused(async {
+        let primed = first(upstream(steps), sent, None).await.unwrap();
+        let start = clock::now();
+        let primed = until_said(primed, sent).await;
+        let seen = primed.map(|it| String::from_utf8(it.seen.to_vec()).unwrap());
+        (seen, (clock::now() - start).as_millis())
+    })
+}
+
+#[test]
+fn an_error_before_a_word_was_said_leaves_the_stream_to_another() {
+    let start =
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"a\"}}\n\n";
+    let block = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\
+                 \"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    let ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+    let text = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\
+                \"delta\":{\"type\":\"text_delta\",\"text\":\"so\"}}\n\n";
+    let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n";
+    let wait = || Step::Wait(Duration::from_millis(500));
+    let messages = Api::Messages;
+
+    let late = vec![
+        send(start),
+        wait(),
+        send(&[block, ping].concat()),
+        wait(),
+        send(error),
+    ];
+    let (failed, after) = said(messages, late);
+    assert_eq!(
+        failed.unwrap_err().reported().map(|it| it.blame),
+        Some(Blame::Server)
+    );
+    assert_eq!(after, 1_000);
+    let broken = said(messages, vec![send(start), wait(), Step::Break]).0;
+    assert_eq!(broken, Err(FirstFailure::Upstream("reset")));
+
+    // A word is passed on at once, and is not taken back.
+    let spoken = vec![
+        send(start),
+        wait(),
+        send(&[block, text].concat()),
+        send(error),
+    ];
+    assert_eq!(
+        said(messages, spoken),
+        (Ok([start, block, text].concat()), 500)
+    );
+    // Who thinks for long is waited for, and his client told that he does.
+    let slow = vec![send(start), Step::Wait(secs(60)), send(text)];
+    assert_eq!(said(messages, slow), (Ok(start.to_owned()), 2_000));
+    // The end is the relay's to judge.
+    assert_eq!(said(messages, vec![send(start)]), (Ok(start.to_owned()), 0));
+
+    let chat = |delta: &str| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+    let role = chat("{\"role\":\"assistant\",\"content\":\"\"}");
+    let error = "data: {\"error\":{\"message\":\"m\",\"type\":\"server_error\"}}\n\n";
+    let late = vec![send(&role), wait(), send(error)];
+    assert!(said(Api::ChatCompletions, late).0.is_err());
+    let word = chat("{\"content\":\"so\"}");
+    let spoken = vec![send(&role), send(&word), send(error)];
+    assert_eq!(said(Api::ChatCompletions, spoken), (Ok(role + &word), 0));
+}
+
 #[test]
 fn a_response_that_is_over_with_its_first_event_is_an_answer() {
     for text in [events(RESPONSE)[2], events(RESPONSE)[2].trim_end()] {

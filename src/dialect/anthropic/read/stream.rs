@@ -62,6 +62,9 @@ struct Piece<'a> {
 /// provider says that there may be some.
 #[derive(Debug, Default)]
 pub struct Events {
+    /// What the name of an answer without an id is made of, if not of its
+    /// first event.
+    pub(in crate::dialect) seed: Option<Vec<u8>>,
     /// The answer's name in the ids of its calls.
     name: String,
     counts: Counts,
@@ -123,7 +126,8 @@ impl Events {
     fn start(&mut self, message: Start<'_>, data: &[u8], out: &mut Vec<Delta>) {
         self.count(message.usage);
         let id = message.id.unwrap_or_default();
-        self.name = name_of_answer(&id, data);
+        let seed = self.seed.as_deref().unwrap_or(data);
+        self.name = name_of_answer(&id, seed);
         out.push(Delta::Start {
             id,
             model: message.model.unwrap_or_default(),

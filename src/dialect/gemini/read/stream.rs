@@ -22,6 +22,9 @@ use crate::dialect::{
 /// answer ended, and some models say `STOP` in every chunk.
 #[derive(Debug, Default)]
 pub struct Events {
+    /// What the name of an answer without an id is made of, if not of its
+    /// first event.
+    pub(in crate::dialect) seed: Option<Vec<u8>>,
     /// The answer's name in the ids of its calls, once it has begun.
     name: Option<String>,
     choices: BTreeMap<u32, Progress>,
@@ -63,7 +66,8 @@ impl Events {
             let model = chunk
                 .model_version
                 .map_or_else(String::new, |id| id.0.into_owned());
-            self.name = Some(name_of_answer(&id, data));
+            let seed = self.seed.as_deref().unwrap_or(data);
+            self.name = Some(name_of_answer(&id, seed));
             out.push(Delta::Start {
                 id,
                 model,

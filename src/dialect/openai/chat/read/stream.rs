@@ -74,6 +74,9 @@ impl Begun {
 /// Reads the events of one stream.
 #[derive(Debug, Default)]
 pub struct Events {
+    /// What the name of an answer without an id is made of, if not of its
+    /// first event.
+    pub(in crate::dialect) seed: Option<Vec<u8>>,
     answer: Option<String>,
     calls: Vec<Begun>,
     open: Vec<u32>,
@@ -118,7 +121,8 @@ impl Events {
     /// name: the answer begins with the first chunk that has choices.
     fn start(&mut self, chunk: &mut Chunk<'_>, data: &[u8], out: &mut Vec<Delta>) {
         let id = chunk.id.take().unwrap_or_default();
-        self.answer = Some(name_of_answer(&id, data));
+        let seed = self.seed.as_deref().unwrap_or(data);
+        self.answer = Some(name_of_answer(&id, seed));
         out.push(Delta::Start {
             id,
             model: chunk.model.take().unwrap_or_default(),

@@ -100,6 +100,7 @@ fn an_answer_calls_one_function() {
         chat,
         &names(),
         whole.to_string().as_bytes(),
+        "",
         9,
     );
     let told: Value = serde_json::from_slice(&told.unwrap()).unwrap();
