@@ -436,7 +436,8 @@ fn sayable(mut asked: Conversation) -> Conversation {
         // Most models do not know the word.
         Reasoning::Adaptive | Reasoning::Off => None,
         Reasoning::Budget(tokens) => Some(Reasoning::Effort(Effort::of_budget(tokens))),
-        other => Some(other),
+        // Nor those above it.
+        Reasoning::Effort(effort) => Some(Reasoning::Effort(effort.min(Effort::High))),
     });
     if let OutputFormat::JsonSchema { name, .. } = &mut asked.format {
         name.get_or_insert("answer".to_owned());
