@@ -9,6 +9,7 @@ use crate::support::process::{Process, address_in, run};
 
 mod online;
 mod serve;
+mod top;
 
 /// A folder with one file in it; its path.
 pub(crate) fn file(text: &str) -> (TempDir, String) {

@@ -48,6 +48,8 @@ pub(crate) struct Endpoint {
     weight: f64,
     /// Its chance to be drawn for its own model, 0 to 1; null: it takes nothing.
     share: Option<f64>,
+    /// Models that are tried in this order once nobody serves its own.
+    fallbacks: Vec<String>,
     in_flight: u32,
     max_in_flight: Option<u32>,
     /// Requests that routers may still start without asking it.
@@ -108,6 +110,8 @@ pub(crate) struct LastError {
 pub(crate) struct Probed {
     /// Pings that were sent; none where the endpoint's probe is of kind `none`.
     checked: usize,
+    /// What was done, or why nothing was, for people.
+    message: String,
     /// The endpoint's targets now.
     endpoints: Vec<Endpoint>,
 }
@@ -170,6 +174,7 @@ impl Look<'_> {
             penalty_ms: view.penalty.as_secs_f64() * 1e3,
             weight: view.weight,
             share: self.shares.get(id).copied(),
+            fallbacks: self.fallbacks(id.model()),
             in_flight: seen.in_flight,
             max_in_flight: seen.policy.limits.max_in_flight.map(Into::into),
             credits: seen.credits,
@@ -182,6 +187,12 @@ impl Look<'_> {
                 message: it.message,
             }),
         })
+    }
+
+    fn fallbacks(&self, model: &str) -> Vec<String> {
+        let model = self.generation.config.model(model);
+        let names = model.map_or(&[][..], |it| &it.fallbacks);
+        names.iter().map(ToString::to_string).collect()
     }
 
     fn windows(&self, seen: &EndpointSeen) -> Vec<Window> {
@@ -323,8 +334,19 @@ pub(super) async fn probe(admin: Data<Admin>, name: web::Path<String>) -> HttpRe
         return busy();
     };
     let mine = some(&admin, |id| **id.endpoint() == **name);
+    let generation = admin.shared.generation.load();
+    let kind = generation.endpoint(&name).map(|it| it.probe_kind);
+    let message = match (checked, kind) {
+        (0, Some(config::ProbeKind::None)) => {
+            format!("{name} was not asked: its probe is of kind none")
+        }
+        (0, _) => format!("{name} was not asked: its limits or a pause it asked for forbid it now"),
+        (1, _) => format!("{name} was asked by a ping"),
+        (count, _) => format!("{name} was asked by {count} pings"),
+    };
     answer(&Probed {
         checked,
+        message,
         endpoints: mine,
     })
 }

@@ -127,6 +127,14 @@ async fn an_operator_resets_drains_and_enables_an_endpoint() {
     );
     let enabled = done(&house, "/api/endpoints/levers/enable", "").await;
     assert_eq!(enabled["endpoints"][0]["drained"], false);
+    let probed = done(&house, "/api/endpoints/levers/probe", "").await;
+    assert_eq!(
+        (&probed["checked"], &probed["message"]),
+        (
+            &0.into(),
+            &"levers was not asked: its probe is of kind none".into()
+        )
+    );
     for lever in ["drain", "enable", "reset", "probe"] {
         let answer = call(
             &house,
@@ -158,5 +166,7 @@ async fn a_probe_is_over_when_it_is_answered() {
     let before = evil.count();
     let probed = done(&house, "/api/endpoints/pinged/probe", "").await;
     assert_eq!(probed["checked"], 1);
+    assert_eq!(probed["message"], "pinged was asked by a ping");
+    assert_eq!(probed["endpoints"][0]["fallbacks"], serde_json::json!([]));
     assert!(evil.count() > before.saturating_sub(1) && evil.count() > 0);
 }

@@ -37,6 +37,11 @@ fn what_goes_on_is_shown_within_a_second_and_can_be_acted_on() {
 }
 
 #[test]
+fn what_was_counted_and_what_comes_next_is_on_the_page() {
+    drive("shown.mjs");
+}
+
+#[test]
 fn a_reload_is_shown_good_or_bad() {
     drive("reload.mjs");
 }

@@ -26,7 +26,7 @@ const FOREIGN: [&str; 9] = [
     "RUST_BACKTRACE",
 ];
 
-const BINARY: &str = env!("CARGO_BIN_EXE_breakerbox");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_breakerbox");
 
 /// A run of the binary. Dropping it kills it.
 pub(crate) struct Process {

@@ -14,7 +14,7 @@ export function setUp(open) {
   const summary = h("summary");
   const past = h("details", null, summary, over);
   const none = h("div");
-  fill($("alerts"), none, now, past);
+  fill($("alerts"), none, now, past, curl("api/alerts"));
   const names = ["Actor", "Kind", "State", "Mailbox", "Messages/s", "Messages", "Restarts", "Last restart"];
   const actors = h("tbody");
   const search = h("input", { type: "search", placeholder: "Filter actors", "aria-label": "Filter actors" });

@@ -87,7 +87,7 @@ async function refresh() {
 
 store.addEventListener("changed", ({ detail: frame }) => {
   if (frame.type === "init") requests.backfill(store).then(() => schedule());
-  if (frame.type === "force_check_complete") toast(`Force check: ${frame.checked} asked`);
+  if (frame.type === "force_check_complete") toast(frame.checked ? `Force check: ${frame.checked} asked` : "Force check: nobody asked, no probe is of a kind that asks");
   if (frame.type === "error") toast(frame.message, "bad");
   if (frame.type === "config_reload") {
     refresh();

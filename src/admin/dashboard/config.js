@@ -20,9 +20,9 @@ export function setUp(store) {
   const panel = (title, ...children) => h("section", { class: "panel" }, h("div", { class: "head" }, h("h2", null, title)), children);
   fill($("config-body"),
     h("div", { class: "columns even" },
-      h("div", null, panel("In force", state, problems, h("div", { class: "controls" }, reload)), panel("File against what is in force", diff), panel("History", history)),
+      h("div", null, panel("In force", state, problems, h("div", { class: "controls" }, reload), curl("api/reload", "-X POST ")), panel("File against what is in force", diff, curl("api/config/diff")), panel("History", history, curl("api/config/history"))),
       h("div", null, panel("Effective configuration", h("p", { class: "hint" }, "Secrets are hidden; defaults are filled in."), whole, curl("api/config")),
-        panel("Check a configuration", h("label", { for: "draft" }, "Nothing is put in force: this only looks for mistakes."), draft, h("div", { class: "controls" }, check), verdict))));
+        panel("Check a configuration", h("label", { for: "draft" }, "Nothing is put in force: this only looks for mistakes."), draft, h("div", { class: "controls" }, check), verdict, curl("api/check", "--data-binary @FILE ")))));
   parts = { reload, state, problems, diff, history, whole };
 
   async function checkDraft() {

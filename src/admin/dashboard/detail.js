@@ -140,6 +140,7 @@ function numbers(it, now) {
     ["status for", since ? span(now - since) : null],
     ["weight", number(it.weight)],
     ["share of traffic", it.share === null ? null : percent(it.share)],
+    ["fallbacks", it.fallbacks.join(", ") || "none"],
     ["credits lent to workers", number(it.credits)],
     ["opened because of", breaker.cause && words(breaker.cause)],
     ["opens at", `${number(breaker.failure_threshold)} failures in a row, or ${percent(breaker.failure_rate)} of ${number(breaker.min_requests)} or more`],

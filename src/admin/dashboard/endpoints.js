@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { openEndpoint } from "./detail.js";
 import { act, confirm } from "./dialogs.js";
 import { keyOf, SPARK, STATUSES } from "./store.js";
-import { $, ago, attr, breakerGlyph, button, chip, compact, count, empty, fill, h, instant, latency, meter, number, outcome, percent, reconcile, setBreaker, setChip, setMeter, setSpark, span, spark, text, words } from "./ui.js";
+import { $, ago, attr, breakerGlyph, button, chip, compact, count, curl, empty, fill, h, instant, latency, meter, number, outcome, percent, reconcile, setBreaker, setChip, setMeter, setSpark, span, spark, text, words } from "./ui.js";
 
 /** "retry in 7 s", "trial under way", "cooling down, 40 s left"; empty while nothing keeps it back. */
 export function waiting(it, now) {
@@ -198,7 +198,7 @@ export function setUp(store, again) {
   const cards = h("div", { class: "cards" });
   const table = makeTable();
   const none = h("div");
-  fill(root, cards, table.frame, none);
+  fill(root, cards, table.frame, none, curl("api/endpoints"));
   parts = { root, search, form, shown, cards, table, none };
   function keep(change) {
     Object.assign(choice, change);
@@ -259,6 +259,6 @@ export function actionsOf(store) {
     },
     enable: (it, node) => call(it, "enable", node, `${it.endpoint} is enabled`),
     reset: (it, node) => call(it, "reset", node, `${it.endpoint}: circuit closed, failures forgotten`),
-    probe: (it, node) => call(it, "probe", node, `${it.endpoint} has been asked`),
+    probe: (it, node) => call(it, "probe", node, (answer) => answer.message),
   };
 }

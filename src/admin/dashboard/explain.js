@@ -16,6 +16,7 @@ export function setUp() {
   const go = h("button", { class: "primary" }, "Explain");
   const form = $("explain-form");
   fill(form, field("model", "Model", model), models, field("task", "Task", task), field("priority", "Priority", priority), go);
+  fill($("explain-result"), curl("api/explain?model=MODEL"));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const query = new URLSearchParams({ model: model.value, priority: priority.value });

@@ -1,7 +1,7 @@
 // The breakers of all endpoints over time, as on an oscilloscope: a thin line is well, a tall block is not.
 
 import { keyOf } from "./store.js";
-import { $, attr, button, chip, clock, colour, count, fill, h, instant, moment, span, table, text, words } from "./ui.js";
+import { $, attr, button, chip, clock, colour, count, curl, fill, h, instant, moment, span, table, text, words } from "./ui.js";
 
 const RANGES = [["5 m", 300], ["15 m", 900], ["1 h", 3600], ["6 h", 21_600], ["24 h", 86_400]];
 /** How much of a row's height a state takes, and its colour. */
@@ -30,7 +30,7 @@ export function setUp(again) {
   const changes = h("div");
   const details = h("details", { class: "changes", ontoggle: again }, h("summary", null, "List of changes"), changes);
   fill($("timeline-controls"), rows, h("div", { class: "segments", role: "group", "aria-label": "Range" }, ranges));
-  fill($("timeline"), h("div", { class: "canvas" }, canvas, tip), note, details);
+  fill($("timeline"), h("div", { class: "canvas" }, canvas, tip), note, details, curl("api/status"));
   canvas.addEventListener("mousemove", (event) => point(event, tip, canvas));
   canvas.addEventListener("mouseleave", () => attr(tip, "hidden", true));
   parts = { canvas, note, rows, ranges, changes, details };
