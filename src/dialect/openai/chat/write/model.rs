@@ -21,7 +21,8 @@ pub(super) enum Model {
     /// the dot.
     Later(u8),
     /// Somebody else's, or a deployment whose name says nothing: it is told
-    /// what the client said, but not `none`, which most do not know.
+    /// what the client said, but not `none` nor more than `high`, which most do
+    /// not know.
     Unknown,
 }
 
@@ -88,11 +89,11 @@ impl Model {
     }
 
     fn knows_xhigh(self) -> bool {
-        matches!(self, Self::Unknown | Self::Later(2..))
+        matches!(self, Self::Later(2..))
     }
 
     fn knows_max(self) -> bool {
-        matches!(self, Self::Unknown | Self::Later(6..))
+        matches!(self, Self::Later(6..))
     }
 
     /// Tells whether it takes a `verbosity` other than `medium`.
@@ -180,7 +181,7 @@ mod tests {
                 (Some("xhigh"), false),
             ),
             (Model::Later(6), (Some("xhigh"), true), (Some("max"), true)),
-            (Model::Unknown, (Some("xhigh"), true), (Some("max"), true)),
+            (Model::Unknown, (Some("high"), false), (Some("high"), false)),
         ] {
             let told = |effort| model.effort(Reasoning::Effort(effort));
             assert_eq!(

@@ -7,7 +7,7 @@ use crate::dialect::{
         Conversation, Effort, Lost, Media, OutputFormat, Part, Reasoning, Role, Source, Thought,
         Tool, ToolCall, ToolChoice, ToolResult, testing,
     },
-    openai::chat::{self, tests::requests::sayable_to, write::Variant},
+    openai::chat::{self, tests::requests::back::sayable_to, write::Variant},
     request::BadRequest,
 };
 
