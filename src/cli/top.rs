@@ -1,9 +1,10 @@
 //! `breakerbox top`: a running gateway, live in the terminal.
 
-use std::{io, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use actix_rt::System;
 use actix_web::http::Method;
+use breakerbox_actors::clock;
 use clap::Args;
 use ratatui::{
     Frame,
@@ -14,6 +15,7 @@ use ratatui::{
     widgets::{Block, Cell, Paragraph, Row, Table},
 };
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{
     FAILED,
@@ -23,6 +25,10 @@ use super::{
 
 /// How often the gateway is asked.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often keys are looked at while it owes an answer.
+const TICK: Duration = Duration::from_millis(50);
+/// What is shown counts as old once an answer takes so long.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Shows a running gateway live; q or Esc ends it.
 #[derive(Args, Debug)]
@@ -66,14 +72,36 @@ fn show(system: &actix_rt::SystemRunner, gateway: &Gateway, mut state: Value) ->
     let mut stale = None;
     loop {
         terminal.draw(|frame| draw(frame, &state, stale.as_deref()))?;
-        if event::poll(EVERY)? && is_end(&event::read()?) {
+        if ends_within(EVERY)? {
             return Ok(());
         }
-        match system.block_on(gateway.ask(Method::GET, "/api/status")) {
+        let asked = clock::now();
+        let mut answer = pin!(gateway.ask(Method::GET, "/api/status"));
+        // A gateway that hangs must not take the keys with it.
+        let answer = loop {
+            let within = system.block_on(async { timeout(TICK, answer.as_mut()).await });
+            if let Ok(answer) = within {
+                break answer;
+            }
+            if ends_within(Duration::ZERO)? {
+                return Ok(());
+            }
+            let waited = clock::now().saturating_duration_since(asked);
+            if waited >= LATE {
+                stale = Some(format!("no answer for {} s", waited.as_secs()));
+            }
+            terminal.draw(|frame| draw(frame, &state, stale.as_deref()))?;
+        };
+        match answer {
             Ok((_, fresh)) => (state, stale) = (fresh, None),
             Err(why) => stale = Some(why),
         }
     }
+}
+
+/// Waits so long for a key; returns whether it is one that ends.
+fn ends_within(wait: Duration) -> io::Result<bool> {
+    Ok(event::poll(wait)? && is_end(&event::read()?))
 }
 
 fn is_end(event: &Event) -> bool {

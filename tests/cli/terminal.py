@@ -1,9 +1,9 @@
 """Runs a program on a terminal of its own, as a person would: looks at it, resizes it, ends it by the key q.
 
-    terminal.py PART,PART PROGRAM [ARGUMENT ...]
+    terminal.py PART,PART LAST PROGRAM [ARGUMENT ...]
 
-Each PART has to be on the screen, at first and again after the resize. Exits 1 with a traceback and the
-screen if something is not as it should be.
+Each PART has to be on the screen, at first and again after the resize; then LAST, if it is not empty. Exits 1
+with a traceback and the screen if something is not as it should be.
 """
 
 import fcntl
@@ -46,7 +46,7 @@ class Screen:
             assert time.monotonic() < end, f"{parts} not in {self.written[since:]!r}"
 
 
-def main(parts, *command):
+def main(parts, last, *command):
     parts = parts.split(",")
     near, far = pty.openpty()
     resize(far, 120, 40)
@@ -68,6 +68,7 @@ def main(parts, *command):
         resized = len(screen.written)
         resize(near, 100, 30)
         screen.shows(parts, resized)
+        screen.shows([last], resized)
         os.write(near, b"q")
         # Read on: a program that cannot write does not end.
         end = time.monotonic() + PATIENCE

@@ -124,6 +124,13 @@ fn there_are_four_that_link_to_each_other() {
             "{file}"
         );
         assert!(!text(&json["description"]).is_empty(), "{file}");
+        // Reloads are marked in all of them, good and refused.
+        let marks: Vec<_> = list(&json["annotations"]["list"])
+            .iter()
+            .filter(|it| it["enable"] == true && it["builtIn"] != 1)
+            .map(|it| text(&it["name"]))
+            .collect();
+        assert_eq!(marks, ["Configuration in force", "Reload refused"], "{file}");
         let tag = Value::from("breakerbox");
         assert!(list(&json["tags"]).contains(&tag), "{file}");
         let link = &json["links"][0];
