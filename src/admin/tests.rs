@@ -41,15 +41,20 @@ fn paths() -> impl Iterator<Item = &'static Path> {
     PATHS.iter().filter(|it| !PAGE.contains(&it.path))
 }
 
-/// A gateway without sockets, with this for the section `admin`.
-async fn admin(section: &str) -> Arc<Admin> {
+/// A generation with this for the section `admin`.
+fn generation(number: u64, section: &str) -> Generation {
     let yaml = format!(
         "admin: {{ listen: \"127.0.0.1:0\" {section} }}\n\
          endpoints: [{{ name: a, provider: openai-compatible, base_url: \"http://127.0.0.1:9/v1\", \
          models: [m], probe: {{ kind: none }} }}]\n"
     );
     let config = parse(&yaml, "test.yaml", &|_| None).unwrap();
-    let generation = Generation::new(1, Arc::new(config)).unwrap();
+    Generation::new(number, Arc::new(config)).unwrap()
+}
+
+/// A gateway without sockets, with this for the section `admin`.
+async fn admin(section: &str) -> Arc<Admin> {
+    let generation = generation(1, section);
     let spec = generation.spec();
     let generation = Arc::new(ArcSwap::from_pointee(generation));
     let pinged = generation.clone();
@@ -105,7 +110,9 @@ fn method(path: &Path) -> Method {
 #[test]
 fn every_path_by_every_role_in_every_way_to_write_it() {
     System::new().block_on(async {
-        let admin = admin(&format!(", token: {TOKEN}")).await;
+        let admin = admin(", token: t-revoked").await;
+        let rotated = generation(2, &format!(", token: {TOKEN}"));
+        admin.shared.generation.store(Arc::new(rotated));
         let (right, client) = (format!("Bearer {TOKEN}"), "Bearer sk-of-a-client");
         let host = (header::HOST.as_str(), "breakerbox.example");
         for path in paths() {
@@ -124,6 +131,7 @@ fn every_path_by_every_role_in_every_way_to_write_it() {
                     None,
                     Some(("authorization", client)),
                     Some(("authorization", "Basic dDo=")),
+                    Some(("authorization", "Bearer t-revoked")),
                 ] {
                     let lines: Vec<_> = [host].into_iter().chain(line).collect();
                     let status = status(&admin, method(path), written, &lines).await;

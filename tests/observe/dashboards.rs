@@ -130,7 +130,11 @@ fn there_are_four_that_link_to_each_other() {
             .filter(|it| it["enable"] == true && it["builtIn"] != 1)
             .map(|it| text(&it["name"]))
             .collect();
-        assert_eq!(marks, ["Configuration in force", "Reload refused"], "{file}");
+        assert_eq!(
+            marks,
+            ["Configuration in force", "Reload refused"],
+            "{file}"
+        );
         let tag = Value::from("breakerbox");
         assert!(list(&json["tags"]).contains(&tag), "{file}");
         let link = &json["links"][0];
