@@ -202,17 +202,20 @@ impl Prober {
     /// Tells all those of `group` that are still watched.
     fn heard(&mut self, name: &TargetId, group: &Group, pong: Pong, took: Duration) {
         match (pong, self.doubts.get_mut(name)) {
-            (Pong::Failed | Pong::KeyRejected, Some(left @ 1..)) => {
+            // A key that is rejected needs no haste: requests tell it
+            // themselves, and three pings of one moment are one witness.
+            (Pong::Failed, Some(left @ 1..)) => {
                 *left -= 1;
                 self.schedule.hurry(name, clock::now() + QUICK);
             }
             (Pong::Unasked, _) => {}
             _ => drop(self.doubts.remove(name)),
         }
+        let says = group.judge(pong, took);
         for target in &group.targets {
             if self.groups.watches(target) {
                 target.metrics.pinged(pong, took);
-                target.post(Heard(pong));
+                target.post(Heard(says));
             }
         }
     }

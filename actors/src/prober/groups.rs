@@ -1,10 +1,14 @@
 //! Which targets one ping speaks for.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     id::TargetId,
-    state::{health::Status, policy::ProbePolicy},
+    state::{event::Pong, health::Status, policy::ProbePolicy},
     target::Target,
 };
 
@@ -27,6 +31,17 @@ impl Group {
     pub(super) fn is_doubtful(&self) -> bool {
         let fails = |target: &Arc<Target>| target.snapshot.lock().machine.failures_in_a_row() > 0;
         !self.is_out() && self.targets.iter().any(fails)
+    }
+
+    /// Returns what `pong`, heard after `took`, says of its targets. What one
+    /// key serves for one model it is good for: for the others, too, a free
+    /// ping that was refused for it shows no more than life.
+    pub(super) fn judge(&self, pong: Pong, took: Duration) -> Pong {
+        let refutes = |target: &Arc<Target>| target.snapshot.lock().machine.refutes_key_pings();
+        if pong == Pong::KeyRejected && !self.policy.billed && self.targets.iter().any(refutes) {
+            return Pong::Alive { latency: took };
+        }
+        pong
     }
 
     /// Returns how many pings in quick succession settle a doubt: beside the

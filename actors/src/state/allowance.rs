@@ -7,7 +7,7 @@ use super::{
     grant::Refusal,
     policy::Limits,
     quota::Quota,
-    spending::{Budget, Overdrawn, Period, Spending},
+    spending::{Budget, Overdrawn, Spending},
 };
 use crate::error::Why;
 
@@ -49,7 +49,6 @@ pub struct Reserved {
     mark: u64,
     tokens: u64,
     cost: Cost,
-    per: Period,
 }
 
 /// Why a request must wait.
@@ -120,16 +119,14 @@ impl Allowance {
             mark: self.quota.book_more_tokens(tokens, now),
             tokens,
             cost,
-            // A budget that comes later counts the month so far.
-            per: terms.budget.map_or(Period::Month, |budget| budget.per),
         })
     }
 
     /// Ends a request that has used `tokens` and money.
     pub fn settle(&mut self, reserved: Reserved, tokens: u64, cost: Cost, now: Instant, utc: u64) {
-        let Reserved { mark, per, .. } = reserved;
-        self.quota.settle_tokens(mark, reserved.tokens, tokens, now);
-        self.spending.settle(per, reserved.cost, cost, utc);
+        self.quota
+            .settle_tokens(reserved.mark, reserved.tokens, tokens, now);
+        self.spending.settle(reserved.cost, cost, utc);
     }
 }
 

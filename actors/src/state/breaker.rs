@@ -103,6 +103,20 @@ pub struct Counted {
     pub all: u32,
 }
 
+/// What it is worth that a free ping says that our key is rejected: a key that
+/// may not ask what it asks may still be one to chat with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum KeyPings {
+    /// None has said so of the key of now.
+    #[default]
+    Silent,
+    /// One has, and no request was served since.
+    Believed,
+    /// One has, and then a request was served with this very key: they say
+    /// nothing of what it is good for.
+    Refuted,
+}
+
 /// Answers of one bucket of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Tally {
@@ -123,6 +137,7 @@ pub struct Breaker {
     good_pings: u32,
     bad_pings: u32,
     served_since_ping: bool,
+    key_pings: KeyPings,
     answers: Ring<Tally, { BUCKETS as usize }>,
 }
 
@@ -141,6 +156,7 @@ impl Breaker {
             good_pings: 0,
             bad_pings: 0,
             served_since_ping: false,
+            key_pings: KeyPings::default(),
             answers: Ring::new(policy.window / BUCKETS, now),
         }
     }
@@ -199,8 +215,19 @@ impl Breaker {
 
     /// Learns that a ping failed, perhaps because our key was rejected.
     ///
-    /// Requests that were served since the ping before outvote it.
+    /// Requests that were served since the ping before outvote it. That a free
+    /// one was refused for our key shows no more than life once
+    /// [it is refuted](Self::refutes_key_pings).
     pub fn bad_ping(&mut self, key_rejected: bool, turn: Turn<'_>) -> Option<Transition> {
+        // A key that may not ask what a free ping asks may still be one to
+        // chat with.
+        let may_serve = !turn.policy.probe.billed;
+        if key_rejected && may_serve {
+            if self.refutes_key_pings() {
+                return self.good_ping(turn);
+            }
+            self.key_pings = KeyPings::Believed;
+        }
         self.good_pings = 0;
         self.bad_pings = if std::mem::take(&mut self.served_since_ping) {
             0
@@ -211,9 +238,6 @@ impl Breaker {
         if !enough {
             return None;
         }
-        // A key that may not ask what a free ping asks may still be one to
-        // chat with.
-        let may_serve = !turn.policy.probe.billed;
         if let Some((_, before)) = self.opened() {
             // Whatever opened the circuit: without another key it stays so.
             let is_news = key_rejected && before != TransitionReason::KeyRejected;
@@ -235,6 +259,8 @@ impl Breaker {
     /// counted count under them.
     pub fn patch(&mut self, old: &BreakerPolicy, turn: Turn<'_>) -> Option<Transition> {
         let new = &turn.policy.breaker;
+        // The new settings may come with a new key.
+        self.key_pings = KeyPings::default();
         if old.window != new.window {
             let tally = self.tally(turn.now);
             self.answers = Ring::new(new.window / BUCKETS, turn.now);
@@ -242,7 +268,6 @@ impl Breaker {
         }
         match &mut self.state {
             State::Closed { .. } => self.judge(turn),
-            // The new settings may come with a new key.
             State::Open {
                 reason: TransitionReason::KeyRejected,
                 ..

@@ -243,6 +243,12 @@ impl Machine {
         self.breaker.opened().map(|(_, reason)| reason)
     }
 
+    /// Returns whether a free ping that is refused for our key says nothing of
+    /// what the key is good for: requests were served all the same.
+    pub fn refutes_key_pings(&self) -> bool {
+        self.breaker.refutes_key_pings()
+    }
+
     /// Returns how many requests have failed in a row while the circuit is
     /// closed.
     pub fn failures_in_a_row(&self) -> u32 {

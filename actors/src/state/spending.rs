@@ -110,29 +110,43 @@ pub struct Overdrawn {
     pub until: Option<u64>,
 }
 
-/// Money spent since the present period began, and money reserved for
+/// Money spent in the present period of every kind, and money reserved for
 /// requests under way.
+///
+/// All kinds are counted, whatever the budget asks for: another one is held
+/// to what was spent before, and none is forgiven by a detour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Spending {
-    /// Everything spent since then is in `spent`; seconds since 1970.
-    since: u64,
-    spent: Cost,
+    /// By period, in the order in which they are declared.
+    sums: [Sum; Period::ALL.len()],
     reserved: Cost,
 }
 
-impl Spending {
-    /// Returns what was spent in the period of `per` that `utc` lies in.
-    ///
-    /// A clock that goes back does not bring spent money back. Of what was
-    /// counted by longer periods nobody knows the part of a shorter one: it
-    /// starts at zero.
-    pub fn spent(&self, per: Period, utc: u64) -> Cost {
-        let (start, _) = per.bounds(utc);
+/// What was spent in one period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Sum {
+    /// When the period began, in seconds since 1970.
+    since: u64,
+    spent: Cost,
+}
+
+impl Sum {
+    /// Returns what was spent in the period that begins at `start`, or in a
+    /// later one: a clock that goes back does not bring spent money back.
+    fn from(self, start: u64) -> Cost {
         if self.since < start {
             Cost::ZERO
         } else {
             self.spent
         }
+    }
+}
+
+impl Spending {
+    /// Returns what was spent in the period of `per` that `utc` lies in.
+    pub fn spent(&self, per: Period, utc: u64) -> Cost {
+        let (start, _) = per.bounds(utc);
+        self.sums[per as usize].from(start)
     }
 
     /// Reserves `cost`.
@@ -159,12 +173,17 @@ impl Spending {
         self.reserved = self.reserved + cost;
     }
 
-    /// Counts `used` in place of what was `reserved`, in the period of `per`
-    /// that `utc` lies in.
-    pub fn settle(&mut self, per: Period, reserved: Cost, used: Cost, utc: u64) {
+    /// Counts `used` in place of what was `reserved`, in the periods that `utc`
+    /// lies in.
+    pub fn settle(&mut self, reserved: Cost, used: Cost, utc: u64) {
         self.reserved = self.reserved.without(reserved);
-        self.spent = self.spent(per, utc) + used;
-        self.since = self.since.max(per.bounds(utc).0);
+        for (per, sum) in Period::ALL.into_iter().zip(&mut self.sums) {
+            let (start, _) = per.bounds(utc);
+            *sum = Sum {
+                since: sum.since.max(start),
+                spent: sum.from(start) + used,
+            };
+        }
     }
 }
 

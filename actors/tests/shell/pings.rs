@@ -4,11 +4,11 @@ use breakerbox_actors::{
     clock,
     id::TargetId,
     state::{
-        breaker::Phase,
+        breaker::{Phase, TransitionReason},
         event::{Outcome, Pong},
         health::Status,
         machine::View,
-        policy::ProbeSettings,
+        policy::{BreakerSettings, ProbeSettings},
     },
 };
 
@@ -105,4 +105,45 @@ async fn a_billed_ping_is_not_sent_during_a_cooldown() {
     let since: Vec<_> = asked.iter().filter(|it| !it.is_zero()).collect();
     assert!(since.len() >= 6, "afterwards again: {since:?}");
     assert!(since.iter().all(|it| **it >= 60 * SECOND), "{since:?}");
+}
+
+/// A key that may not list models chats: for one model, and so for the other.
+#[actix::test]
+async fn a_key_that_serves_for_one_model_is_not_out_for_pings_for_any() {
+    let house = House::paused(&models(|it| it.interval = 10 * SECOND)).await;
+    house.pinger.answers("a", Some(Pong::KeyRejected));
+    tokio::time::sleep(2 * SECOND).await;
+    let lease = house.ask(house.pick_for("m")).await.expect("a lease");
+    settle(lease, Outcome::Success);
+    tokio::time::sleep(300 * SECOND).await;
+    for model in ["m", "n"] {
+        assert_eq!(view(&house, model).await.phase, Phase::Closed, "{model}");
+    }
+    // Refused itself, it is believed of all.
+    let lease = house.ask(house.pick_for("m")).await.expect("a lease");
+    settle(lease, Outcome::KeyRejected);
+    tokio::time::sleep(40 * SECOND).await;
+    let reason = view(&house, "n").await.open_reason;
+    assert_eq!(reason, Some(TransitionReason::KeyRejected));
+}
+
+/// Three pings of one moment are one witness, and a key needs no haste.
+#[actix::test]
+async fn a_key_is_not_out_for_the_pings_of_one_doubt() {
+    let patient = |it: &mut BreakerSettings| it.failure_threshold = 100;
+    let [make, _] = models(|it| it.interval = 10 * SECOND);
+    let house = House::paused(&[make.breaker(patient)]).await;
+    tokio::time::sleep(2 * SECOND).await;
+    house.once(Outcome::Success).await;
+    house.pinger.answers("a", Some(Pong::KeyRejected));
+    let pings = || house.pinger.asked("a", clock::now()).len();
+    let before = pings();
+    house.once(FAILED).await;
+    tokio::time::sleep(5 * SECOND).await;
+    assert_eq!(pings(), before + 1);
+    assert_eq!(house.phase("a").await, Phase::Closed);
+    // While no request comes, pings tell in their usual time.
+    tokio::time::sleep(40 * SECOND).await;
+    let reason = house.view("a").await.open_reason;
+    assert_eq!(reason, Some(TransitionReason::KeyRejected));
 }

@@ -3,7 +3,7 @@ use std::{num::NonZeroU32, time::Duration};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{clock, error::Why};
+use crate::{clock, error::Why, state::spending::Period};
 
 const NOON: u64 = 1_709_208_000;
 
@@ -114,6 +114,34 @@ fn a_request_that_a_window_holds_back_reserves_no_money() {
     refusal(ask(0.5, 0));
     assert!(ask(0.6, 61).is_ok());
     assert!(matches!(ask(0.1, 122), Err(Held::Budget(_))));
+}
+
+#[test]
+fn another_period_of_the_budget_forgives_no_money() {
+    let start = clock::now();
+    let mut used = Allowance::new(start);
+    let per = |per| Terms {
+        budget: Some(Budget {
+            most: usd(1.0),
+            per,
+        }),
+        ..Terms::default()
+    };
+    let (hour, month) = (per(Period::Hour), per(Period::Month));
+    let mut ask = |terms: &Terms, cost, from, to| {
+        let reserved = used.reserve(terms, 1, usd(cost), start, from)?;
+        used.settle(reserved, 1, usd(cost), start, to);
+        Ok(())
+    };
+    assert_eq!(ask(&month, 0.4, NOON, NOON), Ok(()));
+    // Under the hour until the hour is over, and the month is in force again.
+    assert_eq!(ask(&hour, 0.3, NOON, NOON + 3_600), Ok(()));
+    assert_eq!(ask(&hour, 0.2, NOON + 7_200, NOON + 7_200), Ok(()));
+    let Err(Held::Budget(overdrawn)) = ask(&month, 0.2, NOON + 7_200, NOON + 7_200) else {
+        panic!("the month is spent but for a tenth");
+    };
+    assert_eq!(overdrawn.spent, usd(0.9));
+    assert_eq!(ask(&month, 0.1, NOON + 7_200, NOON + 7_200), Ok(()));
 }
 
 #[test]

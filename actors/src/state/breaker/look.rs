@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Breaker, Counted, PACE, Phase, RAMP_START, State, Tally, TransitionReason};
+use super::{Breaker, Counted, KeyPings, PACE, Phase, RAMP_START, State, Tally, TransitionReason};
 use crate::state::{policy::BreakerPolicy, quota::earliest};
 
 impl Breaker {
@@ -49,6 +49,13 @@ impl Breaker {
             }
             _ => Counted::default(),
         }
+    }
+
+    /// Returns whether a request was served after a free ping had been refused
+    /// for our key: with new settings, or when a request is refused for it,
+    /// pings are believed again.
+    pub fn refutes_key_pings(&self) -> bool {
+        self.key_pings == KeyPings::Refuted
     }
 
     /// Returns whether a trial or last resort is under way.

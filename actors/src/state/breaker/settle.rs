@@ -1,17 +1,28 @@
 //! What a request that is over does to the breaker.
 
-use super::{Breaker, Phase, State, Tally, Transition, TransitionReason, Turn, Verdict};
+use super::{Breaker, KeyPings, Phase, State, Tally, Transition, TransitionReason, Turn, Verdict};
 use crate::state::policy::PPM;
 
 impl Breaker {
     /// Learns what a request of `epoch` says about the endpoint.
     pub fn settle(&mut self, epoch: u32, verdict: Verdict, turn: Turn<'_>) -> Option<Transition> {
         if self.trial.free(epoch) {
+            self.hear_of_key(verdict);
             self.settle_trial(verdict, turn)
         } else if epoch == self.epoch && self.phase() == Phase::Closed {
+            self.hear_of_key(verdict);
             self.settle_closed(verdict, turn)
         } else {
             None // a straggler
+        }
+    }
+
+    /// Learns what a request says about our key, and so about pings.
+    fn hear_of_key(&mut self, verdict: Verdict) {
+        match (verdict, self.key_pings) {
+            (Verdict::Good, KeyPings::Believed) => self.key_pings = KeyPings::Refuted,
+            (Verdict::KeyRejected, _) => self.key_pings = KeyPings::default(),
+            _ => {}
         }
     }
 

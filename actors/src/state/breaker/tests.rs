@@ -1,3 +1,4 @@
+mod keys;
 mod sequences;
 mod trial;
 

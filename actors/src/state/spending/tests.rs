@@ -56,7 +56,7 @@ fn a_budget_starts_anew_with_its_period_and_not_before() {
     };
     let mut spending = Spending::default();
     spending.reserve(budget, usd(1.0), FEB_29).expect("room");
-    spending.settle(Period::Day, usd(1.0), usd(1.0), FEB_29);
+    spending.settle(usd(1.0), usd(1.0), FEB_29);
     let overdrawn = spending.reserve(budget, usd(0.01), MAR_1 - 1);
     let expected = Overdrawn {
         spent: usd(1.0),
@@ -76,7 +76,7 @@ fn what_is_only_reserved_comes_back_when_the_request_ends() {
     spending.reserve(budget, usd(0.7), FEB_29).expect("room");
     let overdrawn = spending.reserve(budget, usd(0.7), FEB_29).unwrap_err();
     assert_eq!((overdrawn.spent, overdrawn.until), (Cost::ZERO, None));
-    spending.settle(Period::Hour, usd(0.7), usd(0.3), FEB_29);
+    spending.settle(usd(0.7), usd(0.3), FEB_29);
     assert_eq!(spending.reserve(budget, usd(0.7), FEB_29), Ok(()));
     // Dearer than the whole budget: no end of another request helps.
     let overdrawn = spending.reserve(budget, usd(1.1), FEB_29).unwrap_err();
@@ -87,25 +87,30 @@ fn what_is_only_reserved_comes_back_when_the_request_ends() {
 fn a_request_over_midnight_counts_in_the_day_it_ends_in() {
     let mut spending = Spending::default();
     spending.reserve_freely(usd(0.5));
-    spending.settle(Period::Day, usd(0.5), usd(0.4), MAR_1 + 1);
+    spending.settle(usd(0.5), usd(0.4), MAR_1 + 1);
     assert_eq!(spending.spent(Period::Day, MAR_1 + 1), usd(0.4));
 }
 
 #[test]
-fn a_longer_period_keeps_what_a_shorter_one_counted() {
+fn every_period_counts_its_own() {
     let mut spending = Spending::default();
-    spending.settle(Period::Hour, Cost::ZERO, usd(2.0), MAR_1 + 10);
-    assert_eq!(spending.spent(Period::Month, MAR_1 + 10), usd(2.0));
-    assert_eq!(spending.spent(Period::Day, MAR_1 + 10), usd(2.0));
-    spending.settle(Period::Month, Cost::ZERO, usd(1.0), MAR_1 + 10);
-    assert_eq!(spending.spent(Period::Month, MAR_1 + 10), usd(3.0));
+    spending.settle(Cost::ZERO, usd(2.0), MAR_1 - 10);
+    spending.settle(Cost::ZERO, usd(1.0), MAR_1 + 10);
+    let spent = |per, utc| spending.spent(per, utc);
+    // February is over, the week is not.
+    for (per, expected) in Period::ALL.into_iter().zip([1.0, 1.0, 3.0, 1.0]) {
+        assert_eq!(spent(per, MAR_1 + 20), usd(expected), "{per:?}");
+    }
+    for (per, expected) in Period::ALL.into_iter().zip([0.0, 1.0, 3.0, 1.0]) {
+        assert_eq!(spent(per, MAR_1 + 3_600), usd(expected), "{per:?}");
+    }
 }
 
 #[test]
 fn a_clock_that_goes_back_gives_nothing_back() {
     let mut spending = Spending::default();
-    spending.settle(Period::Day, Cost::ZERO, usd(2.0), MAR_1);
+    spending.settle(Cost::ZERO, usd(2.0), MAR_1);
     assert_eq!(spending.spent(Period::Day, FEB_29), usd(2.0));
-    spending.settle(Period::Day, Cost::ZERO, usd(1.0), FEB_29);
+    spending.settle(Cost::ZERO, usd(1.0), FEB_29);
     assert_eq!(spending.spent(Period::Day, MAR_1), usd(3.0));
 }

@@ -116,7 +116,12 @@ proptest! {
         for (wait, act) in steps {
             let (phase, epoch) = (bench.phase(), bench.breaker.epoch());
             let timed = bench.wait(Duration::from_millis(wait));
+            let refuted = bench.breaker.refutes_key_pings();
             let told = bench.act(act, &mut under_way);
+            if refuted && matches!(act, Act::RejectPing) {
+                let is_about_key = |it: Transition| it.reason == TransitionReason::KeyRejected;
+                prop_assert!(!told.is_some_and(is_about_key), "requests know better");
+            }
             // Every change is told, one the table knows, from where it was to where it is.
             let mut told_of = phase;
             for change in [timed, told].into_iter().flatten() {
