@@ -62,6 +62,17 @@ impl Model {
         }
     }
 
+    /// Tells whether it shows what it thinks unless it is told otherwise, as far
+    /// as that is known.
+    ///
+    /// # Source
+    ///
+    /// Anthropic, "Extended thinking", "Controlling thinking display": since
+    /// Claude 4.7 thoughts are left out.
+    pub(super) fn shows_thoughts(self) -> Option<bool> {
+        self.version.map(|version| version < (4, 7))
+    }
+
     /// Tells whether it takes a budget for thinking.
     pub(super) fn takes_budgets(self) -> bool {
         !self.is_since((4, 7))

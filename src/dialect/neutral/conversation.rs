@@ -23,6 +23,8 @@ pub struct Conversation {
     pub sampling: Sampling,
     /// How much to think first; `None`: the model's default.
     pub reasoning: Option<Reasoning>,
+    /// Whether thoughts are to be shown; `None`: as the provider likes.
+    pub shows_thoughts: Option<bool>,
     /// Who the end user is, for the provider's abuse detection.
     pub user: Option<String>,
     /// Whether the answer is to be a stream of events.

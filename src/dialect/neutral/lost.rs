@@ -51,6 +51,8 @@ pub enum Feature {
     Logprobs,
     /// How much to think.
     Reasoning,
+    /// That thoughts are not to be shown.
+    HiddenThoughts,
     /// Earlier thoughts.
     Thought,
     /// Who the end user is.
@@ -67,7 +69,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of the mapping's table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::SystemInConversation,
         Self::SilentUser,
         Self::ImageUrl,
@@ -91,6 +93,7 @@ impl Feature {
         Self::Candidates,
         Self::Logprobs,
         Self::Reasoning,
+        Self::HiddenThoughts,
         Self::Thought,
         Self::User,
         Self::Verbosity,
@@ -125,6 +128,7 @@ impl Feature {
             Self::Candidates => "n",
             Self::Logprobs => "logprobs",
             Self::Reasoning => "reasoning",
+            Self::HiddenThoughts => "hidden_thoughts",
             Self::Thought => "thought",
             Self::User => "user",
             Self::Verbosity => "verbosity",

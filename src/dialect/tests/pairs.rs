@@ -205,6 +205,10 @@ fn said(asked: &Conversation) -> Said {
         &["reasoning"],
         asked.reasoning.map_or(String::new(), effort),
     );
+    let thinks = asked.reasoning.is_some_and(|it| it != Reasoning::Off);
+    if thinks && asked.shows_thoughts == Some(false) {
+        say(&["hidden_thoughts", "reasoning"], "true".to_owned());
+    }
     say(&["user"], asked.end_user().unwrap_or_default().to_owned());
     say(&["stream"], asked.stream.to_string());
     said

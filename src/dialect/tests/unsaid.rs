@@ -78,6 +78,50 @@ fn told(from: Api, body: &Value, places: [&str; 3]) -> Vec<(Value, String)> {
 }
 
 #[test]
+fn thoughts_are_shown_to_who_wants_them_and_to_nobody_else() {
+    let hi = json!([{"role": "user", "content": "hi"}]);
+    let gemini = |config: Value| {
+        json!({"contents": [{"parts": [{"text": "hi"}]}],
+        "generationConfig": {"thinkingConfig": config}})
+    };
+    let messages = |display: &str| {
+        json!({"model": "m", "max_tokens": 9_000, "messages": hi,
+        "thinking": {"type": "adaptive", "display": display}})
+    };
+    let (to_messages, to_gemini) = (
+        "/thinking/display",
+        "/generationConfig/thinkingConfig/includeThoughts",
+    );
+    let places = ["", to_messages, to_gemini];
+    let thinks = json!({"thinkingBudget": 2_000, "includeThoughts": true});
+    let hides = json!({"thinkingBudget": 2_000, "includeThoughts": false});
+    let summary = json!({"input": "hi", "reasoning": {"effort": "high", "summary": "auto"}});
+    for (from, body, shown, included) in [
+        (
+            Api::GenerateContent,
+            gemini(thinks),
+            json!("summarized"),
+            true,
+        ),
+        (Api::GenerateContent, gemini(hides), json!("omitted"), false),
+        (
+            Api::Messages,
+            messages("summarized"),
+            json!("summarized"),
+            true,
+        ),
+        (Api::Messages, messages("omitted"), json!("omitted"), false),
+        (Api::Responses, summary, json!("summarized"), true),
+    ] {
+        let told = told(from, &body, places);
+        assert_eq!(told[1].0, shown, "{from:?}");
+        assert_eq!(told[2].0, json!(included), "{from:?}");
+        // Most servers show them, whatever is asked.
+        assert_eq!(told[0].1.contains("hidden_thoughts"), !included, "{from:?}");
+    }
+}
+
+#[test]
 fn a_stop_text_without_letters_is_none() {
     let places = [
         "/stop",

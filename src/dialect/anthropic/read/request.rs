@@ -111,6 +111,15 @@ fn conversation(fields: &Fields<'_, '_>, lost: &mut Lost) -> Result<Conversation
     out.reasoning = effort.map(Reasoning::Effort);
     if let Some(thinking) = fields.get("thinking") {
         out.reasoning = Some(read_thinking(&thinking, effort, lost)?);
+        out.shows_thoughts = match thinking.object()?.get("display").map(|it| it.json()) {
+            Some("\"summarized\"") => Some(true),
+            Some("\"omitted\"") => Some(false),
+            Some(_) => {
+                lost.field("thinking.display");
+                None
+            }
+            None => None,
+        };
     }
     if let Some(tier) = fields.get("service_tier")
         && tier.json() != "\"auto\""
@@ -276,7 +285,7 @@ fn read_thinking(
     lost: &mut Lost,
 ) -> Result<Reasoning, BadRequest> {
     let fields = thinking.object()?;
-    fields.others(&["type", "budget_tokens"], "thinking", lost);
+    fields.others(&["type", "budget_tokens", "display"], "thinking", lost);
     let kind = fields.need("type")?;
     let reasoning = match kind.json() {
         "\"enabled\"" => {

@@ -76,7 +76,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<Choice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    thinking: Option<Thinking>,
+    thinking: Option<Shown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_config: Option<Config<'a>>,
 }
@@ -112,6 +112,28 @@ enum Thinking {
     Adaptive,
 }
 
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    thinking: Thinking,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display: Option<&'static str>,
+}
+
+impl Shown {
+    fn of(thinking: Thinking, of: &Conversation, model: Model) -> Self {
+        let thinks = !matches!(thinking, Thinking::Disabled);
+        let wish = of.shows_thoughts.filter(|_| thinks);
+        // What it does anyway need not be said.
+        let wish = wish.filter(|_| wish != model.shows_thoughts());
+        let word = |shows| if shows { "summarized" } else { "omitted" };
+        Self {
+            thinking,
+            display: wish.map(word),
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Config<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +159,8 @@ pub fn request(conversation: &Conversation, model: &str, lost: &mut Lost) -> Vec
     let known = Model::of(model);
     let wish = wish(conversation, known, lost);
     let mut body = body(conversation, wish, model, lost);
-    body.drawn = Some(drawn(conversation, known, wish, body.thinking, lost));
+    let thinking = body.thinking.map(|it| it.thinking);
+    body.drawn = Some(drawn(conversation, known, wish, thinking, lost));
     written(&body)
 }
 
@@ -240,7 +263,7 @@ fn body<'a>(
         messages,
         tools: tools::tools(of, lost),
         tool_choice: tools::choice(of, lost),
-        thinking,
+        thinking: thinking.map(|it| Shown::of(it, of, Model::of(model))),
         output_config: (effort.is_some() || format.is_some()).then_some(Config { effort, format }),
     }
 }

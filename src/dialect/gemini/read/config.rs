@@ -58,7 +58,9 @@ pub(super) fn read(
                 format.schema = Some(schema.ok_or_else(|| wrong(at(), "a schema"))?);
             }
             "responseJsonSchema" => format.schema = Json::parse(&one_line(raw.get())),
-            "thinkingConfig" => asked.reasoning = thinking(raw)?,
+            "thinkingConfig" => {
+                (asked.reasoning, asked.shows_thoughts) = thinking(raw)?;
+            }
             "responseLogprobs" if raw.get() == "true" => {
                 sampling.logprobs.get_or_insert(0);
             }
@@ -109,24 +111,26 @@ struct Thinking<'a> {
     include_thoughts: Option<bool>,
 }
 
-/// Reads `thinkingConfig`; thoughts that are wanted without a word on how many
-/// mean as many as the model likes.
-fn thinking(raw: &RawValue) -> Result<Option<Reasoning>, BadRequest> {
+/// Reads `thinkingConfig`, and whether thoughts are shown; those that are wanted
+/// without a word on how many mean as many as the model likes.
+fn thinking(raw: &RawValue) -> Result<(Option<Reasoning>, Option<bool>), BadRequest> {
     const PATH: &str = "generationConfig.thinkingConfig";
     let thinking: Thinking<'_> =
         serde_json::from_str(raw.get()).map_err(|_| wrong(PATH, "an object of its fields"))?;
+    let shown = thinking.include_thoughts;
     if let Some(budget) = thinking.thinking_budget {
-        return Ok(Some(match budget {
+        let reasoning = match budget {
             ..0.0 => Reasoning::Adaptive,
             0.0 => Reasoning::Off,
             tokens => Reasoning::Budget(tokens as u64),
-        }));
+        };
+        return Ok((Some(reasoning), shown));
     }
     let level = thinking.thinking_level.as_deref().unwrap_or_default();
     let effort = match level.to_ascii_uppercase().as_str() {
         "" | "THINKING_LEVEL_UNSPECIFIED" => {
-            let wanted = thinking.include_thoughts == Some(true);
-            return Ok(wanted.then_some(Reasoning::Adaptive));
+            let wanted = shown == Some(true);
+            return Ok((wanted.then_some(Reasoning::Adaptive), shown));
         }
         "MINIMAL" => Effort::Minimal,
         "LOW" => Effort::Low,
@@ -138,7 +142,7 @@ fn thinking(raw: &RawValue) -> Result<Option<Reasoning>, BadRequest> {
             return Err(wrong(format!("{PATH}.thinkingLevel"), expected));
         }
     };
-    Ok(Some(Reasoning::Effort(effort)))
+    Ok((Some(Reasoning::Effort(effort)), shown))
 }
 
 /// Reads a number; one in quotes is one as well.

@@ -57,8 +57,8 @@ struct Thinking {
     thinking_budget: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking_level: Option<&'static str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    include_thoughts: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include_thoughts: Option<bool>,
 }
 
 /// Returns the `generationConfig`; none if all is left to the model.
@@ -112,15 +112,22 @@ pub(super) fn config<'a>(
         logprobs: logprobs.filter(|others| *others > 0),
         response_mime_type,
         response_json_schema,
-        thinking_config: asked
-            .reasoning
-            .and_then(|reasoning| thinking(reasoning, model, lost)),
+        thinking_config: match asked.reasoning {
+            Some(reasoning) => thinking(reasoning, model, lost).map(|it| Thinking {
+                include_thoughts: it.include_thoughts.and(asked.shows_thoughts.or(Some(true))),
+                ..it
+            }),
+            None => (asked.shows_thoughts == Some(true) && model.thinks()).then_some(Thinking {
+                include_thoughts: Some(true),
+                ..Thinking::default()
+            }),
+        },
     };
     (config != Config::default()).then_some(config)
 }
 
-/// Returns the `thinkingConfig`. Thoughts are asked for along with thinking:
-/// who wants it done in another dialect is shown it there as well.
+/// Returns the `thinkingConfig`. Thoughts are asked for along with thinking: who
+/// wants it done in another dialect is shown it there as well, mostly.
 fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Thinking> {
     if !model.thinks() {
         if reasoning != Reasoning::Off {
@@ -130,18 +137,18 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
     }
     let of_budget = |tokens: u64| Thinking {
         thinking_budget: i64::try_from(tokens).ok(),
-        include_thoughts: tokens > 0,
+        include_thoughts: (tokens > 0).then_some(true),
         ..Thinking::default()
     };
     let of_level = |level| Thinking {
         thinking_level: Some(level),
-        include_thoughts: true,
+        include_thoughts: Some(true),
         ..Thinking::default()
     };
     Some(match reasoning {
         Reasoning::Adaptive => Thinking {
             thinking_budget: Some(-1),
-            include_thoughts: true,
+            include_thoughts: Some(true),
             ..Thinking::default()
         },
         Reasoning::Budget(tokens) => {
@@ -168,7 +175,7 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
         Reasoning::Off if model.is_third() => {
             lost.feature(Feature::Reasoning);
             Thinking {
-                include_thoughts: false,
+                include_thoughts: None,
                 ..of_level(if model.has_minimal() {
                     "MINIMAL"
                 } else {
@@ -181,7 +188,7 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
                 lost.feature(Feature::Reasoning);
             }
             Thinking {
-                include_thoughts: false,
+                include_thoughts: None,
                 ..of_budget(model.min_budget())
             }
         }

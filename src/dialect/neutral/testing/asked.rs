@@ -291,7 +291,11 @@ pub(crate) fn conversation() -> impl Strategy<Value = Conversation> {
     let some = weighted(0.3, Just("tool_0".to_owned()));
     let tools = (tools(), of(choice_of_tool()), of(any::<bool>()), some);
     let how = (format(), sampling(), of(reasoning()));
-    let rest = (of(Just("user-1".to_owned())), any::<bool>(), openai());
+    let rest = (
+        of(Just("user-1".to_owned())),
+        any::<(bool, Option<bool>)>(),
+        openai(),
+    );
     (said, tools, how, rest).prop_map(|(said, tools, how, rest)| {
         let has_tools = !tools.0.is_empty();
         let tool_choice = tools.1.filter(|_| has_tools);
@@ -307,7 +311,8 @@ pub(crate) fn conversation() -> impl Strategy<Value = Conversation> {
             sampling: how.1,
             reasoning: how.2,
             user: rest.0,
-            stream: rest.1,
+            stream: rest.1.0,
+            shows_thoughts: rest.1.1,
             functions: false,
             openai: rest.2,
         }

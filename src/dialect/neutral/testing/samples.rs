@@ -375,6 +375,14 @@ pub(crate) fn samples() -> Vec<Sample> {
             "to think for 5,000 tokens",
             reasons(Reasoning::Budget(5_000)),
         ),
+        (
+            Feature::HiddenThoughts,
+            "to think, but not to show it",
+            with(|it| {
+                it.reasoning = Some(Reasoning::Adaptive);
+                it.shows_thoughts = Some(false);
+            }),
+        ),
         (Feature::Thought, "a thought in words", hm(None)),
         (
             Feature::Thought,

@@ -227,7 +227,7 @@ fn ways_to_think() {
         (
             r#""thinking":{"type":"enabled","budget_tokens":1024,"display":"omitted"},"output_config":{"effort":"high"}"#,
             Reasoning::Budget(1_024),
-            "not carried over: output_config.effort, thinking.display",
+            "not carried over: output_config.effort",
         ),
         (
             r#""thinking":{"type":"between_tools"}"#,

@@ -190,14 +190,14 @@ prop_compose! {
             prop_oneof![Just(Effort::Minimal), Just(Effort::Low), Just(Effort::Medium), Just(Effort::High)]
                 .prop_map(Reasoning::Effort),
         ]),
-        stream in any::<bool>(),
+        (stream, shows) in any::<(bool, bool)>(),
     ) -> Conversation {
         let turns = turns.into_iter().flat_map(|(asked, said)| {
             [turn(Role::User, asked), turn(Role::Assistant, said)]
         });
         Conversation {
             system, turns: turns.collect(), tool_choice: tool_choice.filter(|_| !tools.is_empty()), tools, format, sampling, reasoning, stream,
-            parallel_tools: None, user: None, openai: OpenAi::default(), allowed_tools: Vec::new(), functions: false,
+            shows_thoughts: reasoning.is_some().then_some(shows), parallel_tools: None, user: None, openai: OpenAi::default(), allowed_tools: Vec::new(), functions: false,
         }
     }
 }

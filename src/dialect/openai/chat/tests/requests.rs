@@ -338,6 +338,7 @@ fn each_feature_is_said_or_named() {
             }
             let openais = [
                 Feature::AllowedTools,
+                Feature::HiddenThoughts,
                 Feature::Verbosity,
                 Feature::ServiceTier,
                 Feature::Store,

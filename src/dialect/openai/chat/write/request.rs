@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::model::Model;
 use crate::dialect::neutral::{
-    Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Role, Sampling, ToolChoice,
+    Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
+    ToolChoice,
 };
 use message::Message;
 use tools::{Choice, Tool};
@@ -39,6 +40,7 @@ pub const CANNOT: &[Feature] = &[
 /// reason, or always do, what these take.
 pub const IN_PART: &[Feature] = &[
     Feature::AllowedTools,
+    Feature::HiddenThoughts,
     Feature::Logprobs,
     Feature::Verbosity,
     Feature::ServiceTier,
@@ -158,6 +160,11 @@ pub fn request(
     };
     if !is_as_asked {
         lost.feature(Feature::Reasoning);
+    }
+    // OpenAI shows none, and most others show all.
+    let thinks = asked.reasoning.is_some_and(|it| it != Reasoning::Off);
+    if thinks && variant == Variant::Compatible && asked.shows_thoughts == Some(false) {
+        lost.feature(Feature::HiddenThoughts);
     }
     let drawn = drawn(sampling, known.takes_sampling(reasoning_effort), lost);
     let (max_tokens, max_completion_tokens) = match variant {

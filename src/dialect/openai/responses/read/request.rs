@@ -96,8 +96,8 @@ fn field(
                         let effort = text(raw).and_then(|word| reasoning(&word));
                         asked.reasoning = Some(effort.within("effort")?);
                     }
-                    // Summaries come wherever the provider gives any.
-                    "summary" | "generate_summary" => {}
+                    // Unasked for, they come where the provider gives any.
+                    "summary" | "generate_summary" => asked.shows_thoughts = Some(true),
                     other => lost.value(&format!("reasoning.{other}"), raw),
                 }
             }

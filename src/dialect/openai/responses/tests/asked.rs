@@ -77,7 +77,8 @@ pub(crate) fn request(asked: &Conversation) -> Vec<u8> {
         Reasoning::Effort(Effort::Max) => "max",
         Reasoning::Off | Reasoning::Adaptive | Reasoning::Budget(_) => "none",
     });
-    set("reasoning", json!({"effort": effort}));
+    let summary = (asked.shows_thoughts == Some(true)).then_some("auto");
+    set("reasoning", json!({"effort": effort, "summary": summary}));
     set("stream", json!(asked.stream));
     set("model", json!("m"));
     serde_json::to_vec(&body).unwrap()
@@ -95,6 +96,7 @@ pub(crate) fn sayable(mut asked: Conversation) -> Conversation {
     asked.reasoning = asked
         .reasoning
         .filter(|it| matches!(it, Reasoning::Effort(_) | Reasoning::Off));
+    asked.shows_thoughts = asked.shows_thoughts.filter(|shows| *shows);
     let plain = |json: &mut Json| {
         let value: Value = serde_json::from_str(json.get()).unwrap();
         *json = Json::of(&value).unwrap();

@@ -77,7 +77,7 @@ prop_compose! {
         schema in any::<bool>(),
         wish in reasoning(),
         (max_tokens, cold, top_k) in (4_000..9_000_u64, 0..10_u32, proptest::option::of(1..50_u64)),
-        (parallel, strict, stream) in any::<(bool, Option<bool>, bool)>(),
+        (parallel, strict, stream, shows) in any::<(bool, Option<bool>, bool, Option<bool>)>(),
         user in proptest::option::of("[a-z]{1,9}"),
     ) -> Conversation {
         let forced = matches!(choice, Some(ToolChoice::Any | ToolChoice::Named(_)));
@@ -102,6 +102,7 @@ prop_compose! {
                 ..Sampling::default()
             },
             reasoning,
+            shows_thoughts: shows.filter(|_| thinks),
             user,
             stream,
             openai: OpenAi::default(),

@@ -3,6 +3,29 @@
 use super::*;
 
 #[test]
+fn whether_thoughts_are_shown_is_said_where_it_is_not_so_anyway() {
+    for (model, shows, said) in [
+        ("claude-opus-4-6", true, Value::Null),
+        ("claude-opus-4-6", false, json!("omitted")),
+        ("claude-opus-4-7", true, json!("summarized")),
+        ("claude-opus-4-7", false, Value::Null),
+        ("m", true, json!("summarized")),
+    ] {
+        let mut asked = asked(vec![text("a")]);
+        asked.reasoning = Some(Reasoning::Adaptive);
+        asked.shows_thoughts = Some(shows);
+        let body = request(&asked, model, &mut Lost::default());
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["thinking"]["display"], said, "{model} {shows}");
+        // Who does not think has nothing to show.
+        asked.reasoning = Some(Reasoning::Off);
+        let body = request(&asked, model, &mut Lost::default());
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["thinking"], json!({"type": "disabled"}));
+    }
+}
+
+#[test]
 fn each_model_is_told_what_it_takes() {
     let of = |model: &str, reasoning, max_tokens| {
         let conversation = Conversation {

@@ -23,6 +23,7 @@ fn joined(parts: &mut Vec<Part>, between: &str) {
 /// Takes out what chat cannot say, and puts the rest as chat puts it.
 fn sayable(mut asked: Conversation) -> Conversation {
     asked.sampling.top_k = None;
+    asked.shows_thoughts = None;
     joined(&mut asked.system, "\n\n");
     asked.reasoning = asked.reasoning.and_then(|reasoning| match reasoning {
         // Most models do not know the word.
