@@ -111,8 +111,8 @@ impl Alerts {
     }
 
     /// Learns how `target` is, whose status is the same as before: its open alert
-    /// is kept true, in silence unless it is worse now. Returns it if that changes
-    /// by what it is judged.
+    /// is kept true, without a line of the log unless it is worse now. Returns it if
+    /// it says something else now.
     pub(super) fn refresh(
         &mut self,
         target: &TargetId,
@@ -120,14 +120,8 @@ impl Alerts {
         bad: Option<Bad<'_>>,
         now: Instant,
     ) -> Option<Alert> {
-        let before = self.open_of(target)?.evidence.clone();
-        let told = self.status(target, status, bad, now);
-        told.or_else(|| {
-            let after = self.open_of(target)?;
-            let is_other = |key: &str| before[key] != after.evidence[key];
-            let is_news = is_other("cause") || is_other("threshold");
-            is_news.then(|| after.clone())
-        })
+        self.open_of(target)?;
+        self.status(target, status, bad, now)
     }
 
     /// Returns the open alert that tells of `target`, if there is one.
@@ -231,14 +225,14 @@ impl Alerts {
                     return self.replace(Alert { id, ..alert });
                 };
                 let at = it.at.clone();
-                *it = Alert { id, at, ..alert };
+                let before = std::mem::replace(it, Alert { id, at, ..alert });
                 let (alert_id, message) = (&it.id, &it.message);
                 if over {
                     tracing::warn!(alert_id, message, "alert again");
                 } else if others {
                     tracing::warn!(alert_id, message, "alert of other models");
                 }
-                return (over || others).then(|| it.clone());
+                return (over || others || it.is_news_after(&before)).then(|| it.clone());
             }
             if !over {
                 incident.kind = kind;

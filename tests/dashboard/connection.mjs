@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { eventually, live, quiet, run } from "./house.mjs";
+import { eventually, live, NAME, quiet, run } from "./house.mjs";
 
 /** What a browser itself says of a gateway that is not there, or that wants a token. */
 const AWAY = [/ERR_CONNECTION|WebSocket connection|ERR_EMPTY_RESPONSE|ERR_SOCKET/];
@@ -60,6 +60,23 @@ await run({
     // Asked once in a tab: a reload goes on with it.
     await page.reload();
     await live(page);
+    quiet(page);
+  },
+
+  async "all of it works over plain HTTP under a name, where browsers keep much from a page"(house) {
+    const token = "a-token-of-32-characters-at-least";
+    await house.provider("eu");
+    await house.gateway(await house.endpoint("eu"), "", `, token: ${token}`);
+    house.url = house.url.replace("127.0.0.1", NAME);
+    // The opener policy is for who comes by https: browsers say that it is not theirs here.
+    const page = await house.open({ may: [...LOCKED, /Cross-Origin-Opener-Policy/] });
+    assert.equal(await page.evaluate(() => isSecureContext), false);
+    await page.getByRole("dialog").getByLabel("Token").fill(token);
+    await page.keyboard.press("Enter");
+    await live(page);
+    await page.locator(".card").first().waitFor();
+    await page.locator(".card .name").first().click();
+    await page.getByRole("dialog").waitFor();
     quiet(page);
   },
 

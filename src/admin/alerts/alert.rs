@@ -185,6 +185,16 @@ fn threshold(bad: &Bad<'_>) -> Value {
 }
 
 impl Alert {
+    /// Whether who was told `before` is to be told this: numbers that move
+    /// while it goes on are no news.
+    pub(super) fn is_news_after(&self, before: &Self) -> bool {
+        let is_other = |key: &str| self.evidence[key] != before.evidence[key];
+        self.kind != before.kind
+            || self.message != before.message
+            || is_other("cause")
+            || is_other("threshold")
+    }
+
     /// Returns what was counted when the circuit opened, if this tells of it.
     pub(super) fn opening(&self) -> Option<Value> {
         let told = |key: &str| self.evidence[key].clone();

@@ -252,6 +252,24 @@ fn what_opened_the_circuit_first_is_told_after_trials_that_failed() {
 }
 
 #[test]
+fn an_alert_that_says_something_else_is_told_though_it_is_not_worse() {
+    let mut alerts = Alerts::default();
+    let mut it = out("eu", "m");
+    let mut last = told(&mut alerts, &it).expect("an alert");
+    let mut kinds = vec![last.kind];
+    it.waits(Duration::from_secs(3600));
+    for step in [Event::Reset, Event::Tick] {
+        it.step(step);
+        if let Some(now) = told(&mut alerts, &it) {
+            kinds.push(now.kind);
+            last = now;
+        }
+        assert_eq!(last.message, alerts.list()[0].message);
+    }
+    assert_eq!(kinds, ["endpoint_down", "endpoint_degraded"]);
+}
+
+#[test]
 fn an_open_alert_is_kept_true_without_another_line() {
     let mut alerts = Alerts::default();
     let mut it = Patient::new("eu", "m", "breaker: { failure_threshold: 3 }");

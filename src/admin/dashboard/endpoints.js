@@ -56,10 +56,13 @@ function setWindow(node, it) {
   text(node.children[3], resets(it));
 }
 
+let cards = 0;
+
 /** A card. `actions` has drain, enable, reset, probe and open, each called with the endpoint. */
 export function makeCard(first, actions) {
   let it = first;
-  const id = `ep-${crypto.randomUUID()}`;
+  // No randomUUID(): browsers keep it from pages over plain HTTP.
+  const id = `ep-${++cards}`;
   const status = chip(it.status);
   const name = button(it.endpoint, () => actions.open(it), { class: "name", title: "Details (charts, history)" });
   const sub = h("p", { class: "sub" });
