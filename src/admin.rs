@@ -201,11 +201,15 @@ struct Reason<'a> {
 
 /// Answers with an error: a fixed word and a sentence.
 fn error(status: StatusCode, code: &str, message: &str) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(Failure {
-            error: Reason { code, message },
-        })
+    let mut response = HttpResponse::build(status);
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // What is in the way is so for a moment: a restart, or somebody's page.
+        response.insert_header((header::RETRY_AFTER, "1"));
+    }
+    response.json(Failure {
+        error: Reason { code, message },
+    })
 }
 
 fn unknown(message: &str) -> HttpResponse {

@@ -52,8 +52,8 @@ pub(crate) struct Endpoint {
     fallbacks: Vec<String>,
     in_flight: u32,
     max_in_flight: Option<u32>,
-    /// Requests that routers may still start without asking it.
-    credits: u32,
+    /// Requests that routers may still start without asking it; null: no limit.
+    credits: Option<u32>,
     windows: Vec<Window>,
     /// Until when a 429 keeps it quiet, RFC 3339.
     cooldown_until: Option<String>,
@@ -61,6 +61,10 @@ pub(crate) struct Endpoint {
     drained: bool,
     last_error: Option<LastError>,
 }
+
+/// Credits from here on are what is left of a grant without limit, which is
+/// `u32::MAX`: no limit lends so many at once.
+const ENDLESS: u32 = u32::MAX / 2;
 
 /// The circuit breaker of a target.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -177,7 +181,7 @@ impl Look<'_> {
             fallbacks: self.fallbacks(id.model()),
             in_flight: seen.in_flight,
             max_in_flight: seen.policy.limits.max_in_flight.map(Into::into),
-            credits: seen.credits,
+            credits: Some(seen.credits).filter(|it| *it < ENDLESS),
             windows: self.windows(&seen),
             cooldown_until: view.cooldown_until.map(time),
             drained: view.drained,

@@ -36,8 +36,8 @@ impl Filter {
     fn wrong(&self) -> Option<&'static str> {
         let status = self.status.as_deref()?.as_bytes();
         let is_right = match status {
-            [b'1'..=b'9', b'x', b'x'] => true,
-            [b'1'..=b'9', rest @ ..] => rest.len() == 2 && rest.iter().all(u8::is_ascii_digit),
+            [b'1'..=b'5', b'x', b'x'] => true,
+            [b'1'..=b'5', rest @ ..] => rest.len() == 2 && rest.iter().all(u8::is_ascii_digit),
             _ => false,
         };
         (!is_right).then_some("status: expected a status such as 503, or a class such as 5xx")

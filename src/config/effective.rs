@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::dialect::Dialect;
+
 use super::{
     Client, Config, Cors, Endpoint, Price, Priority,
     units::{show_duration, show_size},
@@ -74,6 +76,13 @@ fn price(price: Option<Price>) -> Value {
 fn endpoint(endpoint: &Endpoint) -> Value {
     let (breaker, probe) = (&endpoint.breaker, &endpoint.probe);
     let limits = endpoint.policy.limits;
+    // To the other dialects it is always translated, and there the key is refused.
+    let responses = (endpoint.provider.dialect() == Dialect::OpenAi).then_some(
+        match endpoint.native_responses {
+            true => "native",
+            false => "chat",
+        },
+    );
     let models = endpoint.models.iter().map(|model| {
         json!({ "name": model.name, "upstream": model.upstream, "price": price(model.price) })
     });
@@ -83,6 +92,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "base_url": endpoint.base_url.to_string(),
         "api_key": endpoint.api_key.as_ref().map(ToString::to_string),
         "api_version": endpoint.api_version,
+        "responses": responses,
         "models": models.collect::<Vec<_>>(),
         "weight": endpoint.policy.weight.get(),
         "limits": {

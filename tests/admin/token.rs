@@ -104,6 +104,12 @@ async fn who_has_shown_no_token_takes_no_place_of_those_who_have() {
         inside.push(socket);
     }
     assert_eq!(Socket::ask(house.admin(), &[AUTHORIZATION]).await.0, 503);
+    let right = [("authorization", "Bearer first-token")];
+    let full = call(&house, "GET", "/ws", &right, "").await;
+    assert_eq!(
+        (full.status(), full.head.header("retry-after")),
+        (503, Some("1"))
+    );
     // Nor do they keep their place before the door.
     let (_, first) = &mut strangers[0];
     assert_eq!(first.close().await.map(|it| it.0), Some(1008));

@@ -63,6 +63,53 @@ await run({
     quiet(page);
   },
 
+  async "a token goes with the head of the socket where it may stand there, else in its first frame"(house) {
+    await house.provider("eu");
+    const eu = await house.endpoint("eu");
+    for (const [token, frames] of [["a-token-of-32-characters-at-least", 0], ["a/token-of-32-characters-at-least", 1]]) {
+      await house.gateway(eu, "", `, token: ${token}`);
+      let sent = 0;
+      const page = await house.open({ may: LOCKED, before: (page) => page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => (sent += String(payload).includes(token)))) });
+      await page.getByRole("dialog").getByLabel("Token").fill(token);
+      await page.keyboard.press("Enter");
+      await live(page);
+      assert.equal(sent, frames, token);
+      quiet(page);
+      await house.stop("gateway");
+    }
+  },
+
+  async "a page that is not let in says why, and comes in when it may"(house) {
+    await house.provider("eu");
+    const eu = await house.endpoint("eu");
+    await house.gateway(eu, "", ", token: a-token-of-32-characters-at-least");
+    const guessed = await house.open({ may: [/401|429/] });
+    await guessed.getByRole("dialog").waitFor();
+    let guessing = true;
+    const guesses = (async () => {
+      while (guessing) await house.api("api/alerts", { headers: { authorization: "Bearer wrong" } });
+    })();
+    await eventually("guesses have to wait", async () => (await house.api("api/alerts", { headers: { authorization: "Bearer wrong" } })).error.code === "too_many_guesses");
+    await guessed.getByRole("dialog").getByLabel("Token").fill("a-token-of-32-characters-at-least");
+    await guessed.keyboard.press("Enter");
+    await guessed.locator("#stale").getByText(/does not let this page in: too many wrong admin tokens/).waitFor();
+    guessing = false;
+    await guesses;
+    await live(guessed);
+    quiet(guessed);
+    await guessed.close();
+    await house.stop("gateway");
+    await house.gateway(eu);
+    const others = await house.open();
+    await live(others);
+    await others.evaluate(() => Promise.all(Array.from({ length: 63 }, () => new Promise((done) => (new WebSocket("/ws").onmessage = done)))));
+    const full = await house.open({ may: [/503/] });
+    await full.locator("#stale").getByText(/does not let this page in: too many sockets are open/).waitFor();
+    await others.close();
+    await live(full);
+    quiet(full);
+  },
+
   async "all of it works over plain HTTP under a name, where browsers keep much from a page"(house) {
     const token = "a-token-of-32-characters-at-least";
     await house.provider("eu");

@@ -95,6 +95,9 @@ await run({
     await page.getByRole("button", { name: "Check", exact: true }).click();
     await panel("Check a configuration").getByText("line 1, column", { exact: false }).first().waitFor();
     await panel("Check a configuration").getByText("did you mean", { exact: false }).first().waitFor();
+    await page.getByLabel(/Nothing is put in force/).fill("endpoints: [{ name: a, provider: gemini, responses: native }]");
+    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await panel("Check a configuration").getByText("remove it: the gateway translates", { exact: true }).waitFor();
     await page.getByLabel(/Nothing is put in force/).fill(readFileSync(house.file, "utf8").replace("models: [m]", 'models: ["${NO_SUCH:-n}"]'));
     await page.getByRole("button", { name: "Check", exact: true }).click();
     await panel("Check a configuration").getByText(/not shown, since the text has variables/).waitFor();

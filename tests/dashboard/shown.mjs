@@ -1,6 +1,7 @@
 // What an operator reads at night: what was counted against what, when it is tried again, what else there is; and the curl for it.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { card, eventually, live, quiet, run } from "./house.mjs";
 
@@ -120,22 +121,49 @@ await run({
     quiet(page);
   },
 
-  async "every screen has its curl, which works"(house) {
+  async "every screen has its curl, which works, with a token and without"(house) {
     await house.provider("eu");
-    await house.gateway(await house.endpoint("eu"));
-    await house.ask();
+    const eu = await house.endpoint("eu");
+    for (const token of ["", "a-token-of-32-characters-at-least"]) {
+      await house.gateway(eu, "", token && `, token: ${token}`);
+      await house.ask();
+      const page = await house.open({ before: (page) => token && page.addInitScript((it) => sessionStorage.setItem("breakerbox.token", it), token) });
+      await live(page);
+      for (const view of ["Overview", "Requests", "Actors", "Configuration", "Explain"]) {
+        await page.getByRole("link", { name: view, exact: true }).click();
+        await page.locator(".curl:visible").first().waitFor();
+        const told = await page.locator(".curl:visible").allInnerTexts();
+        assert(view !== "Configuration" || told.some((it) => it.includes("rollback")), told.join());
+        for (const line of told) {
+          // What a shell makes of it.
+          const words = execFileSync("sh", ["-c", `curl() { printf '%s\\n' "$@"; }; ${line}`], { env: { PATH: process.env.PATH, TOKEN: token } }).toString().trim().split("\n");
+          const headers = words[0] === "-H" ? Object.fromEntries([words[1].split(": ")]) : {};
+          const [method, body] = words.includes("-d") ? ["POST", words[words.indexOf("-d") + 1].replace("N", "99")] : [words.includes("-X") ? "POST" : "GET"];
+          if (words.includes("--data-binary")) continue;
+          const answer = await fetch(words.at(-1).replace("MODEL", "m"), { method, headers, body });
+          // No generation has the number that the line leaves open.
+          assert.equal(answer.status, body ? 404 : 200, line);
+        }
+      }
+      quiet(page);
+      await page.close();
+      await house.stop("gateway");
+    }
+  },
+
+  async "the verdict counts endpoints, of several models each, and no limit is called so"(house) {
+    for (const name of ["eu", "us"]) await house.provider(name);
+    await house.gateway((await house.endpoint("eu", "m, n", ", weight: 1000")) + (await house.endpoint("us", "m, n")));
     const page = await house.open();
     await live(page);
-    for (const view of ["Overview", "Requests", "Actors", "Configuration", "Explain"]) {
-      await page.getByRole("link", { name: view, exact: true }).click();
-      const told = await page.locator(".curl:visible").allTextContents();
-      assert(told.length, `${view} has none`);
-      for (const line of told.filter((it) => !/ -X | --data/.test(it))) {
-        const [, url] = /^curl (\S+)$/.exec(line);
-        const answer = await fetch(url.replace("MODEL", "m"));
-        assert.equal(answer.status, 200, line);
-      }
-    }
+    await house.stop("eu");
+    await eventually("eu is out", async () => {
+      for (const model of ["m", "n"]) await house.ask(model);
+      return (await house.api("api/endpoints")).endpoints.filter((it) => it.status === "unhealthy").length === 2;
+    });
+    await page.locator("#verdict").getByText("1 of 2 endpoints is out", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "us", exact: true }).first().click();
+    await page.getByRole("dialog").locator("dl.numbers").getByText("no limit", { exact: true }).waitFor();
     quiet(page);
   },
 });

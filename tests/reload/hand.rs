@@ -281,6 +281,7 @@ async fn a_text_can_be_checked_and_a_model_explained_without_changing_anything()
     for wrong in [
         "nonsense=1",
         "status=abc",
+        "status=600",
         "status=5x",
         "status=50",
         "status=axx",

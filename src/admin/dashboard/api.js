@@ -8,11 +8,11 @@ export const token = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-/** What the gateway answered when it said no. */
+/** What the gateway answered when it said no; `retryAfter` is in seconds, 0 where it did not tell. */
 export class Refused extends Error {
-  constructor(status, code, message, body) {
+  constructor(status, code, message, body, retryAfter) {
     super(message);
-    Object.assign(this, { status, code, body });
+    Object.assign(this, { status, code, body, retryAfter });
   }
 }
 
@@ -30,7 +30,7 @@ export async function ask(path, { method = "GET", body, type = "application/json
   if (answer.ok || accept.includes(answer.status)) return parsed ?? raw;
   const error = parsed?.error ?? {};
   const message = error.message ?? parsed?.problems?.[0]?.message ?? (raw.slice(0, 200) || `the gateway answered ${answer.status}`);
-  throw new Refused(answer.status, error.code ?? null, message, parsed);
+  throw new Refused(answer.status, error.code ?? null, message, parsed, Number(answer.headers.get("retry-after")) || 0);
 }
 
 export const post = (path, options) => ask(path, { method: "POST", ...options });

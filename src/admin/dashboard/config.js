@@ -20,7 +20,7 @@ export function setUp(store) {
   const panel = (title, ...children) => h("section", { class: "panel" }, h("div", { class: "head" }, h("h2", null, title)), children);
   fill($("config-body"),
     h("div", { class: "columns even" },
-      h("div", null, panel("In force", state, problems, h("div", { class: "controls" }, reload), curl("api/reload", "-X POST ")), panel("File against what is in force", diff, curl("api/config/diff")), panel("History", history, curl("api/config/history"))),
+      h("div", null, panel("In force", state, problems, h("div", { class: "controls" }, reload), curl("api/reload", "-X POST ")), panel("File against what is in force", diff, curl("api/config/diff")), panel("History", history, curl("api/config/history"), curl("api/config/rollback", `-d '{"generation": N}' `))),
       h("div", null, panel("Effective configuration", h("p", { class: "hint" }, "Secrets are hidden; defaults are filled in."), whole, curl("api/config")),
         panel("Check a configuration", h("label", { for: "draft" }, "Nothing is put in force: this only looks for mistakes."), draft, h("div", { class: "controls" }, check), verdict, curl("api/check", "--data-binary @FILE ")))));
   parts = { reload, state, problems, diff, history, whole };
@@ -38,6 +38,7 @@ export function problemList(found) {
     h("p", null, it.line ? h("b", { class: "where" }, `line ${it.line}${it.column ? `, column ${it.column}` : ""}`) : null, it.key ? h("code", null, it.key) : null, h("span", null, it.message)),
     it.text ? h("pre", null, it.text) : null,
     it.expected ? h("p", { class: "hint" }, `expected: ${it.expected}`) : null,
+    it.help ? h("p", { class: "hint" }, it.help) : null,
     it.suggestion ? h("p", { class: "hint" }, `did you mean ${it.suggestion}?`) : null)));
 }
 
@@ -103,7 +104,7 @@ async function showHistory(store) {
 }
 
 async function rollBack(generation, node, store) {
-  const yes = await confirm(`Roll back to generation ${generation}?`, "It is put in force as it was, without touching the file; the next change of the file replaces it.", "Roll back");
+  const yes = await confirm(`Roll back to generation ${generation}?`, "It is put in force without touching the file, with the keys and tokens of now; the next change of the file replaces it.", "Roll back");
   if (!yes) return;
   await act(node, () => post("api/config/rollback", { body: JSON.stringify({ generation }) }), `What generation ${generation} was is in force`);
   shownFor = null;

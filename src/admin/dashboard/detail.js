@@ -141,7 +141,7 @@ function numbers(it, now) {
     ["weight", number(it.weight)],
     ["share of traffic", it.share === null ? null : percent(it.share)],
     ["fallbacks", it.fallbacks.join(", ") || "none"],
-    ["credits lent to workers", number(it.credits)],
+    ["credits lent to workers", it.credits === null ? "no limit" : number(it.credits)],
     ["opened because of", breaker.cause && words(breaker.cause)],
     ["opens at", `${number(breaker.failure_threshold)} failures in a row, or ${percent(breaker.failure_rate)} of ${number(breaker.min_requests)} or more`],
     ["closes after", `${number(breaker.half_open_requests)} good trials`],

@@ -1,5 +1,6 @@
 // What one glance must tell: is the page live, is the gateway well, and if not, what is wrong.
 
+import { token } from "./api.js";
 import { announce } from "./dialogs.js";
 import { waiting } from "./endpoints.js";
 import { keyOf, SPARK, STATUSES } from "./store.js";
@@ -35,15 +36,17 @@ export function judge(store) {
   const models = [...new Set(all.map((it) => it.model))];
   const dark = models.filter((model) => !all.some((it) => it.model === model && SERVING.has(it.status)));
   const lines = [...bad, ...worse, ...off].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status)).map((it) => ({ it, wait: waiting(it, now) }));
-  const listed = (names) => (names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", "));
-  const of = (list) => `${list.length} of ${count(all.length, "endpoint")}`;
-  let level = "ok";
+  const listed = (list) => (list.length > 3 ? `${list.slice(0, 3).join(", ")} and ${list.length - 3} more` : list.join(", "));
+  // An endpoint stands in the list once for each of its models.
+  const names = (list) => new Set(list.map((it) => it.endpoint)).size;
+  const of = (list) => `${names(list)} of ${count(names(all), "endpoint")}`;
+  let level = all.length ? "ok" : "warn";
   let said = all.length ? `All ${count(all.length, "circuit")} closed` : "No endpoints";
   if (all.length === 1) said = "The one circuit is closed";
-  if (all.length && all.every((it) => it.status === "unknown")) said = `${count(all.length, "endpoint")}, nothing seen yet`;
+  if (all.length && all.every((it) => it.status === "unknown")) said = `${count(names(all), "endpoint")}, nothing seen yet`;
   if (off.length) [level, said] = ["off", `${of(off)} drained`];
-  if (worse.length) [level, said] = ["warn", `${of(worse)} ${worse.length === 1 ? "is" : "are"} ${kinds(worse)}`];
-  if (bad.length) [level, said] = ["bad", `${of(bad)} ${bad.length === 1 ? "is" : "are"} out`];
+  if (worse.length) [level, said] = ["warn", `${of(worse)} ${names(worse) === 1 ? "is" : "are"} ${kinds(worse)}`];
+  if (bad.length) [level, said] = ["bad", `${of(bad)} ${names(bad) === 1 ? "is" : "are"} out`];
   if (dark.length) [level, said] = ["bad", `${listed(dark)}: no endpoint of its own left`];
   const reload = store.state?.reload;
   if (reload?.ok === false && level === "ok") [level, said] = ["warn", "The last reload was refused"];
@@ -126,7 +129,8 @@ function renderTiles(traffic, flow) {
 const WORDS = { connecting: "connecting", live: "live", late: "silent", waiting: "not connected", locked: "locked" };
 
 function renderLink(link) {
-  const { state, lastFrame, nextTry } = link;
+  const { state, lastFrame, nextTry, refusal } = link;
+  attr(document.documentElement, "data-token", token.get() !== null);
   const line = $("link");
   attr(line, "data-state", state);
   text(line, WORDS[state]);
@@ -137,7 +141,8 @@ function renderLink(link) {
   attr(box, "hidden", hidden);
   if (hidden) return void box.replaceChildren();
   if (!box.firstChild) fill(box, h("p"), h("button", { type: "button", onclick: () => link.retry() }, "Try now"));
-  const since = lastFrame === null ? "The gateway does not answer." : `Stale since ${clock(lastFrame)} (${span(Date.now() - lastFrame)}): what you see is old.`;
+  const silent = refusal ? `The gateway does not let this page in: ${refusal}.` : "The gateway does not answer.";
+  const since = lastFrame === null ? silent : `Stale since ${clock(lastFrame)} (${span(Date.now() - lastFrame)}): what you see is old.${refusal ? ` ${silent}` : ""}`;
   const next = state === "waiting" ? ` Trying again in ${span(Math.max(0, nextTry - Date.now()))}.` : state === "late" ? " The connection is open but silent." : " Connecting …";
   text(box.firstChild, since + next);
   attr(box.lastChild, "hidden", state !== "waiting");

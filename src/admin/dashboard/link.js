@@ -4,6 +4,8 @@ import { ask, Refused, token } from "./api.js";
 
 /** First and longest wait between two attempts to connect, in milliseconds. */
 const BACKOFF = { first: 500, most: 10_000 };
+/** What may be a subprotocol, as `bearer.TOKEN` must be: a token of RFC 9110. */
+const HEAD = /^[\w!#$%&'*+.^`|~-]+$/;
 /** The gateway speaks once a second. After `late` without a word the page says so; after `lost` it connects anew. */
 const SILENCE = { late: 4_000, lost: 12_000 };
 
@@ -13,6 +15,8 @@ export class Link extends EventTarget {
   /** When the last frame came, and when the next attempt is due. */
   lastFrame = null;
   nextTry = null;
+  /** What the gateway said as it last refused; empty where it said nothing. */
+  refusal = "";
   #socket = null;
   #failures = 0;
   #timer = null;
@@ -48,34 +52,57 @@ export class Link extends EventTarget {
   async #connect() {
     this.#to("connecting");
     // A browser does not tell a page why an upgrade was refused; a plain request does.
-    try {
-      await ask("api/alerts");
-    } catch (error) {
-      if (error instanceof Refused && error.status === 401) return this.#lock();
-      return this.#again();
-    }
+    if (!(await this.#isLetIn("api/alerts"))) return;
     const url = new URL("ws", document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
-    const socket = new WebSocket(url);
+    const shown = token.get();
+    // Who shows it in the head needs no seat before the door; not every token may stand there.
+    const inHead = shown !== null && HEAD.test(shown);
+    const socket = new WebSocket(url, inHead ? ["breakerbox", `bearer.${shown}`] : []);
+    let opened = false;
     this.#socket = socket;
-    socket.onopen = () => token.get() && this.send({ action: "auth", token: token.get() });
+    socket.onopen = () => {
+      opened = true;
+      if (shown && !inHead) this.send({ action: "auth", token: shown });
+    };
     socket.onmessage = (event) => this.#receive(event);
-    socket.onclose = () => socket === this.#socket && this.#again();
+    socket.onclose = async ({ reason }) => {
+      if (socket !== this.#socket) return;
+      if (opened) this.#again(reason);
+      else if (await this.#isLetIn("ws", socket)) this.#again();
+    };
+  }
+
+  /** Asks `path`, unless `socket` is not the latest by then; where the gateway refuses, it waits or locks. */
+  async #isLetIn(path, socket = this.#socket) {
+    try {
+      await ask(path);
+    } catch (error) {
+      if (socket !== this.#socket) return false;
+      if (error.status === 401) this.#lock();
+      else if (error.code === "not_a_websocket") this.#again("no WebSocket comes through to it");
+      else if (error instanceof Refused) this.#again(error.message, error.retryAfter);
+      else this.#again();
+      return false;
+    }
+    return socket === this.#socket;
   }
 
   #receive(event) {
     const frame = JSON.parse(event.data);
     this.lastFrame = Date.now();
     this.#failures = 0;
+    this.refusal = "";
     this.#to("live");
     this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
   }
 
-  #again() {
+  #again(refusal = "", seconds = 0) {
     this.#drop();
+    this.refusal = refusal;
     const most = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
     // Jitter: many open pages must not all come back in the same moment.
-    const wait = most * (0.5 + Math.random() / 2);
+    const wait = seconds * 1000 + most * (0.5 + Math.random() / 2);
     this.nextTry = Date.now() + wait;
     this.#timer = setTimeout(() => this.#connect(), wait);
     this.#to("waiting");

@@ -266,8 +266,11 @@ export function table(caption, columns, rows) {
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, node);
 }
 
-/** How to get the same on a command line. */
-export const curl = (path, extra = "") => h("p", { class: "curl" }, h("code", null, `curl ${extra}${new URL(path, document.baseURI)}`));
+/** How to get the same on a command line; the token is there where this page has one. */
+export function curl(path, extra = "") {
+  const url = String(new URL(path, document.baseURI)).replaceAll("'", "%27");
+  return h("p", { class: "curl" }, h("code", null, "curl ", h("span", { class: "with-token" }, `-H "Authorization: Bearer $TOKEN" `), `${extra}'${url}'`));
+}
 
 export const button = (label, onclick, props = {}) => h("button", { type: "button", onclick, ...props }, label);
 
