@@ -171,6 +171,7 @@ fn router(bench: &mut Criterion) {
         estimate: Estimate::new(400, Some(200)),
         most: None,
         extra: false,
+        may_repeat: false,
     };
     bench.bench_function("router/pick a lease and settle it", |bench| {
         bench.iter_custom(|times| {

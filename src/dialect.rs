@@ -1,7 +1,8 @@
 //! The languages clients and providers speak, and what all of them share.
 //!
 //! A request whose endpoint speaks its own dialect passes byte for byte; what is
-//! read of it is in [`request`], and what an answer proved to be in [`Judged`].
+//! read of it is in [`request`], what is taken out of it that the gateway itself
+//! has put there in [`marks`], and what an answer proved to be in [`Judged`].
 //! For another dialect it is read into the [`neutral`] form and written anew:
 //!
 //! ```text
@@ -14,6 +15,7 @@ pub mod anthropic;
 mod api;
 pub mod gemini;
 mod judged;
+pub mod marks;
 pub mod neutral;
 pub mod openai;
 pub mod request;

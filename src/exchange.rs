@@ -232,7 +232,12 @@ impl Exchange<'_> {
                     attempts: refusal::reasons(&failures),
                 });
             }
-            let lease = match self.lease(&tried, story).await? {
+            // One that failed and goes on serving others may be asked again;
+            // but the last attempt rather waits for one that has not failed.
+            let may_repeat = refusal::may_repeat(&tried, &failures);
+            let is_last = story.attempts + 1 >= routing.max_attempts;
+            let pick = self.pick(&tried, may_repeat, story);
+            let lease = match self.lease(pick, !may_repeat || is_last).await? {
                 Ok(lease) => lease,
                 Err(refusal) => {
                     if refusal.kind == UnavailableKind::TooDear
@@ -243,14 +248,14 @@ impl Exchange<'_> {
                     if let Some(out) = refusal::all_out(&self.plan) {
                         return Err(refusal::give_up(&self.plan, &failures, Some(&out)));
                     }
-                    let again = refusal.kind == UnavailableKind::Tried
-                        && failures.last().is_some_and(Failed::may_repeat)
-                        && self.back_off(rounds).await;
-                    if again {
-                        // Every endpoint was tried once: the same ones again.
-                        rounds += 1;
-                        tried.clear();
-                        continue;
+                    if may_repeat && refusal.kind != UnavailableKind::OverBudget {
+                        if self.back_off(rounds).await {
+                            // Nobody else is free: the same ones again.
+                            rounds += 1;
+                            tried.clear();
+                            continue;
+                        }
+                        return Err(refusal::give_up(&self.plan, &failures, None));
                     }
                     return Err(refusal::give_up(&self.plan, &failures, Some(&refusal)));
                 }
@@ -308,7 +313,7 @@ impl Exchange<'_> {
         let config = &self.generation.config;
         Patience::new(config, &self.intake, lease.started(), |time, now| {
             story.attempts < config.routing.max_attempts
-                && self.pick(tried, story).is_likely_within(time, now)
+                && self.pick(tried, false, story).is_likely_within(time, now)
         })
     }
 
@@ -334,7 +339,7 @@ impl Exchange<'_> {
     }
 
     /// What the next attempt asks of the router.
-    fn pick(&self, tried: &[Arc<Target>], story: &Story) -> Pick {
+    fn pick(&self, tried: &[Arc<Target>], may_repeat: bool, story: &Story) -> Pick {
         Pick {
             plan: self.plan.clone(),
             except: tried.to_vec(),
@@ -342,16 +347,17 @@ impl Exchange<'_> {
             estimate: self.intake.estimate,
             most: story.tab.left(),
             extra: story.attempts > 0,
+            may_repeat,
         }
     }
 
-    /// Asks the router for a lease; waits in its queue if that can help.
+    /// Asks the router for a lease; waits in its queue if that is wanted and
+    /// can help.
     async fn lease(
         &self,
-        tried: &[Arc<Target>],
-        story: &Story,
+        pick: Pick,
+        may_wait: bool,
     ) -> Result<Result<Lease, Unavailable>, GatewayError> {
-        let pick = self.pick(tried, story);
         let router = &self.worker.router;
         // A router that restarts loses the message it was handling, no more.
         let lost = |_| GatewayError::Internal;
@@ -366,7 +372,8 @@ impl Exchange<'_> {
         let now = clock::now();
         let max_wait = self.generation.config.routing.queue_max_wait;
         let deadline = (now + max_wait).min(self.intake.deadline);
-        if refusal.kind == UnavailableKind::OverBudget || !refusal.may_wait_until(deadline, now) {
+        let helps = may_wait && refusal.may_wait_until(deadline, now);
+        if refusal.kind == UnavailableKind::OverBudget || !helps {
             return Ok(Err(refusal));
         }
         let answer = router.send(Queue { pick, deadline }).await.map_err(lost)?;

@@ -17,6 +17,7 @@ mod logprobs;
 mod models;
 mod refusals;
 mod same;
+mod there_and_back;
 mod tools;
 
 /// The calls that carry a conversation, by the client's dialect.

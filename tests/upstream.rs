@@ -12,6 +12,7 @@ mod gale;
 mod idle_close;
 mod keys;
 mod mixed;
+mod neighbours;
 mod outage;
 mod paused;
 mod rate_limits;

@@ -15,6 +15,8 @@ thread_local! {
 
 /// Draws the luck of one step of a machine.
 pub(crate) fn luck() -> Luck {
+    #[cfg(feature = "chaos")]
+    run_out();
     THREAD.with_borrow_mut(Luck::draw)
 }
 
@@ -27,4 +29,23 @@ pub(crate) fn generator() -> SmallRng {
 #[cfg(feature = "chaos")]
 pub fn seed(seed: u64) {
     THREAD.set(SmallRng::seed_from_u64(seed));
+}
+
+#[cfg(feature = "chaos")]
+thread_local! {
+    static LEFT: std::cell::Cell<Option<u32>> = const { std::cell::Cell::new(None) };
+}
+
+/// Makes the draw after `steps` more of them on this thread panic, once: a
+/// machine that fails in the middle of its actor's work.
+#[cfg(feature = "chaos")]
+pub fn fail_after(steps: u32) {
+    LEFT.set(Some(steps));
+}
+
+#[cfg(feature = "chaos")]
+fn run_out() {
+    let left = LEFT.take();
+    assert!(left != Some(0), "asked to, in the middle");
+    LEFT.set(left.map(|left| left - 1));
 }

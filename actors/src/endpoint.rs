@@ -16,6 +16,7 @@ use crate::{
     chance::luck,
     clock,
     doubt::Doubt,
+    inbox::Unread,
     messages::{
         Drain, EndpointSeen, Heard, Observe, Patch, Replenish, Reports, Reset, Retire,
         StatusChanged,
@@ -111,14 +112,13 @@ impl Endpoint {
         // very look is the first to see. Then what was reported: it was before
         // whatever else we are told, also before a deadline that passed since,
         // and may have waited for an actor that rested or was replaced.
-        let reports = self.target.inbox.take();
-        let changes = self.books.look(&self.target.cell, now, luck());
-        tell(&self.target, &self.books.machine, changes, now);
-        for event in reports.iter().copied().chain([event]) {
-            let changes = self.books.machine.step(event, now, luck());
-            tell(&self.target, &self.books.machine, changes, now);
-        }
-        if !self.commit(reports, now) {
+        let target = self.target.clone();
+        let mut unread = Unread::take(&target);
+        let mut changes = Vec::from_iter(self.books.look(&target.cell, now, luck()));
+        let machine = &mut self.books.machine;
+        unread.read(|report| changes.extend(machine.step(report, now, luck())));
+        changes.extend(machine.step(event, now, luck()));
+        if !self.commit(unread, changes, now) {
             ctx.stop();
             return;
         }
@@ -127,17 +127,17 @@ impl Endpoint {
         alarm::set(self, ctx, deadline);
     }
 
-    /// Publishes and saves, unless a replacement has taken over: then what was
-    /// made of `reports` is void, and they are for that one to read.
-    fn commit(&mut self, reports: Vec<Event>, now: Instant) -> bool {
+    /// Publishes, saves and tells of `changes`, unless a replacement has taken
+    /// over: then what was made of `unread` is void, and it is for that one to
+    /// read and to tell.
+    fn commit(&mut self, unread: Unread<'_>, mut changes: Vec<Transition>, now: Instant) -> bool {
         let mut saved = self.target.snapshot.lock();
         if self.bond.is_retired() {
-            drop(saved);
-            self.target.report(reports);
             return false;
         }
-        let changes = self.books.publish(&self.target.cell, now, luck());
+        changes.extend(self.books.publish(&self.target.cell, now, luck()));
         saved.clone_from(&self.books);
+        unread.kept();
         drop(saved);
         tell(&self.target, &self.books.machine, changes, now);
         let (status, machine) = (self.target.status(), &self.books.machine);
@@ -337,19 +337,26 @@ mod tests {
         };
         let mut endpoint =
             Endpoint::new(target.clone(), bond.clone(), Arc::default(), around, false);
-        assert!(endpoint.commit(vec![Event::Tick], now));
-        assert_eq!(target.inbox.take(), [], "read for good");
+        let waiting = || {
+            let mut reports = Vec::new();
+            Unread::take(&target).read(|it| reports.push(it));
+            reports
+        };
+        target.report(vec![Event::Tick]);
+        assert!(endpoint.commit(Unread::take(&target), Vec::new(), now));
+        assert_eq!(waiting(), [], "read for good");
         let published = target.cell.look();
         assert!(published.credits() > 0);
         let machine = &mut endpoint.books.machine;
         machine.step(Event::Drain(true), now, luck()).for_each(drop);
         bond.retire();
-        assert!(!endpoint.commit(vec![Event::Tick], now));
+        target.report(vec![Event::Tick]);
+        assert!(!endpoint.commit(Unread::take(&target), Vec::new(), now));
         assert_eq!(target.cell.look(), published);
         assert!(
             target.snapshot.lock().machine.grant(now).credits > 0,
             "nor saved"
         );
-        assert_eq!(target.inbox.take(), [Event::Tick], "still to be read");
+        assert_eq!(waiting(), [Event::Tick], "still to be read");
     }
 }

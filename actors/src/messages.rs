@@ -53,6 +53,9 @@ pub struct Pick {
     pub most: Option<Cost>,
     /// Whether this is an extra attempt, which the retry budget has to pay.
     pub extra: bool,
+    /// Whether one of `except` may be asked again: then nobody whose circuit is
+    /// open has to serve as a last resort.
+    pub may_repeat: bool,
 }
 
 /// A [`Pick`] that would rather wait than be refused.

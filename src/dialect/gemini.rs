@@ -16,7 +16,7 @@ mod model;
 pub mod path;
 pub mod read;
 mod schema;
-mod seal;
+pub(in crate::dialect) mod seal;
 mod wire;
 pub mod write;
 

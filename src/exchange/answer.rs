@@ -188,8 +188,8 @@ impl Story {
     }
 
     /// Notes what of the request the present attempt could not say.
-    pub(super) fn lost(&mut self, lost: Option<&Lost>) {
-        let lost = lost.filter(|lost| !lost.is_empty());
+    pub(super) fn lost(&mut self, lost: &Lost) {
+        let lost = (!lost.is_empty()).then_some(lost);
         self.lost = lost.and_then(|lost| HeaderValue::try_from(lost.to_string()).ok());
     }
 

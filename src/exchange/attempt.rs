@@ -95,7 +95,7 @@ impl Exchange<'_> {
         };
         let mut flight = Flight::new(lease, site.clone(), &self.intake);
         story.sets_out(&flight);
-        story.lost(outgoing.lost.as_ref());
+        story.lost(&outgoing.lost);
         let began = clock::now();
         let sent = self.send(site, &outgoing, patience).await;
         story.waited(began);
@@ -229,7 +229,7 @@ impl Exchange<'_> {
         }
         let site = flight.site().clone();
         story.tab.ends(flight.settle(Outcome::ClientFault, None));
-        if outgoing.is_translated() {
+        if outgoing.is_translated {
             let refusal = Refusal::read(&site.redaction.bytes(start));
             return Tried::Refused(GatewayError::Rejected {
                 status: status.as_u16(),
@@ -272,7 +272,7 @@ impl Exchange<'_> {
         let asked = self.intake.peek.api;
         match judge_answer(outgoing.sent, &body) {
             Ok(usage) => {
-                let body = match outgoing.is_translated() {
+                let body = match outgoing.is_translated {
                     true => {
                         let (sent, names) = (outgoing.sent, &outgoing.names);
                         let (own, now) = (story.who().id(), wall::unix_seconds());
@@ -288,7 +288,7 @@ impl Exchange<'_> {
                     false => body,
                 };
                 story.tab.ends(flight.settle(Outcome::Success, usage));
-                let mut response = match outgoing.is_translated() {
+                let mut response = match outgoing.is_translated {
                     true => story.tell_translated(),
                     false => story.tell_whole(status, &headers),
                 };
@@ -325,7 +325,7 @@ impl Exchange<'_> {
         if let Ok(begun) = primed {
             // What comes later than that is the model's own time.
             flight.first_byte();
-            primed = match outgoing.is_translated() {
+            primed = match outgoing.is_translated {
                 true => relay::until_said(begun, outgoing.sent).await,
                 false => Ok(begun),
             };
@@ -379,7 +379,7 @@ impl Exchange<'_> {
         };
         let mut closing = self.worker.shared.closing.clone();
         let mut relay = Relay::new(primed, settings, finish).without(redaction);
-        if outgoing.is_translated() {
+        if outgoing.is_translated {
             let (sent, usage) = (outgoing.sent, peek.include_usage);
             let translation = Translation::new(sent, peek.api, usage, wall::unix_seconds());
             let translation = translation.with_names(outgoing.names.clone());
@@ -391,7 +391,7 @@ impl Exchange<'_> {
                 std::future::pending::<()>().await;
             }
         });
-        let mut response = match outgoing.is_translated() {
+        let mut response = match outgoing.is_translated {
             true => story.tell_stream(status, &AnswerHeaders::default()),
             false => story.tell_stream(status, &headers),
         };

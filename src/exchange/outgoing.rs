@@ -11,7 +11,7 @@ use actix_web::{
 use crate::{
     config::Provider,
     dialect::{
-        Api, Dialect,
+        Api, Dialect, marks,
         neutral::Lost,
         openai::chat::write::Variant,
         request::{BadRequest, Peek},
@@ -30,17 +30,12 @@ pub(super) struct Outgoing<'a> {
     pub(super) body: Bytes,
     /// The client's header lines that go along, and those its dialect wants.
     pub(super) lines: [&'a Lines; 2],
-    /// What could not be said, if it was translated.
-    pub(super) lost: Option<Lost>,
+    /// What could not be said, or had to be taken out.
+    pub(super) lost: Lost,
+    /// Whether the answer has to be translated back.
+    pub(super) is_translated: bool,
     /// The tools that go by another name there.
     pub(super) names: ToolNames,
-}
-
-impl Outgoing<'_> {
-    /// Whether the answer has to be translated back.
-    pub(super) fn is_translated(&self) -> bool {
-        self.lost.is_some()
-    }
 }
 
 /// What a client sent, read as far as endpoints want it, each thing once.
@@ -81,12 +76,15 @@ impl<'a> Incoming<'a> {
         if sent == peek.api {
             let own = self.own.get_or_init(|| headers::forwarded(self.headers));
             let named = self.headers.contains_key(headers::ANTHROPIC_VERSION);
+            let mut lost = Lost::default();
+            let body = peek.rewrite(&site.upstream_model);
             return Ok(Some(Outgoing {
                 sent,
                 path,
-                body: peek.rewrite(&site.upstream_model),
+                body: marks::taken_out(body, sent, variant(site.provider), &mut lost),
                 lines: [own, wanted(sent, named)],
-                lost: None,
+                lost,
+                is_translated: false,
                 names: ToolNames::default(),
             }));
         }
@@ -99,7 +97,8 @@ impl<'a> Incoming<'a> {
             path,
             body: written.body.into(),
             lines: [self.neutral.get_or_init(neutral), wanted(sent, false)],
-            lost: Some(written.lost),
+            lost: written.lost,
+            is_translated: true,
             names: written.names,
         }))
     }

@@ -1,6 +1,9 @@
 //! Why there is no answer: what a request that went without one is told.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use breakerbox_actors::{
     clock,
@@ -55,6 +58,16 @@ pub(super) fn give_up(
         },
         Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
     }
+}
+
+/// Whether one of `tried` may be asked again when nobody else is free: it has
+/// failed, and its circuit still lets through.
+pub(super) fn may_repeat(tried: &[Arc<Target>], failures: &[Failed]) -> bool {
+    tried.iter().any(|target| {
+        let mut failed = failures.iter().rev();
+        let last = failed.find(|it| it.target == *target.id());
+        last.is_some_and(Failed::may_repeat) && target.status() != Status::Unhealthy
+    })
 }
 
 /// Why nobody can serve, if every circuit of the plan is open: whoever has

@@ -62,6 +62,7 @@ async fn ask(engine: &Engine, router: &Post<Router>, luck: &mut StdRng, most: u6
         },
         most: None,
         extra: false,
+        may_repeat: false,
     };
     let Ok(Ok(lease)) = router.send(pick).await else {
         return;

@@ -97,7 +97,8 @@ impl Picker {
 
     /// Looks tier by tier for a credit: first at endpoints this request has not
     /// asked yet, for any model; then at the others, because one that failed for
-    /// one model is likely to fail for the next; then for a last resort anywhere.
+    /// one model is likely to fail for the next; then for a last resort anywhere,
+    /// unless one that was asked may be asked again.
     fn find(
         &mut self,
         plan: &Plan,
@@ -107,7 +108,12 @@ impl Picker {
     ) -> Result<Lease, Unavailable> {
         let mut lost: Vec<*const Target> = Vec::new();
         for sweep in [Sweep::Unasked, Sweep::Asked, Sweep::LastResort] {
-            if sweep == Sweep::Asked && pick.except.is_empty() {
+            let is_idle = match sweep {
+                Sweep::Unasked => false,
+                Sweep::Asked => pick.except.is_empty(),
+                Sweep::LastResort => pick.may_repeat,
+            };
+            if is_idle {
                 continue;
             }
             for tier in &plan.tiers {

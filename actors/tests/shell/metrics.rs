@@ -9,17 +9,21 @@ use std::{
 };
 
 use breakerbox_actors::{
+    chance::fail_after,
     messages::{Chaos, Observe},
     prober::ForceCheck,
     router::RouterSeen,
-    state::{breaker::Transition, event::Outcome},
+    state::{
+        breaker::{Phase, Transition},
+        event::Outcome,
+    },
 };
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use parking_lot::Mutex;
 
-use super::support::{House, Make, SECOND, id, settle, spec};
+use super::support::{FAILED, House, Make, SECOND, id, settle, spec};
 
 /// Series by `name{value,value}`, on this thread alone.
 #[derive(Default)]
@@ -108,6 +112,29 @@ async fn windows_are_true_at_the_scrape_whoever_was_told_what() {
     assert_eq!((window("used"), window("left")), (0.0, 3.0));
     assert_eq!(page.gauge("rate_window_left{a,m,tpm}"), f64::INFINITY);
     assert_eq!(page.gauge("rate_window_limit{a,m,tpm}"), 0.0);
+}
+
+/// What was made of reports by whoever panicked over them is void.
+#[actix::test]
+async fn a_change_of_phase_counts_once_though_its_reports_are_read_twice() {
+    let page = Page::default();
+    let _here = metrics::set_default_local_recorder(&page);
+    let house = House::paused(&[Make::new("a")]).await;
+    let mut leases = Vec::new();
+    for _ in 0..5 {
+        leases.push(house.take().await.expect("a lease"));
+    }
+    house.turn().await;
+    for lease in leases {
+        settle(lease, FAILED);
+    }
+    // A look and five reports have opened it when the next step fails.
+    fail_after(6);
+    house.turn().await;
+    assert_eq!(house.actor("a").await.restarts, 1);
+    assert_eq!(house.phase("a").await, Phase::Open);
+    let opened = "breaker_transitions_total{a,m,closed,open,failures_in_a_row}";
+    assert_eq!(page.count(opened), 1);
 }
 
 #[actix::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use breakerbox_actors::{
+    chance::fail_after,
     clock,
     error::{UnavailableKind, Why},
     guardian::DrainEndpoint,
@@ -98,6 +99,30 @@ async fn mail_behind_the_fatal_message_is_handled() {
     let after = house.view("a").await;
     assert_eq!(after.tpm.used, 257, "the report's tokens came home");
     assert_eq!(house.actor("a").await.mailbox_depth, 0);
+}
+
+/// What waits beside the fatal report is as good as it was.
+#[actix::test]
+async fn a_panic_over_one_report_costs_only_that_one() {
+    let house = House::paused(&[Make::new("a").tpm(10_000)]).await;
+    let lease = async |tokens| {
+        let mut pick = house.pick();
+        pick.estimate.input = tokens;
+        house.ask(pick).await.expect("a lease")
+    };
+    let leases = [lease(1_000).await, lease(2_000).await, lease(4_000).await];
+    house.turn().await;
+    for lease in leases {
+        used(lease, 1);
+    }
+    // One step for what was spent, and one for the first report.
+    fail_after(2);
+    house.turn().await;
+    assert_eq!(house.actor("a").await.restarts, 1);
+    let view = house.view("a").await;
+    assert_eq!(view.tpm.used, 1 + 2_000 + 1, "the second stays reserved");
+    house.once(Outcome::Success).await;
+    assert_eq!(house.actor("a").await.restarts, 1);
 }
 
 /// Fails on code that re-arms with actix's `cancel_future`: see `alarm.rs`.

@@ -370,6 +370,7 @@ pub(crate) fn pick(plan: Arc<Plan>) -> Pick {
         estimate: tokens(0),
         most: None,
         extra: false,
+        may_repeat: false,
     }
 }
 

@@ -11,21 +11,24 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::dialect::neutral::seal;
 
 /// Precedes foreign seals in this dialect: valid base64, a multiple of four long.
-const FOREIGN: &str = "BreakerboxSealed";
+/// Alone it is on the first call of an answer that nobody has sealed: Gemini
+/// takes the call back with a seal only. (The stand-in itself is base64 for
+/// addresses, which not every SDK can decode.)
+pub(in crate::dialect) const FOREIGN: &str = "BreakerboxSealed";
 
 /// Stands for a seal on a call that has none; Gemini then does not check it.
 ///
 /// # Source
 ///
 /// Google, "Thought signatures", FAQ: for calls that come from another model.
-pub(super) const NONE: &str = "skip_thought_signature_validator";
+pub(in crate::dialect) const NONE: &str = "skip_thought_signature_validator";
 
 /// The other stand-in that the same page allows.
 const NONE_TOO: &str = "context_engineering_is_the_way_to_go";
 
 /// Reads a `thoughtSignature` into its neutral form; none for a stand-in.
 pub(super) fn read(wire: &str) -> Option<String> {
-    if matches!(wire, "" | NONE | NONE_TOO) {
+    if matches!(wire, "" | NONE | NONE_TOO | FOREIGN) {
         return None;
     }
     let foreign = wire.strip_prefix(FOREIGN).and_then(|rest| {
@@ -43,6 +46,13 @@ pub(super) fn for_client(seal: &str) -> Cow<'_, str> {
         Some(own) => Cow::Borrowed(own),
         None => Cow::Owned(format!("{FOREIGN}{}", STANDARD.encode(seal))),
     }
+}
+
+/// Returns the `thoughtSignature` of an answer's call for a client: the first
+/// one has to have one.
+pub(super) fn of_call(seal: Option<&str>, is_first: bool) -> Option<Cow<'_, str>> {
+    let unsealed = is_first.then_some(Cow::Borrowed(FOREIGN));
+    seal.map(for_client).or(unsealed)
 }
 
 #[cfg(test)]
@@ -70,6 +80,7 @@ mod tests {
     fn a_stand_in_is_no_seal() {
         assert_eq!(read(NONE), None);
         assert_eq!(read(NONE_TOO), None);
+        assert_eq!(read(FOREIGN), None);
         assert_eq!(
             read("BreakerboxSealed!").unwrap(),
             "gemini:BreakerboxSealed!"

@@ -11,7 +11,7 @@
 use super::{Part, Thought};
 
 /// Precedes Gemini's seals.
-const GEMINI: &str = "gemini:";
+pub(in crate::dialect) const GEMINI: &str = "gemini:";
 /// Precedes a seal that belongs to the call behind it; no seal has a colon.
 const OF_CALL: &str = "gemini:call:";
 

@@ -12,4 +12,12 @@ pub(in crate::dialect) mod tests;
 pub mod write;
 
 /// Marks, in `encrypted_content`, a thought that is hidden within its seal.
-const REDACTED: &str = "redacted:";
+pub(in crate::dialect) const REDACTED: &str = "redacted:";
+
+/// How sealed reasoning of OpenAI's own begins, which nobody else can open: a
+/// Fernet token.
+pub(in crate::dialect) const OPENAIS_OWN: &str = "gAAAA";
+
+/// How the ids of thoughts begin that are written here: OpenAI must not be given
+/// them back, as it knows its own only.
+pub(in crate::dialect) const THOUGHT_ID: &str = "rs_breakerbox_";

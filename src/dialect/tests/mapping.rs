@@ -30,9 +30,9 @@ const HEAD: &str = "\
 
 Written by `cargo test --lib dialect::tests::mapping` from what the codecs do, whenever that has changed.
 
-A request to an endpoint of the client's own dialect is passed on byte for byte, and nothing here is about it.
-Thoughts that a provider of another dialect had earlier in the conversation are passed on so as well, and the
-endpoint may refuse their seals.
+A request to an endpoint of the client's own dialect is passed on byte for byte, and nothing here is about it; but
+what another dialect's provider had a part in is taken out if the client's own would refuse it: thoughts and seals
+that are not its own (`thought`), and thinking about calls that nobody thought of before (`reasoning`).
 ";
 
 fn page() -> String {

@@ -127,15 +127,30 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Writes a part of an answer for a client; none for what is no part of one.
-    pub(super) fn answer(part: &'a neutral::Part) -> Option<Self> {
-        let seal = |seal: &'a Option<String>| seal.as_deref().map(seal::for_client);
+    /// Writes the parts of an answer for a client.
+    pub(super) fn answer(parts: &'a [neutral::Part]) -> Vec<Self> {
+        let is_call = |part: &neutral::Part| matches!(part, neutral::Part::ToolCall(_));
+        let first = parts.iter().position(is_call);
+        let parts = parts.iter().enumerate();
+        parts
+            .filter_map(|(at, part)| Self::answered(part, Some(at) == first))
+            .collect()
+    }
+
+    /// None for what is no part of an answer.
+    fn answered(part: &'a neutral::Part, is_first_call: bool) -> Option<Self> {
         Some(match part {
             neutral::Part::Text(text) | neutral::Part::Refusal(text) => Self::text(text),
             neutral::Part::Image(media) => Self::media(media, true)?,
             neutral::Part::File(media) => Self::media(media, false)?,
-            neutral::Part::Thought(thought) => Self::thought(thought, seal(&thought.signature)),
-            neutral::Part::ToolCall(call) => Self::call(call, seal(&call.signature)),
+            neutral::Part::Thought(thought) => {
+                let seal = thought.signature.as_deref().map(seal::for_client);
+                Self::thought(thought, seal)
+            }
+            neutral::Part::ToolCall(call) => {
+                let seal = seal::of_call(call.signature.as_deref(), is_first_call);
+                Self::call(call, seal)
+            }
             neutral::Part::ToolResult(_) => return None,
         })
     }

@@ -103,7 +103,7 @@ fn reason(stop: &Stop) -> &'static str {
 /// Writes a whole answer. This dialect does not say when one was made.
 pub fn reply(reply: &Reply, _now: u64) -> Vec<u8> {
     let candidates = reply.choices.iter().zip(0..).map(|(choice, index)| {
-        let parts = choice.parts.iter().filter_map(Part::answer).collect();
+        let parts = Part::answer(&choice.parts);
         Candidate::new(index, parts, &choice.logprobs, Some(&choice.stop))
     });
     let answer = Answer {

@@ -33,6 +33,7 @@ pub struct Events {
 struct Choice {
     waiting: Waiting,
     in_thought: bool,
+    has_called: bool,
     /// How likely the tokens of the next part are.
     logprobs: Vec<Logprob>,
     stop: Option<Stop>,
@@ -172,7 +173,9 @@ impl Events {
                 self.part(choice, part, out);
             }
             Said::Call(call) => {
-                let seal = call.seal.as_deref().map(seal::for_client);
+                let progress = self.choices.entry(choice).or_default();
+                let is_first = !std::mem::replace(&mut progress.has_called, true);
+                let seal = seal::of_call(call.seal.as_deref(), is_first);
                 let made = ToolCall {
                     id: call.id.into_owned(),
                     name: call.name.into_owned(),

@@ -418,7 +418,9 @@ fn a_stream_of_chunks() {
         chunk(r#"{"text":"hm","thought":true}"#),
         chunk(r#"{"text":"","thought":true,"thoughtSignature":"U0VBTA=="}"#),
         chunk(r#"{"text":"a\n\"b\" 你"}"#),
-        chunk(r#"{"functionCall":{"id":"c1","name":"f","args":{"x":1}}}"#),
+        chunk(
+            r#"{"functionCall":{"id":"c1","name":"f","args":{"x":1}},"thoughtSignature":"BreakerboxSealed"}"#,
+        ),
         [
             r#"data: {"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"STOP","index":0}],"#,
             r#""usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":4,"totalTokenCount":12,"#,

@@ -134,7 +134,13 @@ fn content(place: &str, role: &str, block: &Value) -> Checked {
                 false => wrong(format!("{place}: Invalid `signature` in `thinking` block")),
             }
         }
-        ("redacted_thinking", "assistant") if block["data"].is_string() => Ok(()),
+        // What it hides is base64.
+        ("redacted_thinking", "assistant") => match block["data"].as_str() {
+            Some(data) if !data.contains(':') => Ok(()),
+            _ => wrong(format!(
+                "{place}: Invalid `data` in `redacted_thinking` block"
+            )),
+        },
         // What the provider's own tools said.
         (kind, "assistant") if kind == "server_tool_use" || kind.ends_with("_tool_result") => {
             Ok(())

@@ -106,6 +106,11 @@ fn shape(at: usize, item: &Value) -> Checked {
                 text,
             )))
         }
+        "reasoning" if item["encrypted_content"].is_null() && !is_kept(&item["id"]) => {
+            let id = item["id"].as_str().unwrap_or_default();
+            let text = format!("Item with id '{id}' not found.");
+            Err(Box::new(error(404, "invalid_request_error", None, &text)))
+        }
         // A thought that is not kept must come back sealed or with its id.
         "reasoning" if !item["summary"].is_array() || !has_id(item) => wrong(
             "input",
@@ -118,6 +123,12 @@ fn shape(at: usize, item: &Value) -> Checked {
 /// Whether a seal is one of this provider's, if it is one at all.
 fn is_own(seal: &Value) -> bool {
     seal.is_null() || seal.as_str().is_some_and(|seal| seal.starts_with(SEAL))
+}
+
+/// Whether a thought may be one of those that this provider keeps, by its id's form.
+fn is_kept(id: &Value) -> bool {
+    let name = id.as_str().map(|id| id.strip_prefix("rs_"));
+    name.is_none_or(|name| name.is_some_and(|name| !name.contains('_')))
 }
 
 fn has_id(item: &Value) -> bool {

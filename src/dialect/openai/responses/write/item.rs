@@ -4,7 +4,10 @@ use serde::{Serialize, Serializer};
 
 use crate::dialect::{
     neutral::{Choice, Logprob, Part, Stop, seal::ahead_of_call},
-    openai::{logprobs, responses::REDACTED},
+    openai::{
+        logprobs,
+        responses::{REDACTED, THOUGHT_ID},
+    },
 };
 
 /// One item, with all that has come of it.
@@ -96,7 +99,7 @@ impl Item {
     /// A thought that begins.
     pub(super) fn thought(response: &str, at: usize) -> Self {
         Self::Reasoning {
-            id: format!("rs_{response}_{at}"),
+            id: format!("{THOUGHT_ID}{response}_{at}"),
             summary: Vec::new(),
             encrypted_content: None,
         }

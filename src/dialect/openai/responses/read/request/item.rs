@@ -6,15 +6,11 @@ use crate::dialect::{
     neutral::{Feature, Lost, Media, Part, Role, Source, Thought, ToolCall},
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
-        responses::REDACTED,
+        responses::{OPENAIS_OWN, REDACTED},
         turns::{Turns, detail, source},
     },
     request::BadRequest,
 };
-
-/// How sealed reasoning of OpenAI's own begins, which nobody else can open: a
-/// Fernet token.
-const OPENAIS_OWN: &str = "gAAAA";
 
 type Fields<'a> = [(Cow<'a, str>, &'a str)];
 
