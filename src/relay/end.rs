@@ -12,7 +12,8 @@ pub enum StreamEnd {
     Complete,
     /// Without its terminal event.
     Truncated,
-    /// Nothing came for the idle timeout.
+    /// Nothing came for the idle timeout, or no part of the answer for the
+    /// event timeout.
     IdleTimeout,
     /// Reading failed: reset, or shorter than announced.
     UpstreamError,
@@ -52,7 +53,8 @@ impl StreamEnd {
         match self {
             Self::Complete => "The stream is complete.",
             Self::Truncated => "The upstream ended the stream before the answer was complete.",
-            Self::IdleTimeout => "The upstream went silent in the middle of the answer.",
+            // Silent or not: comments and pings are no part of it.
+            Self::IdleTimeout => "The upstream sent no more of the answer for too long.",
             Self::UpstreamError => {
                 "The connection to the upstream broke in the middle of the answer."
             }

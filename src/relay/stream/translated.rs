@@ -51,7 +51,7 @@ impl<S, F: Finish> Relay<S, F> {
             kind @ (Kind::Content | Kind::UsageOnly | Kind::MayEnd | Kind::Terminal) => {
                 let is_end = kind == Kind::Terminal;
                 match self.write_translated(bytes, out) {
-                    // The end, and no answer has said that it ended.
+                    // The end of a stream whose answers are not whole.
                     Err(Broken::Unreadable(_)) if is_end => StreamEnd::Truncated,
                     Err(broken) => broken.into(),
                     Ok(()) if !is_end => return,

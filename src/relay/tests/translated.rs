@@ -164,3 +164,24 @@ fn a_call_without_an_end_breaks_the_stream_in_the_clients_dialect() {
         assert!(seen.bytes.contains(form), "{asked:?}: {tail}");
     }
 }
+
+/// Some servers never say why an answer ended: to whatever client, `[DONE]` is its end.
+#[test]
+fn a_stream_without_a_reason_is_whole_for_every_client() {
+    let text = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\ndata: [DONE]\n\n";
+    for asked in ASKED {
+        let seen = seen(
+            Api::ChatCompletions,
+            asked,
+            [Bytes::from_static(text.as_bytes())],
+        );
+        assert_eq!(seen.end, StreamEnd::Complete, "{asked:?}");
+        let stop = match asked {
+            Api::Messages => "\"stop_reason\":\"end_turn\"",
+            Api::GenerateContent => "\"finishReason\":\"STOP\"",
+            Api::Responses => "\"type\":\"response.completed\"",
+            _ => "[DONE]",
+        };
+        assert!(seen.bytes.contains(stop), "{asked:?}: {}", seen.bytes);
+    }
+}

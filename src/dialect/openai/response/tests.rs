@@ -29,6 +29,39 @@ fn an_answer_tells_its_usage() {
 }
 
 #[test]
+fn the_first_choice_says_something() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let is_answer = |choices: &str| {
+        let body = format!(r#"{{"choices":{choices}}}"#);
+        let judged = judge(Api::ChatCompletions, body.as_bytes());
+        if let Err(what) = &judged {
+            assert_eq!(*what, NotAnAnswer::Malformed);
+        }
+        judged.is_ok()
+    };
+    for choices in [
+        r#"[{"message":{}}]"#,
+        r#"[ {"index":0, "message": {"content":null}, "text":null}, 1]"#,
+        r#"[{"text":""}]"#,
+    ] {
+        assert!(is_answer(choices), "{choices}");
+    }
+    for choices in [
+        &*deep,
+        "{}",
+        "7",
+        "\"\"",
+        "[null]",
+        "[{}]",
+        r#"[{"message":null}]"#,
+        r#"[{"message":"hi"}]"#,
+        r#"[{"text":{}}]"#,
+    ] {
+        assert!(!is_answer(choices), "{choices}");
+    }
+}
+
+#[test]
 fn no_part_of_an_answer_passes_for_the_whole() {
     let answer = ANSWER.trim();
     for end in 0..answer.len() {

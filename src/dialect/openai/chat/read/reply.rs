@@ -29,15 +29,16 @@ struct Answered<'a> {
     message: Message,
     #[serde(default, borrow)]
     logprobs: Option<&'a RawValue>,
-    finish_reason: String,
+    /// Some servers never give one.
+    #[serde(default)]
+    finish_reason: Option<String>,
 }
 
 /// Reads a whole answer.
 ///
 /// # Errors
 ///
-/// [`NotAnAnswer`] for a body that is no answer, or has one that does not say
-/// why it ended.
+/// [`NotAnAnswer`] for a body that is no answer, or has one that failed.
 pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_| NotAnAnswer::Malformed)?;
     let id = answer.id.unwrap_or_default();
@@ -72,7 +73,8 @@ fn choice(answer: &str, at: u32, answered: Answered<'_>) -> Option<Choice> {
     parts.extend(filled(message.content.map(|said| said.text)).map(Part::Text));
     parts.extend(filled(message.refusal).map(Part::Refusal));
     let calls = message.tool_calls.unwrap_or_default();
-    let stop = stop(&answered.finish_reason, !calls.is_empty())?;
+    let reason = answered.finish_reason.unwrap_or_default();
+    let stop = stop(&reason, !calls.is_empty())?;
     for (number, call) in (0..).zip(calls) {
         let signature = call.signature();
         let function = call.function.unwrap_or_default();

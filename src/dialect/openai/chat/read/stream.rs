@@ -81,6 +81,8 @@ pub struct Events {
     calls: Vec<Begun>,
     open: Vec<u32>,
     stopped: Vec<u32>,
+    /// Whether one of the answers has ended as a failure: the stream is not whole.
+    failed: bool,
 }
 
 impl Events {
@@ -88,19 +90,15 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] for one that is no chunk, or ends the stream before its
-    /// answers have.
+    /// [`Unreadable`] for one that is no chunk, or ends a stream whose answers
+    /// are not whole.
     pub fn read(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
         let data = event.data.trim_ascii();
         if data.is_empty() {
             return Ok(());
         }
         if data == b"[DONE]" {
-            if self.stopped.is_empty() || !self.open.is_empty() {
-                return Err(Unreadable);
-            }
-            out.push(Delta::End);
-            return Ok(());
+            return self.done(out);
         }
         let mut chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_| Unreadable)?;
         let pieces = chunk.choices.take().unwrap_or_default();
@@ -114,6 +112,23 @@ impl Events {
             let usage = chunk.usage.and_then(|raw| shape::usage(raw.get()));
             out.extend(usage.map(Delta::Usage));
         }
+        Ok(())
+    }
+
+    /// Some servers never give a reason: whoever says that it is done is, unless
+    /// it failed, has begun no answer or is in the middle of a call.
+    fn done(&mut self, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
+        let is_cut = |it: &Begun| self.open.contains(&it.choice) && !it.arguments.is_whole();
+        let is_empty = self.stopped.is_empty() && self.open.is_empty();
+        if self.failed || is_empty || self.calls.iter().any(is_cut) {
+            return Err(Unreadable);
+        }
+        for choice in self.open.drain(..) {
+            let has_calls = self.calls.iter().any(|call| call.choice == choice);
+            let stop = stop("", has_calls).ok_or(Unreadable)?;
+            out.push(Delta::Stop { choice, stop });
+        }
+        out.push(Delta::End);
         Ok(())
     }
 
@@ -160,11 +175,13 @@ impl Events {
             self.open.iter().position(|open| *open == choice),
         ) {
             let has_calls = self.calls.iter().any(|call| call.choice == choice);
-            // One that failed stays open, and its stream is not whole.
-            if let Some(stop) = stop(&reason, has_calls) {
-                self.open.swap_remove(at);
-                self.stopped.push(choice);
-                out.push(Delta::Stop { choice, stop });
+            match stop(&reason, has_calls) {
+                Some(stop) => {
+                    self.open.swap_remove(at);
+                    self.stopped.push(choice);
+                    out.push(Delta::Stop { choice, stop });
+                }
+                None => self.failed = true,
             }
         }
         Ok(())

@@ -75,11 +75,8 @@ fn an_answer_ends_for_the_reason_it_gives() {
     assert_eq!(stop(json!("length")), Ok(Stop::Length));
     assert_eq!(stop(json!("content_filter")), Ok(Stop::Filter));
     assert_eq!(stop(json!("brand_new")), Ok(Stop::End));
-    for none in [
-        json!(null),
-        json!("error"),
-        json!("insufficient_system_resource"),
-    ] {
+    assert_eq!(stop(json!(null)), Ok(Stop::End), "some never say");
+    for none in [json!("error"), json!("insufficient_system_resource")] {
         assert_eq!(stop(none), Err(NotAnAnswer::Malformed));
     }
     let calls = json!({"content": null, "tool_calls": [
@@ -231,10 +228,27 @@ fn azures_first_chunk_is_not_the_answers() {
     );
 }
 
+/// Some servers never say why; their own clients take `[DONE]` for an end, too.
 #[test]
-fn a_stream_that_ends_without_a_reason_is_not_whole() {
+fn a_stream_that_is_done_has_ended_though_no_reason_is_given() {
     let open = STREAM.replace(r#""finish_reason":"tool_calls""#, r#""finish_reason":null"#);
-    assert_eq!(deltas(&framed(&open)), Err(Unreadable));
+    assert_eq!(
+        gathered(&deltas(&framed(&open)).unwrap()),
+        gathered(&deltas(&framed(STREAM)).unwrap())
+    );
+    let text: Vec<_> = open
+        .lines()
+        .filter(|it| !it.contains("tool_calls"))
+        .collect();
+    let reply = gathered(&deltas(&framed(&text.join("\n"))).unwrap());
+    assert_eq!(reply.choices[0].stop, Stop::End);
+    // In the middle of a call.
+    let cut: Vec<_> = open.lines().filter(|it| !it.contains("1}")).collect();
+    assert_eq!(deltas(&framed(&cut.join("\n"))), Err(Unreadable));
+}
+
+#[test]
+fn a_stream_that_fails_or_says_nothing_is_not_whole() {
     let odd = STREAM.replace(
         r#""finish_reason":"tool_calls""#,
         r#""finish_reason":"error""#,
