@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use breakerbox_actors::state::{
-    breaker::{Phase, TransitionReason},
-    health::Status,
+use breakerbox::simulator::{Api, Fault, Script, Simulator, Timed};
+use breakerbox_actors::{
+    clock,
+    state::{
+        breaker::{Phase, TransitionReason},
+        health::Status,
+    },
 };
 
 use super::scene::{
@@ -194,4 +198,41 @@ async fn a_key_that_may_not_list_models_serves() {
         let view = view(&house, "a").await;
         assert_eq!(view.phase, Phase::Closed, "{status}");
     }
+}
+
+/// Nor where they are answered 401, and a request fails for another reason.
+#[tokio::test]
+async fn a_key_that_serves_is_not_out_because_pings_are_told_401() {
+    let only = |api, fault: Fault| Timed {
+        only: vec![api],
+        ..Timed::from(fault)
+    };
+    let script = |more: Vec<Timed>| Script {
+        faults: [vec![only(Api::Models, Fault::Unauthorized)], more].concat(),
+        ..Script::default()
+    };
+    let any = ([127, 0, 0, 1], 0).into();
+    let provider = Simulator::start(script(Vec::new()), any).expect("a provider");
+    let pings = "probe: { interval: 10ms, interval_open: 10ms, timeout: 5s }";
+    let house = house([("a", provider.base_url())], &[pings]);
+    let crowd = Crowd::new(&house);
+    let pinged = || provider.look(|stats| stats.answered(401));
+    // Pings alone take it out before it has served; it is tried all the same.
+    let start = clock::now();
+    while !crowd.shoot().await.ok() || view(&house, "a").await.phase != Phase::Closed {
+        assert!(clock::now() - start < DEADLINE, "never served");
+    }
+    let failing = Fault::Status {
+        code: 500,
+        retry_after: None,
+    };
+    provider
+        .set_script(script(vec![only(Api::Chat, failing)]))
+        .expect("a script");
+    assert!(!crowd.shoot().await.ok());
+    provider.set_script(script(Vec::new())).expect("a script");
+    let before = pinged();
+    eventually(DEADLINE, || pinged() >= before + 8).await;
+    assert_eq!(view(&house, "a").await.phase, Phase::Closed);
+    assert!(crowd.shoot().await.ok());
 }
