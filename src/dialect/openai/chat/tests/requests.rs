@@ -1,5 +1,6 @@
 pub(crate) mod back;
 mod choice;
+mod media;
 mod refused;
 
 use serde_json::{Value, json};
@@ -143,7 +144,8 @@ fn what_is_written_is_what_was_read() {
 fn openai_and_the_compatible_have_their_own_words() {
     let (conversation, _) = asked(&rich());
     let (openai, lost) = written(&conversation, Variant::OpenAi);
-    assert_eq!(lost.to_string(), "not carried over: thought");
+    // It hears nothing.
+    assert_eq!(lost.to_string(), "not carried over: file, thought");
     assert_eq!(openai["max_completion_tokens"], 100);
     assert_eq!(openai.get("max_tokens"), None);
     assert!(!openai.to_string().contains("reasoning_content"));
@@ -411,4 +413,25 @@ fn images_that_tools_returned_follow_the_results() {
     let roles = [&body["messages"][0]["role"], &body["messages"][1]["role"]];
     assert_eq!(roles, ["tool", "user"]);
     assert_eq!(body["messages"][1]["content"][0]["type"], "image_url");
+}
+
+/// What is no function's call goes with its result, which nobody could place.
+#[test]
+fn the_result_of_a_call_that_is_left_out_is_left_out_too() {
+    let (conversation, lost) = asked(&json!({"messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c1", "type": "custom", "custom": {"name": "patch", "input": "x"}},
+            {"id": "c2", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "patched"},
+        {"role": "tool", "tool_call_id": "c2", "content": "done"}]}));
+    assert_eq!(lost, "not carried over: messages.tool_calls.custom");
+    let results = conversation.turns.iter().flat_map(|turn| &turn.parts);
+    let results: Vec<_> = results
+        .filter_map(|part| match part {
+            Part::ToolResult(result) => Some(result.id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(results, ["c2"]);
 }
