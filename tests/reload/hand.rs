@@ -91,6 +91,8 @@ async fn what_was_in_force_is_kept_and_can_be_put_in_force_again() {
         (&json!(3), &json!("rollback"))
     );
     assert_eq!((served.asks("m").await, served.asks("n").await), (200, 404));
+    let config = get(served.admin, "/api/config").await.json();
+    assert_eq!(config["config"]["endpoints"][0]["responses"], "chat");
     let diff = get(served.admin, "/api/config/diff").await.json();
     assert!(
         diff["ok"] == true && diff["changes"].to_string().contains("models: m → n"),
