@@ -13,6 +13,7 @@
 
 pub mod anthropic;
 mod api;
+pub(crate) mod forbidden;
 pub mod gemini;
 mod judged;
 pub mod marks;

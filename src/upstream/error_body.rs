@@ -3,6 +3,8 @@
 use actix_web::http::StatusCode;
 use serde_json::Value;
 
+use crate::dialect::{Blame, forbidden};
+
 /// How much of an error's body is worth peeking at, in bytes.
 pub const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -22,6 +24,8 @@ pub(super) struct ErrorBody {
     pub(super) message: String,
     /// `retry_after`, as text.
     pub(super) retry_after: Option<String>,
+    /// Whose fault it is, if this came with a 403 and says so.
+    pub(super) forbidden: Option<Blame>,
     /// The quotas that are used up, in lower case; Gemini's names for them.
     pub(super) quotas: Vec<String>,
 }
@@ -70,7 +74,10 @@ impl ErrorBody {
             .filter_map(|detail| detail.get("violations")?.as_array())
             .flatten();
         let quotas = violations.filter_map(|it| it.get("quotaId")?.as_str());
+        // xAI's words stand beside its code.
+        let whole = if inner.is_string() { outer } else { inner };
         Self {
+            forbidden: forbidden::blame(whole),
             quotas: quotas.map(str::to_ascii_lowercase).collect(),
             words: ["code", "type"]
                 .into_iter()

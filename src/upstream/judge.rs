@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use actix_http::StatusCode;
 use breakerbox_actors::state::event::{FailureKind, Outcome};
 
+use crate::dialect::Blame;
+
 use super::{
     error_body::ErrorBody,
     head::{AnswerHeaders, Framing},
@@ -54,9 +56,11 @@ pub fn wants_body(status: StatusCode) -> bool {
 /// * 3xx, 408, 5xx and unknown statuses: a failure. Redirects are never
 ///   followed: a request's key and text go where the configuration says.
 /// * 407 and 421: a failure too; they speak of our way there.
-/// * 401, 402, a 403 in the form of an API's error, and a 400 whose error code
-///   speaks of credit, billing, quota or an invalid key: our key or our account
-///   is refused. Any other 403 is a failure: that of a filter on the way.
+/// * 401, 402, and a 400 whose error code speaks of credit, billing, quota or an
+///   invalid key: our key or our account is refused.
+/// * 403: our key is refused if it speaks of the key; the client's fault if it
+///   speaks of a file, a cache or a prompt that was flagged. One that says
+///   neither is a failure: nobody is to put an endpoint out with one request.
 /// * 429: rate limited. But when its error code speaks of credit, billing or
 ///   quota and nothing says when to come back (OpenAI's `insufficient_quota`),
 ///   waiting cannot help, and it counts as a refused key.
@@ -67,11 +71,13 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         200..=299 if evidence.flaw().is_none() => Verdict::Accept,
         100..=299 => failure(FailureKind::Malformed),
         401 | 402 => Verdict::Elsewhere(Outcome::KeyRejected),
-        403 if ErrorBody::parse(evidence.body) != ErrorBody::default() => {
-            Verdict::Elsewhere(Outcome::KeyRejected)
-        }
-        // Not the provider's words: a filter on the way that a prompt has set off.
-        403 => failure(FailureKind::Status),
+        403 => match ErrorBody::parse(evidence.body).forbidden {
+            Some(Blame::Client) => Verdict::PassThrough,
+            Some(_) => Verdict::Elsewhere(Outcome::KeyRejected),
+            // Maybe one request's fault, or that of a filter on the way: if it is
+            // the key, a free ping finds out, or the next failures do.
+            None => failure(FailureKind::Status),
+        },
         407 | 408 | 421 => failure(FailureKind::Status),
         429 => Verdict::Elsewhere(rate_limited(evidence)),
         400 if is_about_us(&ErrorBody::parse(evidence.body)) => {
@@ -170,7 +176,8 @@ mod tests {
             let expected = match status {
                 204..=206 | 100..=199 => failure(FailureKind::Malformed),
                 200..=299 => Verdict::Accept,
-                401..=403 => KEY,
+                401 | 402 => KEY,
+                403 => failure(FailureKind::Status),
                 407 | 408 | 421 => failure(FailureKind::Status),
                 429 => limited(None, false),
                 400..=499 => Verdict::PassThrough,
@@ -234,6 +241,45 @@ mod tests {
             r#"{"error":{"message":"no","code":"invalid_api_key"}}"#,
         ] {
             assert_eq!(verdict(400, &GOOD, Framing::Length(9), body), KEY, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_403_is_whose_it_says_it_is() {
+        for (body, expected) in [
+            (
+                r#"{"error":{"code":403,"message":"You do not have permission to access the File x or it may not exist.","status":"PERMISSION_DENIED"}}"#,
+                Verdict::PassThrough,
+            ),
+            (
+                r#"[{"error":{"code":403,"message":"CachedContent not found (or permission denied)","status":"PERMISSION_DENIED"}}]"#,
+                Verdict::PassThrough,
+            ),
+            (
+                r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["hate"]}}}"#,
+                Verdict::PassThrough,
+            ),
+            (
+                r#"{"code":"permission-denied","error":"Content violates usage guidelines. "}"#,
+                Verdict::PassThrough,
+            ),
+            (
+                r#"{"code":"permission-denied","error":"Access to the chat endpoint is denied"}"#,
+                KEY,
+            ),
+            (
+                r#"{"type":"error","error":{"type":"permission_error","message":"no"}}"#,
+                KEY,
+            ),
+            (
+                r#"{"error":{"message":"The caller does not have permission","status":"PERMISSION_DENIED"}}"#,
+                failure(FailureKind::Status),
+            ),
+            ("<html>", failure(FailureKind::Status)),
+            ("", failure(FailureKind::Status)),
+        ] {
+            let verdict = verdict(403, &GOOD, Framing::Length(9), body);
+            assert_eq!(verdict, expected, "{body}");
         }
     }
 

@@ -138,3 +138,25 @@ async fn a_refusal_says_who_refused_and_why_in_the_clients_words() {
         "prompt is too long: Too much."
     );
 }
+
+#[tokio::test]
+async fn another_keys_file_takes_no_model_from_others() {
+    let message = "You do not have permission to access the File x7 or it may not exist.";
+    let says = json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}});
+    for status in [403, 200] {
+        let evil = answers(status, &says);
+        let name = format!("foreign-{status}");
+        let gemini = house(Says::Gemini, &name, &evil);
+        let asked = [Asks::Content, Asks::Chat, Asks::Messages];
+        for asks in asked {
+            let answer = post(gemini.addr(), asks.path(false), &asks.body(false)).await;
+            let error = &answer.json()["error"];
+            let told = error["message"].as_str().unwrap_or_default();
+            assert!(told.ends_with(message), "{asks:?} {status}: {error}");
+            // An error inside a 200 is told as a 400.
+            let expected = if status == 200 { 400 } else { 403 };
+            assert_eq!(answer.status(), expected, "{asks:?}: {error}");
+        }
+        assert_eq!(evil.count(), asked.len(), "{status}");
+    }
+}

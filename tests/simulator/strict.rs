@@ -132,6 +132,25 @@ async fn chat_is_refused_only_in_earnest() {
                 {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "huge"}}]})]),
             "'detail'",
         ),
+        (image("data:image/bmp;base64,aGk="), "Invalid image data"),
+        (
+            turns(
+                &[json!({"role": "user", "content": [{"type": "file", "file":
+                {"filename": "a", "file_data": "data:text/csv;base64,aGk="}}]})],
+            ),
+            "application/pdf",
+        ),
+        (
+            turns(&[
+                json!({"role": "user", "content": [{"type": "input_audio", "input_audio":
+                {"data": "aGk=", "format": "mp3"}}]}),
+            ]),
+            "does not support audio",
+        ),
+        (
+            json!({"model": "o3", "tools": tools(), "parallel_tool_calls": false}),
+            "'parallel_tool_calls' is not supported",
+        ),
         (json!({"reasoning_effort": "huge"}), "reasoning_effort"),
         (json!({"verbosity": "chatty"}), "verbosity"),
         (

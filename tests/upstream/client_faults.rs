@@ -50,3 +50,28 @@ async fn an_answer_cut_off_in_its_words_is_not_passed_on() {
     let answer = post(house.addr(), CHAT, &ask(MODEL, "hello")).await;
     assert_eq!(answer.status(), 502, "{}", answer.text());
 }
+
+/// What one client asks for or writes is not the key's fault, whatever the status: nobody else loses the endpoint.
+#[tokio::test]
+async fn a_403_about_a_request_moves_nothing_either() {
+    for body in [
+        r#"{ "error": {"code":403,"message":"You do not have permission to access the File x7 or it may not exist.","status":"PERMISSION_DENIED"} }"#,
+        r#"{ "error": {"code":403,"message":"CachedContent not found (or permission denied)","status":"PERMISSION_DENIED"} }"#,
+        r#"{ "error": {"code":403,"message":"Your input was flagged","metadata":{"reasons":["hate"],"flagged_input":"no"}} }"#,
+        r#"{ "code":"permission-denied", "error":"Content violates usage guidelines. " }"#,
+    ] {
+        let evils = [0, 1].map(|_| always(response(403, &[], body)));
+        let house = house(
+            [("a", evils[0].base_url()), ("b", evils[1].base_url())],
+            &[NO_PINGS, "breaker: { failure_threshold: 1 }"],
+        );
+        for _ in 0..20 {
+            let answer = post(house.addr(), CHAT, &ask(MODEL, "hello")).await;
+            assert_eq!((answer.status(), answer.text().as_str()), (403, body));
+        }
+        assert_eq!(evils[0].count() + evils[1].count(), 20);
+        for name in ["a", "b"] {
+            assert_eq!(view(&house, name).await.phase, Phase::Closed, "{body}");
+        }
+    }
+}

@@ -28,7 +28,10 @@ fn refusals() -> Vec<(u16, &'static str)> {
             r#"{"error":{"message":"bad key","code":"invalid_api_key"}}"#,
         ),
         (402, r#"{"error":{"message":"pay first"}}"#),
-        (403, r#"{"error":{"message":"not yours"}}"#),
+        (
+            403,
+            r#"{"error":{"type":"permission_error","message":"not yours"}}"#,
+        ),
         (
             400,
             r#"{"error":{"message":"x","code":"insufficient_credits"}}"#,
@@ -106,19 +109,23 @@ async fn a_quoted_phrase_is_no_refusal() {
     assert_eq!(view(&house, "a").await.phase, Phase::Closed);
 }
 
-/// Not the provider's word but that of a filter on the way: a failure like others.
+/// It may be that of a filter on the way, or about one request: a failure like others.
 #[tokio::test]
-async fn a_403_that_is_no_apis_error_is_a_failure_of_the_moment() {
+async fn a_403_that_does_not_speak_of_the_key_is_a_failure_of_the_moment() {
     let cases = [
         ("<html><h1>403 Forbidden</h1></html>", None),
         ("", None),
         ("{}", None),
         (
-            r#"{"error":{"message":"not yours"}}"#,
+            r#"{"error":{"message":"Forbidden","status":"PERMISSION_DENIED"}}"#,
+            None,
+        ),
+        (
+            r#"{"error":{"message":"no","code":"unsupported_country_region_territory"}}"#,
             Some(TransitionReason::KeyRejected),
         ),
         (
-            r#"{"error":"not yours"}"#,
+            r#"{"error":{"message":"Your API key was reported as leaked."}}"#,
             Some(TransitionReason::KeyRejected),
         ),
     ];

@@ -84,6 +84,16 @@ impl Model {
         !self.is_since((4, 7))
     }
 
+    /// Tells whether its answers and calls can be held to a schema.
+    ///
+    /// # Source
+    ///
+    /// Anthropic, "Structured outputs", models: those since 4.5, and Opus 4.1 while
+    /// it was in beta.
+    pub(super) fn fits_schemas(self) -> bool {
+        !self.is_before((4, 5)) || self.version == Some((4, 1))
+    }
+
     /// Tells whether it goes on with an answer that the client has begun.
     ///
     /// # Source
@@ -134,10 +144,24 @@ mod tests {
     }
 
     #[test]
+    fn schemas_are_for_those_that_know_them() {
+        for (name, fits) in [
+            ("claude-3-7-sonnet-latest", false),
+            ("claude-opus-4-20250514", false),
+            ("claude-sonnet-4-0", false),
+            ("claude-opus-4-1-20250805", true),
+            ("claude-haiku-4-5", true),
+            ("claude-opus-4-7", true),
+        ] {
+            assert_eq!(Model::of(name).fits_schemas(), fits, "{name}");
+        }
+    }
+
+    #[test]
     fn of_a_model_unknown_nothing_is_kept_back() {
         let model = Model::of("m");
         assert!(model.thinks() && model.adapts() && model.takes_budgets());
-        assert!(model.takes_sampling() && model.goes_on());
+        assert!(model.takes_sampling() && model.goes_on() && model.fits_schemas());
         assert_eq!(model.max_tokens(), 4_096);
     }
 }

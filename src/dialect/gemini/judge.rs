@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::wire::{self, Feedback};
-use crate::dialect::{Blame, Judged, Kind, NotAnAnswer, Reported, Usage, sse::Event};
+use crate::dialect::{Blame, Judged, Kind, NotAnAnswer, Reported, Usage, forbidden, sse::Event};
 
 /// What is looked at of an answer or a chunk.
 #[derive(Default, Deserialize)]
@@ -193,11 +193,13 @@ fn blame(error: &Value, message: &str) -> Blame {
     let status = error["status"].as_str().unwrap_or_default();
     match status {
         "RESOURCE_EXHAUSTED" => Blame::RateLimit,
-        "UNAUTHENTICATED" | "PERMISSION_DENIED" => Blame::Key,
+        "UNAUTHENTICATED" => Blame::Key,
+        "PERMISSION_DENIED" => forbidden::blame(error).unwrap_or(Blame::Server),
         "INVALID_ARGUMENT" | "NOT_FOUND" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => Blame::Client,
         "" => match error["code"].as_u64() {
             Some(429) => Blame::RateLimit,
-            Some(401..=403) => Blame::Key,
+            Some(401 | 402) => Blame::Key,
+            Some(403) => forbidden::blame(error).unwrap_or(Blame::Server),
             Some(400 | 404 | 413 | 422) => Blame::Client,
             _ => Blame::Server,
         },

@@ -50,6 +50,36 @@ impl Model {
         !self.gemini || self.generation < (2, 5)
     }
 
+    /// Tells whether it takes penalties, be they nothing: later ones answer 400,
+    /// "Penalty is not enabled".
+    ///
+    /// # Source
+    ///
+    /// google-gemini/cookbook, issue 1290; vercel/ai, issue 8943;
+    /// PublicAffairs/openai-gemini, issue 63.
+    pub(super) fn takes_penalties(self) -> bool {
+        !self.gemini || self.generation < (2, 5)
+    }
+
+    /// Tells whether it gives several answers at once: the third generation
+    /// answers 400, "Multiple candidates is not enabled for this model".
+    ///
+    /// # Source
+    ///
+    /// googleapis/python-genai, issue 1723; googleapis/js-genai, issue 1609.
+    pub(super) fn takes_candidates(self) -> bool {
+        !self.gemini || !self.is_third()
+    }
+
+    /// Tells whether it looks at what is somewhere in the web.
+    ///
+    /// # Source
+    ///
+    /// Google, "File input methods", "External HTTP / Signed URLs": not Gemini 2.0.
+    pub(super) fn fetches(self) -> bool {
+        !self.gemini || self.generation >= (2, 5)
+    }
+
     /// Returns the largest thinking budget, in tokens.
     ///
     /// # Source
@@ -68,6 +98,17 @@ impl Model {
     /// Tells whether the lowest level of thinking is `MINIMAL`, not `LOW`.
     pub(super) fn has_minimal(self) -> bool {
         self.flash
+    }
+
+    /// Tells whether it knows the level `MEDIUM`: all but the first pro of the
+    /// third generation.
+    ///
+    /// # Source
+    ///
+    /// Google, "Gemini thinking", table of thinking levels;
+    /// langchain-ai/langchainjs, pull request 10101.
+    pub(super) fn has_medium(self) -> bool {
+        !self.pro || self.generation != (3, 0)
     }
 }
 
@@ -99,5 +140,12 @@ mod tests {
         let tells = |name| Model::of(name).takes_logprobs();
         assert!(tells("gemini-2.0-flash") && tells("m") && !tells("gemini-2.5-flash-lite"));
         assert!(!tells("gemini-flash-latest"));
+        let many = |name| Model::of(name).takes_candidates();
+        assert!(many("gemini-2.5-pro") && many("m") && !many("gemini-3.1-flash-lite"));
+        let fetches = |name| Model::of(name).fetches();
+        assert!(fetches("gemini-2.5-pro") && fetches("m") && !fetches("gemini-2.0-flash"));
+        let medium = |name| Model::of(name).has_medium();
+        assert!(medium("gemini-3.1-pro-preview") && medium("gemini-3-flash-preview"));
+        assert!(!medium("gemini-3-pro-preview") && !medium("gemini-3.0-pro"));
     }
 }

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::dialect::{Blame, Reported, Usage};
+use crate::dialect::{Blame, Reported, Usage, forbidden};
 
 /// The parts of an answer, a chunk or an event that are looked at, as written.
 /// Of a name that is there twice the last one counts.
@@ -158,12 +158,16 @@ pub(super) fn reported(json: &str) -> Reported {
 
 /// Judges by `code`, then `type`, then `status`; the first that tells counts.
 fn blame(error: &Value) -> Blame {
+    let of_status = |status| match status {
+        403 => forbidden::blame(error),
+        status => blame_of_status(status),
+    };
     ["code", "type", "status"]
         .iter()
         .find_map(|name| match &error[*name] {
-            Value::Number(status) => status.as_u64().and_then(blame_of_status),
+            Value::Number(status) => status.as_u64().and_then(of_status),
             Value::String(word) => match word.parse() {
-                Ok(status) => blame_of_status(status),
+                Ok(status) => of_status(status),
                 Err(_) => blame_of_word(word),
             },
             _ => None,
@@ -173,7 +177,7 @@ fn blame(error: &Value) -> Blame {
 
 fn blame_of_status(status: u64) -> Option<Blame> {
     match status {
-        401..=403 => Some(Blame::Key),
+        401 | 402 => Some(Blame::Key),
         400 | 404 | 413 | 422 => Some(Blame::Client),
         429 => Some(Blame::RateLimit),
         500..=599 | 408 => Some(Blame::Server),

@@ -11,11 +11,12 @@ const PAGE: &str = include_str!("../MAPPING.md");
 
 /// The models whose columns the table of requests has; of a name that says
 /// nothing, nothing is kept back.
-const MODELS: [(Api, Variant, &str); 10] = [
+const MODELS: [(Api, Variant, &str); 11] = [
     (Api::ChatCompletions, Variant::OpenAi, "gpt-4o"),
     (Api::ChatCompletions, Variant::OpenAi, "o3"),
     (Api::ChatCompletions, Variant::OpenAi, "gpt-5.2"),
     (Api::ChatCompletions, Variant::Compatible, "compatible"),
+    (Api::Messages, Variant::OpenAi, "claude-sonnet-4-0"),
     (Api::Messages, Variant::OpenAi, "claude-sonnet-4-5"),
     (Api::Messages, Variant::OpenAi, "claude-opus-4-6"),
     (Api::Messages, Variant::OpenAi, "claude-opus-4-7"),

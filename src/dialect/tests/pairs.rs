@@ -143,7 +143,12 @@ fn said(asked: &Conversation) -> Said {
         let parameters = schema(tool.parameters.as_ref().map(|it| it.get()));
         say(
             &["tools", "allowed_tools"],
-            format!("{} {:?} {parameters};", tool.name, tool.description),
+            format!("{} {:?};", tool.name, tool.description),
+        );
+        // What an exact call cannot be held to is named as with answers.
+        say(
+            &["json_schema", "allowed_tools"],
+            format!("{} {parameters};", tool.name),
         );
         if tool.strict == Some(true) {
             say(

@@ -75,6 +75,7 @@ pub(super) fn request(body: &Value, kind: Kind) -> Checked {
     system(&body["system"])?;
     tools(body)?;
     thinking(body)?;
+    fits_schemas(body)?;
     if let Some(schema) = read::schema(body) {
         schema::fits("output_config.format.schema", schema)?;
     }
@@ -227,6 +228,22 @@ fn tools(body: &Value) -> Checked {
         },
         _ => wrong("tool_choice: Input should be one of 'auto', 'any', 'tool', 'none'"),
     }
+}
+
+/// Refuses schemas to models that fit none.
+///
+/// *Source*: Anthropic, "Structured outputs": models since 4.5, Opus 4.1 in beta.
+fn fits_schemas(body: &Value) -> Checked {
+    let model = body["model"].as_str().unwrap_or_default();
+    let early = ["claude-3", "-4-0", "-4-2025"];
+    if !early.iter().any(|early| model.contains(early)) {
+        return Ok(());
+    }
+    let mut tools = body["tools"].as_array().into_iter().flatten();
+    if read::schema(body).is_some() || tools.any(|tool| tool["strict"] == true) {
+        return wrong(format!("'{model}' does not support output format."));
+    }
+    Ok(())
 }
 
 /// *Source*: Anthropic, "Effort", table of levels.

@@ -86,6 +86,13 @@ fn tells_logprobs(model: &str) -> bool {
         || model.starts_with("gemini-2.0")
 }
 
+/// Whether a model takes penalties.
+///
+/// *Source*: google-gemini/cookbook, issue 1290.
+fn takes_penalties(model: &str) -> bool {
+    tells_logprobs(model)
+}
+
 /// Checks the body of a request of generateContent to `model`.
 pub(super) fn request(body: &Value, model: &str) -> Checked {
     no_unknown("", body, &REQUEST)?;
@@ -104,6 +111,9 @@ pub(super) fn request(body: &Value, model: &str) -> Checked {
     let names = tools(body)?;
     choice(body, &names)?;
     config(body, model, !names.is_empty())?;
+    if model.starts_with("gemini-2.0") {
+        contents::none_elsewhere(contents)?;
+    }
     contents::all(contents, seals(model))
 }
 
@@ -240,6 +250,14 @@ fn config(body: &Value, model: &str, has_functions: bool) -> Checked {
             );
         }
     }
+    let penalties = ["presencePenalty", "frequencyPenalty"];
+    if !takes_penalties(model) && penalties.iter().any(|it| field(config, it).is_some()) {
+        return wrong(format!("Penalty is not enabled for models/{model}"));
+    }
+    let many = field(config, "candidateCount").is_some_and(|it| it.as_u64() > Some(1));
+    if many && seals(model) {
+        return wrong("Multiple candidates is not enabled for this model");
+    }
     if items(config, "stopSequences").len() > STOPS {
         return wrong(format!(
             "* GenerateContentRequest.generation_config.stop_sequences: must be at most {STOPS}.\n"
@@ -251,6 +269,20 @@ fn config(body: &Value, model: &str, has_functions: bool) -> Checked {
         if field(thinking, "thinkingBudget").is_some() && field(thinking, "thinkingLevel").is_some()
         {
             return wrong("You can only set only one of thinking budget and thinking level.");
+        }
+        // *Source*: Google, "Gemini thinking", table of thinking levels.
+        let level = field(thinking, "thinkingLevel").and_then(Value::as_str);
+        let is_pro = model.starts_with("gemini-3-pro") || model.starts_with("gemini-3.1-pro");
+        let refused = match level.map(str::to_ascii_uppercase).as_deref() {
+            Some("MEDIUM") => model.starts_with("gemini-3-pro"),
+            Some("MINIMAL") => is_pro,
+            _ => false,
+        };
+        if refused {
+            let level = level.unwrap_or_default();
+            return wrong(format!(
+                "Thinking level {level} is not supported for this model. Please retry with other thinking level."
+            ));
         }
     }
     let kind = field(config, "responseMimeType").and_then(Value::as_str);
@@ -273,5 +305,47 @@ fn config(body: &Value, model: &str, has_functions: bool) -> Checked {
     match given {
         Some(given) => schema::check("generation_config.response_schema", given),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_model_refuses_another_takes() {
+        let config = |config: Value| json!({"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": config});
+        let level = |level: &str| config(json!({"thinkingConfig": {"thinkingLevel": level}}));
+        let shown = |uri: &str| json!({"contents": [{"parts": [{"fileData": {"fileUri": uri}}]}]});
+        for (body, refuses, takes) in [
+            (
+                config(json!({"presencePenalty": 0})),
+                "gemini-2.5-flash",
+                "gemini-2.0-flash",
+            ),
+            (
+                config(json!({"candidateCount": 2})),
+                "gemini-3.1-flash-lite",
+                "gemini-2.5-pro",
+            ),
+            (
+                level("MEDIUM"),
+                "gemini-3-pro-preview",
+                "gemini-3.1-pro-preview",
+            ),
+            (level("minimal"), "gemini-3.1-pro-preview", "gemini-3-flash"),
+            (
+                shown("https://example.com/a.png"),
+                "gemini-2.0-flash",
+                "gemini-2.5-flash",
+            ),
+        ] {
+            assert!(request(&body, refuses).is_err(), "{refuses} {body}");
+            assert!(request(&body, takes).is_ok(), "{takes} {body}");
+        }
+        let film = shown("https://www.youtube.com/watch?v=a");
+        assert!(request(&film, "gemini-2.0-flash").is_ok());
     }
 }

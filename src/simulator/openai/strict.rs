@@ -52,6 +52,13 @@ fn no_unknown(body: &Value, known: &[&str]) -> Checked {
 pub(super) fn chat(body: &Value, messages: &[Value]) -> Checked {
     no_unknown(body, &CHAT)?;
     sampling(body)?;
+    let model = body["model"].as_str().unwrap_or_default();
+    let always_reasons = ["o1", "o3", "o4"].iter().any(|it| model.starts_with(it));
+    if always_reasons && body.get("parallel_tool_calls").is_some() {
+        let text = "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.";
+        let param = Some("parallel_tool_calls");
+        return Err(Box::new(error(400, "unsupported_parameter", param, text)));
+    }
     if body.get("max_tokens").is_some() && body.get("max_completion_tokens").is_some() {
         let text =
             "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
@@ -76,7 +83,7 @@ pub(super) fn chat(body: &Value, messages: &[Value]) -> Checked {
     })?;
     format(body, messages)?;
     for (at, message) in messages.iter().enumerate() {
-        shape(at, message)?;
+        shape(at, message, body["model"].as_str().unwrap_or_default())?;
     }
     pairs(messages)
 }
@@ -285,7 +292,7 @@ fn is_closed(schema: &Value) -> bool {
 }
 
 /// Checks one message by itself.
-fn shape(at: usize, message: &Value) -> Checked {
+fn shape(at: usize, message: &Value, model: &str) -> Checked {
     let param = |rest: &str| format!("messages[{at}]{rest}");
     let role = message["role"].as_str().unwrap_or_default();
     #[rustfmt::skip]
@@ -310,7 +317,7 @@ fn shape(at: usize, message: &Value) -> Checked {
         Value::Null if optional => {}
         Value::Array(parts) if !parts.is_empty() => {
             for part in parts {
-                content(&param(".content"), role, part)?;
+                content(&param(".content"), role, part, model)?;
             }
         }
         _ => {
@@ -349,16 +356,26 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn content(param: &str, role: &str, part: &Value) -> Checked {
+fn content(param: &str, role: &str, part: &Value, model: &str) -> Checked {
     match (part["type"].as_str().unwrap_or_default(), role) {
         ("text", _) if part["text"].is_string() => Ok(()),
         ("refusal", "assistant") if part["refusal"].is_string() => Ok(()),
-        ("input_audio" | "file", "user") => Ok(()),
+        ("input_audio", "user") if model.contains("audio") => Ok(()),
+        ("input_audio", "user") => wrong(param, "This model does not support audio content."),
+        ("file", "user") => match part["file"]["file_data"].as_str() {
+            Some(data) if !data.starts_with("data:application/pdf;base64,") => wrong(
+                param,
+                "Invalid file data: 'file_data'. Expected a base64-encoded data URL with an application/pdf MIME type (e.g. 'data:application/pdf;base64,aW1nIGJ5dGVzIGhlcmU='), but got an unsupported MIME type.",
+            ),
+            _ => Ok(()),
+        },
         ("image_url", "user") => {
             let url = part["image_url"]["url"].as_str().unwrap_or_default();
+            let kinds = ["png", "jpeg", "jpg", "gif", "webp"];
+            let known = |data: &str| kinds.iter().any(|kind| data.starts_with(kind));
             let fair = url.starts_with("https://")
                 || url.starts_with("http://")
-                || url.starts_with("data:");
+                || url.strip_prefix("data:image/").is_some_and(known);
             let detail = part["image_url"].get("detail").and_then(Value::as_str);
             let detail = matches!(detail, None | Some("auto" | "low" | "high"));
             match picture(url).filter(|_| fair) {

@@ -124,6 +124,38 @@ async fn wrong_fields_are_named() {
             "Recursive schemas",
         ),
         (
+            format(json!({"oneOf": []})),
+            "Schema type 'oneOf' is not supported",
+        ),
+        (
+            format(json!({"type": "object", "additionalProperties": false,
+                "properties": {"a": {"not": {"type": "null"}}}})),
+            "property 'not' is not supported",
+        ),
+        (format(json!({"enum": [{"a": 1}]})), "Complex types"),
+        (
+            format(json!({"type": ["string", "null"], "enum": ["a", null]})),
+            "does not match declared type",
+        ),
+        (
+            format(json!({"anyOf": [{"type": "string", "format": "uri-template"}]})),
+            "String format",
+        ),
+        (
+            format(json!({"type": "string", "pattern": "(?=a)"})),
+            "Invalid regex",
+        ),
+        (format(json!({"$ref": "https://x/y"})), "External"),
+        (
+            format(json!({"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "null"}}})),
+            "'allOf' with '$ref'",
+        ),
+        (
+            json!({"model": "claude-sonnet-4-0", "output_config": {"format": {"type": "json_schema",
+                "schema": {"type": "object", "additionalProperties": false}}}}),
+            "does not support output format",
+        ),
+        (
             json!({"output_config": {"effort": "huge"}}),
             "output_config.effort",
         ),

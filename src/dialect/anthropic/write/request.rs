@@ -39,7 +39,8 @@ pub const CANNOT: &[Feature] = &[
 ];
 
 /// What this dialect can say in part: addresses with `http` and `https`, PDFs
-/// and text, schemas whose objects are closed, without bounds and recursion, a choice where there are tools,
+/// and text, schemas whose objects are closed, without bounds, conditions and recursion and
+/// by models that fit them, exact calls by the same, a choice where there are tools,
 /// stop texts that are not just space, thinking that goes with the rest of the
 /// request and leaves it room, without
 /// `top_k`, thoughts that bear its own seal, and users by other than their
@@ -48,6 +49,7 @@ pub const IN_PART: &[Feature] = &[
     Feature::ImageUrl,
     Feature::File,
     Feature::JsonSchema,
+    Feature::StrictTools,
     Feature::ToolChoice,
     Feature::TopK,
     Feature::Stop,
@@ -225,7 +227,8 @@ fn body<'a>(
     lost: &mut Lost,
 ) -> Body<'a> {
     of.openai.lose(lost);
-    let messages = messages::messages(of, Model::of(model), lost);
+    let known = Model::of(model);
+    let messages = messages::messages(of, known, lost);
     let thinking = thinking(of, wish, &messages, lost);
     let effort = match (thinking, wish) {
         (Some(Thinking::Adaptive), Some(Reasoning::Effort(effort))) => Some(match effort {
@@ -247,7 +250,9 @@ fn body<'a>(
             lost.feature(Feature::JsonObject);
             None
         }
-        OutputFormat::JsonSchema { schema, .. } if schema::is_recursive(schema) => {
+        OutputFormat::JsonSchema { schema, .. }
+            if !known.fits_schemas() || schema::is_recursive(schema) =>
+        {
             lost.feature(Feature::JsonSchema);
             None
         }
@@ -261,7 +266,7 @@ fn body<'a>(
         drawn: None,
         system: messages::system(of, lost),
         messages,
-        tools: tools::tools(of, lost),
+        tools: tools::tools(of, known, lost),
         tool_choice: tools::choice(of, lost),
         thinking: thinking.map(|it| Shown::of(it, of, Model::of(model))),
         output_config: (effort.is_some() || format.is_some()).then_some(Config { effort, format }),

@@ -1,5 +1,8 @@
 //! Schemas that an answer or a call must fit.
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, collections::HashMap};
 
 use serde_json::{Value, value::RawValue};
@@ -9,37 +12,53 @@ use crate::dialect::neutral::{Feature, Json, Lost, Members, Readings, push_key};
 /// The most levels of a schema that are looked at.
 const DEEPEST: u32 = 64;
 
-/// Bounds, which Anthropic answers with 400; `minItems` is one if it is above 1.
-const BOUNDS: [&str; 15] = [
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "maxItems",
-    "uniqueItems",
-    "contains",
-    "minContains",
-    "maxContains",
-    "minProperties",
-    "maxProperties",
-    "propertyNames",
+/// What a schema may say as it is.
+const KEPT: [&str; 14] = [
+    "type",
+    "title",
+    "description",
+    "default",
+    "required",
+    // The rest says nothing, and is not read.
+    "$schema",
+    "$id",
+    "$anchor",
+    "$comment",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "discriminator",
 ];
 
-/// Returns `schema` with every object of it closed to further properties, which
-/// Anthropic wants said and other dialects leave out, and without bounds on
-/// numbers, texts and lists. Nothing else changes.
+/// What a text may be.
+const FORMATS: [&str; 10] = [
+    "date-time",
+    "time",
+    "date",
+    "duration",
+    "email",
+    "hostname",
+    "uri",
+    "ipv4",
+    "ipv6",
+    "uuid",
+];
+
+/// Returns `schema` with no more than Anthropic takes: every object of it closed
+/// to further properties, which other dialects leave out, `anyOf` for `oneOf`,
+/// and neither bounds on numbers, texts and lists nor conditions. What it takes
+/// stays in its order.
 ///
 /// An object that is explicitly open, or has no property of its own, cannot be
-/// said so: that is lost, and so is a bound.
+/// said so: that is lost, and so is a bound or a condition.
 ///
 /// # Source
 ///
-/// Anthropic, "Structured outputs", "JSON Schema limitations":
-/// `additionalProperties` must be set to `false` for objects; constraints of
-/// numbers and strings, and of arrays beyond a `minItems` of 0 or 1, are errors.
+/// Anthropic, "Structured outputs", "JSON Schema limitations", and
+/// anthropic-sdk-python, `lib/_parse/_transform.py`. BerriAI/litellm, pull
+/// request 34319: what it refuses beyond (`prefixItems`, `patternProperties` …);
+/// issue 37881: a list of types does not go beside an `enum`.
 pub(super) fn closed<'a>(schema: &'a Json, lost: &mut Lost) -> Cow<'a, RawValue> {
     let mut out = String::with_capacity(schema.get().len() + 32);
     let mut readings = Readings::of(schema.get());
@@ -63,30 +82,37 @@ fn close(
         out.push_str(schema);
         return Some(());
     };
-    let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
-    let has_properties = field("properties").is_some();
+    let field = |wanted: &str| {
+        let found = fields.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, raw)| raw.get())
+    };
     let is_object = match field("type") {
-        Some((_, kind)) => kind.get().contains("\"object\""),
-        None => has_properties,
+        Some(kind) => kind.contains("\"object\""),
+        None => field("properties").is_some(),
     };
     let is_open = match field("additionalProperties") {
-        Some((_, more)) => more.get() != "false",
-        None => !has_properties,
+        Some(more) => more != "false",
+        None => field("properties").is_none(),
     };
     if is_object && is_open {
         lost.feature(Feature::JsonSchema);
     }
+    // The values tell the types, too.
+    let is_listed = field("enum").is_some_and(is_plain_list);
     out.push('{');
     let mut first = true;
     for (name, raw) in &fields {
-        if is_bound(name, raw.get()) {
-            lost.feature(Feature::JsonSchema);
-            continue;
-        }
-        push_key(name, &mut first, out)?;
-        match (&**name, raw.get().as_bytes().first()) {
+        let value = raw.get();
+        match (&**name, value.as_bytes().first()) {
+            ("type", Some(b'[')) if is_listed => {}
+            ("type", Some(b'"')) if field("nullable") == Some("true") && !is_listed => {
+                push_key(name, &mut first, out)?;
+                out.push_str(&format!(r#"[{value},"null"]"#));
+            }
+            ("nullable", _) if !is_listed && field("type").is_some() => {}
             ("properties" | "$defs" | "definitions", Some(b'{')) => {
-                let Members(inner) = Members::of(raw.get())?;
+                let Members(inner) = Members::of(value)?;
+                push_key(name, &mut first, out)?;
                 out.push('{');
                 let mut first = true;
                 for (name, raw) in inner {
@@ -95,8 +121,13 @@ fn close(
                 }
                 out.push('}');
             }
-            ("anyOf" | "allOf" | "oneOf" | "prefixItems", Some(b'[')) => {
-                let inner: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+            ("anyOf" | "allOf" | "oneOf", Some(b'[')) => {
+                let inner: Vec<&RawValue> = serde_json::from_str(value).ok()?;
+                let Some(name) = combined(name, &inner, field("anyOf").is_some()) else {
+                    lost.feature(Feature::JsonSchema);
+                    continue;
+                };
+                push_key(name, &mut first, out)?;
                 out.push('[');
                 for (at, raw) in inner.into_iter().enumerate() {
                     out.push_str(if at == 0 { "" } else { "," });
@@ -104,9 +135,21 @@ fn close(
                 }
                 out.push(']');
             }
-            ("items", Some(b'{')) => close(raw.get(), levels, readings, out, lost)?,
-            ("additionalProperties", _) if is_object => out.push_str("false"),
-            _ => out.push_str(raw.get()),
+            ("items", Some(b'{')) => {
+                push_key(name, &mut first, out)?;
+                close(value, levels, readings, out, lost)?;
+            }
+            ("additionalProperties", _) if is_object => {
+                push_key(name, &mut first, out)?;
+                out.push_str("false");
+            }
+            // Nothing else is read of what is no object.
+            ("additionalProperties", _) => {}
+            (name, _) if is_kept(name, value) => {
+                push_key(name, &mut first, out)?;
+                out.push_str(value);
+            }
+            _ => lost.feature(Feature::JsonSchema),
         }
     }
     if is_object && field("additionalProperties").is_none() {
@@ -117,11 +160,56 @@ fn close(
     Some(())
 }
 
-fn is_bound(name: &str, value: &str) -> bool {
+/// Returns how schemas that go together are said: Anthropic has no `oneOf`, and
+/// no reference in an `allOf`, which of a single one says as much as `anyOf`.
+fn combined(name: &str, schemas: &[&RawValue], has_any_of: bool) -> Option<&'static str> {
+    let refers = || {
+        let is_reference = |schema: &&RawValue| {
+            let fields = Members::of(schema.get());
+            fields.is_some_and(|Members(it)| it.iter().any(|(name, _)| name == "$ref"))
+        };
+        schemas.iter().any(is_reference)
+    };
     match name {
-        "minItems" => !matches!(value, "0" | "1"),
-        name => BOUNDS.contains(&name),
+        "anyOf" => Some("anyOf"),
+        "oneOf" if !has_any_of => Some("anyOf"),
+        "allOf" if !refers() => Some("allOf"),
+        "allOf" if schemas.len() == 1 && !has_any_of => Some("anyOf"),
+        _ => None,
     }
+}
+
+/// Tells whether Anthropic takes `name` with this value.
+fn is_kept(name: &str, value: &str) -> bool {
+    let text = || serde_json::from_str::<Cow<'_, str>>(value).unwrap_or_default();
+    match name {
+        "enum" => is_plain_list(value),
+        "const" => !value.starts_with(['{', '[']),
+        "minItems" => matches!(value, "0" | "1"),
+        "format" => FORMATS.contains(&&*text()),
+        "pattern" => !is_elaborate(&text()),
+        "$ref" => text().starts_with('#'),
+        name => KEPT.contains(&name),
+    }
+}
+
+/// Tells whether a list holds neither lists nor objects.
+fn is_plain_list(value: &str) -> bool {
+    let is_plain = |value: &&RawValue| !value.get().starts_with(['{', '[']);
+    serde_json::from_str(value).is_ok_and(|list: Vec<&RawValue>| list.iter().all(is_plain))
+}
+
+/// Tells whether a pattern looks around itself, for the edge of a word or back
+/// to what it has found.
+fn is_elaborate(pattern: &str) -> bool {
+    let looks = ["(?=", "(?!", "(?<=", "(?<!"];
+    let mut escaped = false;
+    looks.iter().any(|look| pattern.contains(look))
+        || pattern.chars().any(|c| {
+            let is_odd = escaped && matches!(c, 'b' | 'B' | 'k' | '1'..='9');
+            escaped = !escaped && c == '\\';
+            is_odd
+        })
 }
 
 /// Tells whether a schema comes back to itself by its references, which
@@ -173,140 +261,5 @@ impl<'a> Paths<'a> {
         let leads_back = target.is_some_and(|target| self.come_back(target, levels));
         self.known.insert(place, false);
         leads_back
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(schema: &str) -> (String, String) {
-        let mut lost = Lost::default();
-        let json = Json::parse(schema).unwrap();
-        let raw = closed(&json, &mut lost).get().to_owned();
-        (raw, lost.to_string())
-    }
-
-    #[test]
-    fn every_object_is_closed_and_the_order_stays() {
-        let schema = r##"{"type":"object","properties":{
-            "z":{"type":["object","null"],"properties":{"type":{"type":"string"}}},
-            "a":{"type":"array","items":{"properties":{"n":{"type":"number","default":1.0}},"additionalProperties":false}},
-            "m":{"anyOf":[{"$ref":"#/$defs/x"},true]}},
-            "required":["z"],"$defs":{"x":{"type":"object","properties":{}}}}"##;
-        let expected = concat!(
-            r##"{"type":"object","properties":{"##,
-            r##""z":{"type":["object","null"],"properties":{"type":{"type":"string"}},"additionalProperties":false},"##,
-            r##""a":{"type":"array","items":{"properties":{"n":{"type":"number","default":1.0}},"additionalProperties":false}},"##,
-            r##""m":{"anyOf":[{"$ref":"#/$defs/x"},true]}},"##,
-            r##""required":["z"],"$defs":{"x":{"type":"object","properties":{},"additionalProperties":false}},"##,
-            r##""additionalProperties":false}"##,
-        );
-        assert_eq!(written(schema), (expected.to_owned(), String::new()));
-    }
-
-    #[test]
-    fn a_long_one_in_many_levels_goes_as_it_is() {
-        let deep = |levels: usize, length: usize| {
-            let leaf = format!(
-                r#"{{"type":"string","description":"{}"}}"#,
-                "x".repeat(length)
-            );
-            let open = r#"{"type":"object","properties":{"a":"#;
-            open.repeat(levels) + &leaf + &"}}".repeat(levels)
-        };
-        for (levels, length, is_closed) in
-            [(60, 100, true), (6, 9 << 20, true), (60, 9 << 20, false)]
-        {
-            let schema = deep(levels, length);
-            let (written, _) = written(&schema);
-            let closed = written.matches(r#""additionalProperties":false"#).count();
-            assert_eq!(closed, if is_closed { levels } else { 0 }, "{levels}");
-            assert_eq!(written == schema, !is_closed, "{levels}");
-        }
-    }
-
-    #[test]
-    fn an_object_that_is_open_is_told_of() {
-        for open in [
-            r#"{"type":"object"}"#,
-            r#"{"type":"object","properties":{},"additionalProperties":{"type":"string"}}"#,
-        ] {
-            let (schema, lost) = written(open);
-            assert!(
-                schema.ends_with(r#""additionalProperties":false}"#),
-                "{schema}"
-            );
-            assert_eq!(lost, "not carried over: json_schema");
-        }
-    }
-
-    #[test]
-    fn bounds_are_left_out_and_told_of() {
-        let said = |schema: &str| written(schema).1 == "not carried over: json_schema";
-        for (bound, kept) in [
-            (r#"{"minimum":0,"type":"integer"}"#, r#"{"type":"integer"}"#),
-            (
-                r#"{"type":"number","exclusiveMaximum":2.5}"#,
-                r#"{"type":"number"}"#,
-            ),
-            (
-                r#"{"type":"string","minLength":1,"maxLength":9}"#,
-                r#"{"type":"string"}"#,
-            ),
-            (
-                r#"{"type":"array","items":{"multipleOf":2},"minItems":2,"uniqueItems":true}"#,
-                r#"{"type":"array","items":{}}"#,
-            ),
-        ] {
-            assert_eq!(written(bound).0, kept);
-            assert!(said(bound), "{bound}");
-        }
-        // A property of that name is none, and a list may not be empty.
-        for kept in [
-            r#"{"properties":{"minimum":{"type":"integer"}},"additionalProperties":false}"#,
-            r#"{"type":"array","minItems":1}"#,
-        ] {
-            assert_eq!(written(kept), (kept.to_owned(), String::new()));
-        }
-    }
-
-    #[test]
-    fn a_schema_that_comes_back_to_itself_is_known() {
-        let is = |schema: &str| is_recursive(&Json::parse(schema).unwrap());
-        for recursive in [
-            r##"{"properties":{"next":{"$ref":"#"}}}"##,
-            r##"{"$ref":"#/$defs/n","$defs":{"n":{"properties":{"l":{"anyOf":[{"$ref":"#/$defs/n"}]}}}}}"##,
-            r##"{"$defs":{"a":{"items":{"$ref":"#/$defs/b"}},"b":{"items":{"$ref":"#/$defs/a"}}}}"##,
-        ] {
-            assert!(is(recursive), "{recursive}");
-        }
-        for straight in [
-            r#"{"properties":{"$ref":{"type":"string"}}}"#,
-            r##"{"properties":{"a":{"$ref":"#/$defs/x"},"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"string"}}}"##,
-            r#"{"$ref":"https://example.com/schema"}"#,
-        ] {
-            assert!(!is(straight), "{straight}");
-        }
-        // Twice each, so that without a memory it would take for ever.
-        let wide: Vec<_> = (0..60)
-            .map(|at| {
-                let next = format!(r##"{{"$ref":"#/$defs/d{}"}}"##, at + 1);
-                format!(r#""d{at}":{{"anyOf":[{next},{next}]}}"#)
-            })
-            .collect();
-        let deep = format!(r#"{{"$defs":{{{}}}}}"#, wide.join(","));
-        assert!(is(&deep), "too deep to tell");
-        let short = format!(r#"{{"$defs":{{{}}}}}"#, wide[40..].join(","));
-        assert!(!is(&short));
-    }
-
-    #[test]
-    fn what_is_no_object_or_too_deep_stays() {
-        for schema in [r#"{"type":"string"}"#, "true"] {
-            assert_eq!(written(schema), (schema.to_owned(), String::new()));
-        }
-        let deep = format!(r#"{}{{}}{}"#, r#"{"items":"#.repeat(100), "}".repeat(100));
-        assert_eq!(written(&deep).0, deep);
     }
 }

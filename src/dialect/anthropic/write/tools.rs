@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::schema::{closed, is_recursive};
-use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice};
+use crate::dialect::{
+    anthropic::model::Model,
+    neutral::{self, Conversation, Feature, Json, Lost, ToolChoice},
+};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Tool<'a> {
@@ -29,10 +32,11 @@ pub(super) struct Choice<'a> {
 }
 
 impl<'a> Tool<'a> {
-    pub(super) fn of(tool: &'a neutral::Tool, lost: &mut Lost) -> Self {
+    pub(super) fn of(tool: &'a neutral::Tool, model: Model, lost: &mut Lost) -> Self {
         let is_recursive = || tool.parameters.as_ref().is_some_and(is_recursive);
-        let strict = tool.strict.filter(|strict| !strict || !is_recursive());
-        if strict != tool.strict {
+        let strict = tool.strict.filter(|_| model.fits_schemas());
+        let strict = strict.filter(|strict| !strict || !is_recursive());
+        if strict.is_none() && tool.strict == Some(true) {
             lost.feature(Feature::StrictTools);
         }
         Self {
@@ -51,9 +55,9 @@ impl<'a> Tool<'a> {
 }
 
 /// Writes the tools that may be called.
-pub(super) fn tools<'a>(of: &'a Conversation, lost: &mut Lost) -> Vec<Tool<'a>> {
+pub(super) fn tools<'a>(of: &'a Conversation, model: Model, lost: &mut Lost) -> Vec<Tool<'a>> {
     let callable = of.callable_tools();
-    let tools: Vec<_> = callable.map(|tool| Tool::of(tool, lost)).collect();
+    let tools: Vec<_> = callable.map(|tool| Tool::of(tool, model, lost)).collect();
     if tools.len() < of.tools.len() {
         lost.feature(Feature::AllowedTools);
     }

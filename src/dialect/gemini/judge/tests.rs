@@ -105,7 +105,7 @@ fn whose_fault_an_error_is() {
     for (status, blame) in [
         ("RESOURCE_EXHAUSTED", Blame::RateLimit),
         ("UNAUTHENTICATED", Blame::Key),
-        ("PERMISSION_DENIED", Blame::Key),
+        ("PERMISSION_DENIED", Blame::Server),
         ("INVALID_ARGUMENT", Blame::Client),
         ("NOT_FOUND", Blame::Client),
         ("FAILED_PRECONDITION", Blame::Client),
@@ -131,6 +131,11 @@ fn whose_fault_an_error_is() {
         "status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",
         "reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}"#;
     assert_eq!(error(key).unwrap().blame, Blame::Key);
+    let file = br#"{"error":{"code":403,"message":"You do not have permission to access the File x or it may not exist.",
+        "status":"PERMISSION_DENIED"}}"#;
+    assert_eq!(error(file).unwrap().blame, Blame::Client);
+    let leaked = br#"{"error":{"code":403,"message":"Your API key was reported as leaked.","status":"PERMISSION_DENIED"}}"#;
+    assert_eq!(error(leaked).unwrap().blame, Blame::Key);
     let text = r#"{"error":"overloaded"}"#;
     assert!(matches!(
         &kinds(&[text])[0],

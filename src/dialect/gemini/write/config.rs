@@ -76,6 +76,22 @@ pub(super) fn config<'a>(
     if logprobs != sampling.logprobs {
         lost.feature(Feature::Logprobs);
     }
+    let [presence_penalty, frequency_penalty] = [
+        (sampling.presence_penalty, Feature::PresencePenalty),
+        (sampling.frequency_penalty, Feature::FrequencyPenalty),
+    ]
+    .map(|(penalty, feature)| {
+        let takes = model.takes_penalties();
+        if !takes && penalty.is_some_and(|it| it != 0.0) {
+            lost.feature(feature);
+        }
+        penalty.filter(|_| takes)
+    });
+    let candidates = sampling.candidates;
+    let candidate_count = candidates.filter(|many| *many == 1 || model.takes_candidates());
+    if candidate_count != candidates {
+        lost.feature(Feature::Candidates);
+    }
     // An empty text asks for nothing, and is refused.
     let mut stop_sequences: Vec<_> = sampling.stop.iter().map(String::as_str).collect();
     stop_sequences.retain(|text| !text.is_empty());
@@ -105,9 +121,9 @@ pub(super) fn config<'a>(
         top_k: sampling.top_k,
         stop_sequences,
         seed,
-        presence_penalty: sampling.presence_penalty,
-        frequency_penalty: sampling.frequency_penalty,
-        candidate_count: sampling.candidates,
+        presence_penalty,
+        frequency_penalty,
+        candidate_count,
         response_logprobs: logprobs.is_some(),
         logprobs: logprobs.filter(|others| *others > 0),
         response_mime_type,
@@ -166,7 +182,11 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
                     "LOW"
                 }
                 Effort::Low => "LOW",
-                Effort::Medium => "MEDIUM",
+                Effort::Medium if model.has_medium() => "MEDIUM",
+                Effort::Medium => {
+                    lost.feature(Feature::Reasoning);
+                    "HIGH"
+                }
                 Effort::High | Effort::Higher | Effort::Max => "HIGH",
             })
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::dialect::{
     gemini::{model::Model, seal},
-    neutral::{self, Conversation, Feature, Lost, Role, ToolResult},
+    neutral::{self, Conversation, Feature, Lost, Role, Source, ToolResult},
 };
 
 /// What this dialect cannot say, whatever the model.
@@ -185,6 +185,13 @@ impl<'a> Writer<'a> {
         if media.detail.is_some() {
             lost.feature(Feature::ImageDetail);
         }
+        if !self.model.fetches() && is_elsewhere(media) {
+            lost.feature(match image {
+                true => Feature::ImageUrl,
+                false => Feature::File,
+            });
+            return None;
+        }
         let part = Part::media(media, image);
         if part.is_none() {
             lost.feature(Feature::UploadedFile);
@@ -222,6 +229,22 @@ impl<'a> Writer<'a> {
         out.push(Part::response(response));
         out.append(&mut media);
     }
+}
+
+/// Tells whether it is in the web, and neither Google's own file nor a film that
+/// Google shows.
+fn is_elsewhere(media: &neutral::Media) -> bool {
+    let Source::Url { url, .. } = &media.source else {
+        return false;
+    };
+    let place = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    let googles = [
+        "generativelanguage.googleapis.com/",
+        "www.youtube.com/",
+        "youtube.com/",
+        "youtu.be/",
+    ];
+    place.is_some_and(|place| !googles.iter().any(|own| place.starts_with(own)))
 }
 
 /// Returns a seal that Gemini will know; a foreign one is lost.

@@ -214,8 +214,14 @@ fn what_cannot_be_said_is_named() {
     for feature in Feature::ALL {
         let mut expected = Lost::default();
         // A set from which none need be called it does not know, and later
-        // models do not tell how likely their tokens were.
-        let odd = [Feature::AllowedTools, Feature::Logprobs];
+        // models take no penalties, nor tell how likely their tokens were.
+        let odd = [
+            Feature::AllowedTools,
+            Feature::Logprobs,
+            Feature::PresencePenalty,
+            Feature::FrequencyPenalty,
+            Feature::Candidates,
+        ];
         if CANNOT.contains(&feature) || odd.contains(&feature) {
             expected.feature(feature);
         }
@@ -244,6 +250,29 @@ fn what_older_models_or_odd_values_lose() {
         reasoning: Some(Reasoning::Effort(Effort::Minimal)),
         ..off.clone()
     };
+    let medium = Conversation {
+        reasoning: Some(Reasoning::Effort(Effort::Medium)),
+        ..asking(Feature::Reasoning)
+    };
+    let mut no_penalty = asking(Feature::PresencePenalty);
+    no_penalty.sampling.presence_penalty = Some(0.0);
+    let at = |url: &str| {
+        let mut asked = asking(Feature::Reasoning);
+        asked.reasoning = None;
+        asked.turns[0].parts.push(Part::File(Media {
+            source: Source::Url {
+                url: url.to_owned(),
+                mime: None,
+            },
+            name: None,
+            detail: None,
+        }));
+        asked
+    };
+    let document = at("https://example.com/a.pdf");
+    let mut photo = asking(Feature::ImageUrl);
+    photo.turns[0].parts.push(Part::Text("hi".into()));
+    let film = at("https://www.youtube.com/watch?v=a");
     let mut stops = asking(Feature::Stop);
     stops.sampling.stop.push("y".into());
     let mut seed = asking(Feature::Seed);
@@ -275,6 +304,16 @@ fn what_older_models_or_odd_values_lose() {
         (&minimal, THIRD, None),
         (&stops, THIRD, Some(Feature::Stop)),
         (&seed, THIRD, Some(Feature::Seed)),
+        (&asking(Feature::Candidates), SECOND, None),
+        (&asking(Feature::PresencePenalty), "gemini-2.0-flash", None),
+        (&no_penalty, THIRD, None),
+        (&medium, "gemini-3-pro-preview", Some(Feature::Reasoning)),
+        (&medium, "gemini-3.1-pro-preview", None),
+        (&medium, "gemini-3-flash-preview", None),
+        (&photo, "gemini-2.0-flash", Some(Feature::ImageUrl)),
+        (&document, "gemini-2.0-flash", Some(Feature::File)),
+        (&document, SECOND, None),
+        (&film, "gemini-2.0-flash", None),
         (&sealed, THIRD, Some(Feature::Thought)),
     ] {
         let mut expected = Lost::default();
@@ -282,6 +321,14 @@ fn what_older_models_or_odd_values_lose() {
         let (_, lost) = written(asked, model);
         assert_eq!(lost, expected, "{model} {asked:?}");
     }
+    let level = |model| {
+        let (mut body, _) = written(&medium, model);
+        body["generationConfig"]["thinkingConfig"]["thinkingLevel"].take()
+    };
+    assert_eq!(level("gemini-3-pro-preview"), "HIGH");
+    assert_eq!(level("gemini-3.1-pro-preview"), "MEDIUM");
+    let (body, _) = written(&no_penalty, THIRD);
+    assert_eq!(body["generationConfig"], Value::Null);
     let (body, _) = written(&stops, THIRD);
     assert_eq!(
         body["generationConfig"]["stopSequences"]

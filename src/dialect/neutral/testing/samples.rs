@@ -152,7 +152,16 @@ pub(crate) fn samples() -> Vec<Sample> {
     };
     let list = OutputFormat::JsonSchema {
         name: Some("n".to_owned()),
-        schema: Json::parse(r#"{"type":"array","items":{"type":"string"}}"#).unwrap_or(object),
+        schema: Json::parse(r#"{"type":"array","items":{"type":"string"}}"#)
+            .unwrap_or(object.clone()),
+        strict: None,
+    };
+    let condition = OutputFormat::JsonSchema {
+        name: Some("n".to_owned()),
+        schema: Json::parse(
+            r#"{"type":"object","properties":{"a":{"type":"string","not":{"const":""}}},"required":["a"],"additionalProperties":false}"#,
+        )
+        .unwrap_or(object),
         strict: None,
     };
     let system = turn(Role::System, vec![text("be kind")]);
@@ -179,6 +188,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::ImageUrl,
             "an image at `gs://…`",
             image(at("gs://b/i.png", None)),
+        ),
+        (
+            Feature::File,
+            "an image of another kind (`image/bmp`)",
+            image(inline("image/bmp", "aGk=")),
         ),
         (
             Feature::File,
@@ -290,6 +304,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             with(|it| it.format = list),
         ),
         (
+            Feature::JsonSchema,
+            "an answer that fits a schema with a condition (`not`)",
+            with(|it| it.format = condition),
+        ),
+        (
             Feature::Temperature,
             "a temperature of 0.5",
             with(|it| it.sampling.temperature = Some(0.5)),
@@ -354,6 +373,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::Reasoning,
             "to think hardly",
             reasons(Reasoning::Effort(Effort::Minimal)),
+        ),
+        (
+            Feature::Reasoning,
+            "to think some",
+            reasons(Reasoning::Effort(Effort::Medium)),
         ),
         (
             Feature::Reasoning,

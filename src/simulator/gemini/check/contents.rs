@@ -125,6 +125,26 @@ pub(super) fn parts(place: &str, content: &Value, model: bool) -> Checked {
     Ok(())
 }
 
+/// Refuses what is in the web, and not with Google.
+///
+/// *Source*: Google, "File input methods", "External HTTP / Signed URLs".
+pub(super) fn none_elsewhere(contents: &[Value]) -> Checked {
+    let parts = contents.iter().flat_map(|content| items(content, "parts"));
+    let mut places = parts.filter_map(|part| field(field(part, "fileData")?, "fileUri")?.as_str());
+    let googles = [
+        "generativelanguage.googleapis.com/",
+        "youtube.com/",
+        "youtu.be/",
+    ];
+    let is_elsewhere = |place: &&str| {
+        place.starts_with("http") && !googles.iter().any(|googles| place.contains(googles))
+    };
+    match places.find(is_elsewhere) {
+        Some(place) => wrong(format!("Invalid or unsupported file uri: {place}")),
+        None => Ok(()),
+    }
+}
+
 fn name(of: &Value) -> bool {
     of["name"].as_str().is_some_and(|name| !name.is_empty())
 }

@@ -325,6 +325,15 @@ fn losses() -> Vec<(Feature, Conversation)> {
             }),
         ),
         (
+            Feature::StrictTools,
+            with(&|it| {
+                it.tools = vec![Tool {
+                    strict: Some(true),
+                    ..tool(Some(r##"{"$ref":"#"}"##))
+                }];
+            }),
+        ),
+        (
             Feature::Temperature,
             with(&|it| it.sampling.temperature = Some(1.2)),
         ),

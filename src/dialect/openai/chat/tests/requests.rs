@@ -1,5 +1,6 @@
 pub(crate) mod back;
 mod choice;
+mod media;
 mod refused;
 
 use serde_json::{Value, json};
@@ -143,7 +144,8 @@ fn what_is_written_is_what_was_read() {
 fn openai_and_the_compatible_have_their_own_words() {
     let (conversation, _) = asked(&rich());
     let (openai, lost) = written(&conversation, Variant::OpenAi);
-    assert_eq!(lost.to_string(), "not carried over: thought");
+    // It hears nothing.
+    assert_eq!(lost.to_string(), "not carried over: file, thought");
     assert_eq!(openai["max_completion_tokens"], 100);
     assert_eq!(openai.get("max_tokens"), None);
     assert!(!openai.to_string().contains("reasoning_content"));

@@ -101,6 +101,17 @@ impl Model {
         !matches!(self, Self::Plain | Self::O)
     }
 
+    /// Tells whether it can be told how many calls may come at once.
+    ///
+    /// # Source
+    ///
+    /// run-llama/llama_index, issue 20865; tensorzero/tensorzero, issue 2805: o1, o3
+    /// and o4-mini answer 400, "Unsupported parameter: 'parallel_tool_calls'",
+    /// whatever it says.
+    pub(super) fn takes_parallel_calls(self) -> bool {
+        self != Self::O
+    }
+
     /// Tells whether it takes `temperature`, `top_p`, the penalties, `stop` and
     /// `logprobs` beside this `reasoning_effort`: what reasons refuses them.
     pub(super) fn takes_sampling(self, effort: Option<&str>) -> bool {
@@ -110,6 +121,15 @@ impl Model {
             Self::Later(_) => matches!(effort, None | Some("none")),
         }
     }
+}
+
+/// Tells whether the model of this name listens to sound.
+///
+/// # Source
+///
+/// OpenAI, "Audio and speech": `gpt-audio`, `gpt-4o-audio-preview` and the like.
+pub(super) fn hears(name: &str) -> bool {
+    name.contains("audio")
 }
 
 #[cfg(test)]

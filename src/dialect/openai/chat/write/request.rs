@@ -6,12 +6,12 @@ mod tools;
 
 use serde::Serialize;
 
-use super::model::Model;
+use super::model::{Model, hears};
 use crate::dialect::neutral::{
     Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
     ToolChoice,
 };
-use message::Message;
+use message::{Message, Reader};
 use tools::{Choice, Tool};
 
 /// Whose words to use where OpenAI and those compatible with it differ.
@@ -34,8 +34,8 @@ pub const CANNOT: &[Feature] = &[
 ];
 
 /// What this dialect can say in part: schemas of an object, and what only
-/// OpenAI has, to OpenAI itself, files that are right here, or uploaded
-/// documents, up to four stop texts, thoughts that are in words and led to
+/// OpenAI has, to OpenAI itself, files that are right here (to OpenAI: PDFs, texts,
+/// the images of the web, and sound where it is heard), or uploaded documents, up to four stop texts, thoughts that are in words and led to
 /// calls, to servers that are not OpenAI's own; and to models that do not
 /// reason, or always do, what these take.
 pub const IN_PART: &[Feature] = &[
@@ -46,8 +46,10 @@ pub const IN_PART: &[Feature] = &[
     Feature::ServiceTier,
     Feature::Store,
     Feature::Metadata,
+    Feature::ImageUrl,
     Feature::File,
     Feature::UploadedFile,
+    Feature::ParallelTools,
     Feature::Temperature,
     Feature::Stop,
     Feature::PresencePenalty,
@@ -176,12 +178,21 @@ pub fn request(
     if !has_tools && let Some(ToolChoice::Any | ToolChoice::Named(_)) = asked.tool_choice {
         lost.feature(Feature::ToolChoice);
     }
+    let parallel_tools = asked.parallel_tools.filter(|_| has_tools);
+    let parallel_tool_calls = parallel_tools.filter(|_| known.takes_parallel_calls());
+    if parallel_tool_calls.is_none() && parallel_tools == Some(false) {
+        lost.feature(Feature::ParallelTools);
+    }
+    let reader = Reader {
+        variant,
+        hears: hears(model),
+    };
     let body = Body {
         model,
-        messages: messages(asked, variant, lost),
+        messages: messages(asked, reader, lost),
         tools: tools::tools(asked, variant, lost),
         tool_choice: tools::choice(asked, variant),
-        parallel_tool_calls: asked.parallel_tools.filter(|_| has_tools),
+        parallel_tool_calls,
         response_format: format(&asked.format, variant, lost),
         max_tokens,
         max_completion_tokens,
@@ -260,7 +271,7 @@ fn drawn<'a>(of: &'a Sampling, takes: bool, lost: &mut Lost) -> Drawn<'a> {
     Drawn::default()
 }
 
-fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> Vec<Message<'a>> {
+fn messages<'a>(asked: &'a Conversation, reader: Reader, lost: &mut Lost) -> Vec<Message<'a>> {
     let mut messages = Vec::with_capacity(asked.turns.len() + 1);
     // Who wants JSON must say so in words as well, or is refused.
     let json = asked.format == OutputFormat::JsonObject && !speaks_of_json(asked);
@@ -269,8 +280,8 @@ fn messages<'a>(asked: &'a Conversation, variant: Variant, lost: &mut Lost) -> V
     for turn in &asked.turns {
         match turn.role {
             Role::System => message::instructions(&turn.parts, None, lost, &mut messages),
-            Role::User => message::user(&turn.parts, lost, &mut messages),
-            Role::Assistant => message::assistant(&turn.parts, variant, lost, &mut messages),
+            Role::User => message::user(&turn.parts, reader, lost, &mut messages),
+            Role::Assistant => message::assistant(&turn.parts, reader.variant, lost, &mut messages),
         }
     }
     // Refused where there are none.

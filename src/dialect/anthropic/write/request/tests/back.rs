@@ -62,8 +62,7 @@ fn reasoning() -> impl Strategy<Value = Option<Reasoning>> {
 }
 
 /// A schema that needs no change.
-const CLOSED: &str =
-    r#"{"type":"object","b":1.0,"additionalProperties":false,"properties":{},"a":1}"#;
+const CLOSED: &str = r#"{"type":"object","default":{"b":1.0},"additionalProperties":false,"properties":{},"title":"a"}"#;
 
 prop_compose! {
     /// Anything that Messages can say.

@@ -84,3 +84,39 @@ fn answers_and_exact_calls_fit_schemas_that_are_closed() {
         "{body}"
     );
 }
+
+#[test]
+fn models_that_fit_no_schema_are_asked_for_none() {
+    let schema = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
+    let asked = |strict| Conversation {
+        tools: vec![Tool {
+            strict: Some(strict),
+            ..tool(Some(schema))
+        }],
+        format: OutputFormat::JsonSchema {
+            name: None,
+            schema: Json::parse(schema).unwrap(),
+            strict: Some(true),
+        },
+        ..asked(vec![text("a")])
+    };
+    let said = |model: &str, strict| {
+        let mut lost = Lost::default();
+        let body = request(&asked(strict), model, &mut lost);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let format = body["output_config"]["format"]["type"].clone();
+        (format, body["tools"][0]["strict"].clone(), lost.to_string())
+    };
+    for old in ["claude-3-7-sonnet-latest", "claude-sonnet-4-0"] {
+        let named = "not carried over: json_schema, strict_tools".to_owned();
+        assert_eq!(said(old, true), (Value::Null, Value::Null, named));
+        let named = "not carried over: json_schema".to_owned();
+        assert_eq!(said(old, false), (Value::Null, Value::Null, named));
+    }
+    for new in ["claude-opus-4-1", "claude-haiku-4-5", "m"] {
+        assert_eq!(
+            said(new, true),
+            (json!("json_schema"), json!(true), String::new())
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
 use super::{Feature, Lost, Part, Variant};
@@ -12,6 +13,35 @@ use crate::dialect::{
         turns::data_url,
     },
 };
+
+/// The images that OpenAI takes.
+///
+/// # Source
+///
+/// OpenAI, "Images and vision", "Image input requirements".
+const IMAGES: [&str; 5] = [
+    "image/png",
+    "image/jpeg",
+    "image/jpg",
+    "image/gif",
+    "image/webp",
+];
+
+/// Who is to look at what is no text.
+#[derive(Clone, Copy)]
+pub(super) struct Reader {
+    pub(super) variant: Variant,
+    /// It listens to sound.
+    pub(super) hears: bool,
+}
+
+impl Reader {
+    /// Compatible servers are sent whatever there is, since nobody knows what
+    /// they take.
+    fn is_openai(self) -> bool {
+        self.variant == Variant::OpenAi
+    }
+}
 
 #[derive(Serialize)]
 pub(super) struct Message<'a> {
@@ -38,7 +68,7 @@ pub(super) enum Content<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Piece<'a> {
-    Text { text: &'a str },
+    Text { text: Cow<'a, str> },
     ImageUrl { image_url: Url<'a> },
     InputAudio { input_audio: Audio<'a> },
     File { file: File<'a> },
@@ -115,33 +145,45 @@ pub(super) fn instructions<'a>(
 /// Writes a user's turn: one message for each result, which the dialect wants
 /// right behind the calls, then one for the rest. What tools returned is text;
 /// an image among it goes with the rest.
-pub(super) fn user<'a>(parts: &'a [Part], lost: &mut Lost, messages: &mut Vec<Message<'a>>) {
+pub(super) fn user<'a>(
+    parts: &'a [Part],
+    reader: Reader,
+    lost: &mut Lost,
+    messages: &mut Vec<Message<'a>>,
+) {
     let mut pieces = Vec::new();
     for part in parts {
         if let Part::ToolResult(returned) = part {
-            messages.push(result(returned, lost, &mut pieces));
+            messages.push(result(returned, reader, lost, &mut pieces));
         }
     }
     for part in parts {
         match part {
-            Part::Text(text) => pieces.push(Piece::Text { text }),
-            Part::Image(media) => pieces.extend(image(media, lost)),
-            Part::File(media) => pieces.extend(file(media, lost)),
+            Part::Text(text) => pieces.push(Piece::Text {
+                text: Cow::Borrowed(text),
+            }),
+            Part::Image(media) => pieces.extend(image(media, reader, lost)),
+            Part::File(media) => pieces.extend(file(media, reader, lost)),
             Part::ToolResult(_) => {}
             Part::ToolCall(_) | Part::Thought(_) | Part::Refusal(_) => {
                 lost.field("user.content");
             }
         }
     }
-    let content = match pieces.as_slice() {
+    let content = match pieces.as_mut_slice() {
         [] => return,
-        [Piece::Text { text }] => Content::Text(Cow::Borrowed(text)),
+        [Piece::Text { text }] => Content::Text(std::mem::take(text)),
         _ => Content::Pieces(pieces),
     };
     messages.push(message("user", Some(content)));
 }
 
-fn result<'a>(result: &'a ToolResult, lost: &mut Lost, rest: &mut Vec<Piece<'a>>) -> Message<'a> {
+fn result<'a>(
+    result: &'a ToolResult,
+    reader: Reader,
+    lost: &mut Lost,
+    rest: &mut Vec<Piece<'a>>,
+) -> Message<'a> {
     if result.is_error {
         lost.feature(Feature::ToolResultError);
     }
@@ -151,11 +193,11 @@ fn result<'a>(result: &'a ToolResult, lost: &mut Lost, rest: &mut Vec<Piece<'a>>
             Part::Text(text) => texts.push(text.as_str()),
             Part::Image(media) => {
                 lost.feature(Feature::ToolResultImage);
-                rest.extend(image(media, lost));
+                rest.extend(image(media, reader, lost));
             }
             Part::File(media) => {
                 lost.feature(Feature::File);
-                rest.extend(file(media, lost));
+                rest.extend(file(media, reader, lost));
             }
             _ => lost.field("tool_result.content"),
         }
@@ -223,9 +265,17 @@ pub(super) fn assistant<'a>(
     });
 }
 
-fn image<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
+fn image<'a>(media: &'a Media, reader: Reader, lost: &mut Lost) -> Option<Piece<'a>> {
     let url = match &media.source {
+        Source::Url { url, .. } if reader.is_openai() && !url.starts_with("http") => {
+            lost.feature(Feature::ImageUrl);
+            return None;
+        }
         Source::Url { url, .. } => Cow::Borrowed(url.as_str()),
+        Source::Inline { mime, .. } if reader.is_openai() && !IMAGES.contains(&mime.as_str()) => {
+            lost.feature(Feature::File);
+            return None;
+        }
         Source::Inline { mime, data } => Cow::Owned(data_url(mime, data)),
         Source::Uploaded(_) => {
             lost.feature(Feature::UploadedFile);
@@ -241,25 +291,49 @@ fn image<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
     })
 }
 
-fn file<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
+/// # Source
+///
+/// OpenAI, "File inputs": chat takes PDFs only, and answers 400 to anything else
+/// ("Expected a base64-encoded data URL with an application/pdf MIME type": vercel/ai,
+/// issue 7266).
+fn file<'a>(media: &'a Media, reader: Reader, lost: &mut Lost) -> Option<Piece<'a>> {
     let file = File {
         file_id: None,
         filename: media.name.as_deref(),
         file_data: None,
     };
     match &media.source {
-        Source::Inline { mime, data } => Some(match mime.as_str() {
-            "audio/wav" | "audio/x-wav" => audio(data, "wav"),
-            "audio/mpeg" | "audio/mp3" => audio(data, "mp3"),
-            mime => Piece::File {
-                file: File {
-                    // The dialect demands one.
-                    filename: file.filename.or(Some("file")),
-                    file_data: Some(data_url(mime, data)),
-                    ..file
-                },
-            },
-        }),
+        Source::Inline { mime, data } => {
+            let sound = match mime.as_str() {
+                "audio/wav" | "audio/x-wav" => Some("wav"),
+                "audio/mpeg" | "audio/mp3" => Some("mp3"),
+                _ => None,
+            };
+            let piece = match (mime.as_str(), sound) {
+                (_, Some(format)) => {
+                    (reader.hears || !reader.is_openai()).then(|| audio(data, format))
+                }
+                (mime, None) if mime == "application/pdf" || !reader.is_openai() => {
+                    Some(Piece::File {
+                        file: File {
+                            // The dialect demands one.
+                            filename: file.filename.or(Some("file")),
+                            file_data: Some(data_url(mime, data)),
+                            ..file
+                        },
+                    })
+                }
+                (mime, None) if mime.starts_with("image/") => return image(media, reader, lost),
+                (mime, None) if mime.starts_with("text/") || mime == "application/json" => {
+                    plain(data)
+                }
+                _ => None,
+            };
+            if piece.is_none() {
+                lost.feature(Feature::File);
+            }
+            piece
+        }
         // Gemini's files have addresses, under which nobody else finds them.
         Source::Uploaded(id) if id.contains("://") => {
             lost.feature(Feature::UploadedFile);
@@ -276,6 +350,13 @@ fn file<'a>(media: &'a Media, lost: &mut Lost) -> Option<Piece<'a>> {
             None
         }
     }
+}
+
+fn plain(data: &str) -> Option<Piece<'static>> {
+    let text = String::from_utf8(STANDARD.decode(data).ok()?).ok()?;
+    Some(Piece::Text {
+        text: Cow::Owned(text),
+    })
 }
 
 fn audio<'a>(data: &'a str, format: &'static str) -> Piece<'a> {
