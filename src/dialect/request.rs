@@ -16,7 +16,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::DeserializeSeed;
 
-use super::{Api, Dialect};
+use super::{Api, Dialect, gemini};
 use walk::{Fields, Walk};
 
 /// The longest name of a client's own field that an error repeats, in bytes.
@@ -71,6 +71,8 @@ pub struct Peek {
     body: Bytes,
     /// Where the model's name is, unless the path has it.
     model_at: Option<Range<usize>>,
+    /// Where a Gemini body repeats the model that the path names.
+    repeated_at: [Option<Range<usize>>; 2],
     ask_usage: Option<Splice<'static>>,
 }
 
@@ -170,6 +172,13 @@ fn read(body: &Bytes, api: Api, path: Option<InPath>) -> Result<Peek, BadRequest
         (None, Some((model, raw))) => (model, Some(range_in(body, raw.get())), fields.stream),
         (None, None) => return Err(BadRequest::of_field("model", "`model` is missing.")),
     };
+    let repeated_at = fields.repeated.map(|raw| {
+        let raw = raw?;
+        let named: Option<String> = serde_json::from_str(raw.get()).ok();
+        // Another one is the client's fault, for the provider to tell it of.
+        let is_same = bare(&named?) == bare(&model);
+        is_same.then(|| range_in(body, raw.get()))
+    });
     let stream = stream && api.streams();
     let ask_usage =
         (stream && api.has_choices() && !fields.include_usage).then(|| match fields.ask_usage {
@@ -184,6 +193,7 @@ fn read(body: &Bytes, api: Api, path: Option<InPath>) -> Result<Peek, BadRequest
         max_output_tokens: fields.max_output_tokens,
         n: fields.n.unwrap_or(1).max(1),
         model_at,
+        repeated_at,
         ask_usage,
         body: body.clone(),
     })
@@ -201,18 +211,28 @@ impl Peek {
     /// the client did not ask. All else is the client's, byte for byte; where
     /// nothing is to change, the very same buffer comes back.
     pub fn rewrite(&self, upstream_model: &str) -> Bytes {
-        let at = self.model_at.clone();
-        let at = at.filter(|_| self.model != upstream_model);
-        let model = at.map(|at| (at, quoted(upstream_model)));
-        let model = model.as_ref().map(|(at, text)| (at.clone(), text.as_str()));
-        let usage = self.ask_usage.clone();
-        match (model, usage) {
-            (None, None) => self.body.clone(),
-            (Some(one), None) | (None, Some(one)) => spliced(&self.body, &[one]),
-            (Some(one), Some(two)) if one.0.start < two.0.start => spliced(&self.body, &[one, two]),
-            (Some(one), Some(two)) => spliced(&self.body, &[two, one]),
+        if self.model == upstream_model && self.ask_usage.is_none() {
+            return self.body.clone();
         }
+        let is_other = self.model != upstream_model;
+        let name = quoted(upstream_model);
+        let resource = quoted(&gemini::path::resource(upstream_model));
+        let model = self.model_at.iter().map(|at| (at.clone(), &*name));
+        let repeated = self.repeated_at.iter().flatten();
+        let repeated = repeated.map(|at| (at.clone(), &*resource));
+        let mut splices: Vec<Splice<'_>> = model.chain(repeated).filter(|_| is_other).collect();
+        splices.extend(self.ask_usage.clone());
+        if splices.is_empty() {
+            return self.body.clone();
+        }
+        splices.sort_by_key(|(at, _)| at.start);
+        spliced(&self.body, &splices)
     }
+}
+
+/// Returns a model's name without what Gemini's resources begin with.
+fn bare(model: &str) -> &str {
+    model.strip_prefix("models/").unwrap_or(model)
 }
 
 /// Returns `body` with `splices` done, which are in order and do not overlap.

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Dialect,
     neutral::{Conversation, Delta, Part, Reply, ToolChoice},
+    openai::responses::echo::Echo,
     request::BadRequest,
 };
 
@@ -19,13 +20,16 @@ use super::{
 /// of Anthropic's and Google's guides; their references allow 128.
 const LONGEST: usize = 64;
 
-/// The tools of one request that have another name for its provider.
+/// The tools of one request that have another name for its provider, and what
+/// else its answer must know of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolNames {
     /// By the name that the provider is told, the client's.
     given: BTreeMap<String, String>,
     /// Whether the client knows tools as functions only.
     functions: bool,
+    /// What a response repeats of the request, tools by their own names.
+    pub(super) echo: Echo,
 }
 
 impl ToolNames {
@@ -35,6 +39,7 @@ impl ToolNames {
         Self {
             given: odd.map(|name| (fair(name), name.to_owned())).collect(),
             functions: asked.functions,
+            echo: Echo::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::{
     neutral::{Broken, Conversation, Delta, Lost, Unreadable, ids},
     openai::{
         chat::{self, write::Variant},
-        responses,
+        responses::{self, echo::Echo},
     },
     request::{BadRequest, Peek},
     sse::Event,
@@ -17,6 +17,7 @@ use super::{
 pub struct Asked {
     conversation: Conversation,
     lost: Lost,
+    echo: Echo,
 }
 
 impl Asked {
@@ -39,14 +40,23 @@ impl Asked {
             }
         };
         tool_names::check(&conversation)?;
-        Ok(Self { conversation, lost })
+        let echo = match peek.api {
+            Api::Responses => Echo::of(body),
+            _ => Echo::default(),
+        };
+        Ok(Self {
+            conversation,
+            lost,
+            echo,
+        })
     }
 
     /// Writes the call `sent` for a provider that calls the model `model`.
     /// `variant` matters to chat only.
     pub fn write(&self, sent: Api, variant: Variant, model: &str) -> Written {
         let mut lost = self.lost.clone();
-        let names = ToolNames::of(&self.conversation, sent.dialect());
+        let mut names = ToolNames::of(&self.conversation, sent.dialect());
+        names.echo = self.echo.clone();
         let renamed = names.renamed(&self.conversation, sent.dialect());
         let asked = &*renamed;
         let body = match sent {
@@ -106,7 +116,7 @@ pub fn answer(
         reply.put_media_in_words();
     }
     Ok(match asked {
-        Api::Responses => responses::write::reply(&reply, now),
+        Api::Responses => responses::write::reply(&reply, &names.echo, now),
         asked => match asked.dialect() {
             Dialect::OpenAi => chat::write::reply(&reply, names.are_functions(), now),
             Dialect::Anthropic => anthropic::write::reply(&reply, now),
@@ -220,6 +230,9 @@ impl Translation {
     pub fn with_names(mut self, names: ToolNames) -> Self {
         if let Writer::Chat(writer) = &mut self.writer {
             writer.call_functions(names.are_functions());
+        }
+        if let Writer::Responses(writer) = &mut self.writer {
+            writer.repeat(names.echo.clone());
         }
         self.names = names;
         self

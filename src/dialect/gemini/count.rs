@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{read, wire::Fields, write::Request};
+use super::{path, read, wire::Fields, write::Request};
 use crate::dialect::{
     NotAnAnswer,
     neutral::{Conversation, Lost},
@@ -51,12 +51,7 @@ pub fn read_request(body: &[u8], lost: &mut Lost) -> Result<Conversation, BadReq
 /// Writes the body for an upstream that calls the model `model`.
 pub fn write_request(conversation: &Conversation, model: &str, lost: &mut Lost) -> Vec<u8> {
     let mut request = Request::of(conversation, model, lost);
-    request.model = Some(
-        match model.starts_with("models/") || model.starts_with("tunedModels/") {
-            true => model.to_owned(),
-            false => format!("models/{model}"),
-        },
-    );
+    request.model = Some(path::resource(model).into_owned());
     let question = Question {
         generate_content_request: request,
     };

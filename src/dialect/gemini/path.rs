@@ -1,5 +1,7 @@
 //! The paths of this dialect, which name the model and the call.
 
+use std::borrow::Cow;
+
 /// A call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
@@ -77,16 +79,21 @@ pub fn parse(path: &str) -> Option<Target> {
 /// ```
 pub fn upstream(model: &str, method: Method) -> String {
     let mut target = String::from("/");
-    if !model.starts_with("models/") && !model.starts_with("tunedModels/") {
-        target.push_str("models/");
-    }
-    encode(model, &mut target);
+    encode(&resource(model), &mut target);
     target.push(':');
     target.push_str(method.name());
     if method == Method::Stream {
         target.push_str("?alt=sse");
     }
     target
+}
+
+/// Returns the model as Google's resources are named.
+pub(in crate::dialect) fn resource(model: &str) -> Cow<'_, str> {
+    match model.starts_with("models/") || model.starts_with("tunedModels/") {
+        true => Cow::Borrowed(model),
+        false => Cow::Owned(format!("models/{model}")),
+    }
 }
 
 /// Resolves percent escapes; `None` for half of one and for no UTF-8.

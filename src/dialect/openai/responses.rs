@@ -6,6 +6,7 @@
 //!
 //! OpenAI, API reference, "Responses" and "Responses streaming events".
 
+pub mod echo;
 pub mod read;
 #[cfg(test)]
 pub(in crate::dialect) mod tests;

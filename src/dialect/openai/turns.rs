@@ -1,7 +1,7 @@
 //! A list of messages or items, gathered into turns; and the words that chat
 //! and responses share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::dialect::{
     neutral::{
@@ -22,6 +22,8 @@ pub(super) struct Turns {
     pub(super) turns: Vec<Turn>,
     /// The tool of each call, by the call's id.
     calls: HashMap<String, String>,
+    /// Calls of tools that are no functions, which no other dialect knows.
+    dropped: HashSet<String>,
     /// The last call of each function, and how many there were.
     functions: HashMap<String, String>,
     called: usize,
@@ -71,8 +73,17 @@ impl Turns {
         self.functions.get(function).cloned()
     }
 
+    /// Leaves out a call, and with it what its tool will return: a result whose
+    /// call is not there is refused.
+    pub(super) fn drop_call(&mut self, id: String) {
+        self.dropped.insert(id);
+    }
+
     /// Adds what a tool returned; several in a row are one turn.
     pub(super) fn add_result(&mut self, id: String, content: Vec<Part>) {
+        if self.dropped.contains(&id) {
+            return;
+        }
         let result = Part::ToolResult(ToolResult {
             name: self.calls.get(&id).cloned(),
             id,

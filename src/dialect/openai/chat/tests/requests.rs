@@ -414,3 +414,24 @@ fn images_that_tools_returned_follow_the_results() {
     assert_eq!(roles, ["tool", "user"]);
     assert_eq!(body["messages"][1]["content"][0]["type"], "image_url");
 }
+
+/// What is no function's call goes with its result, which nobody could place.
+#[test]
+fn the_result_of_a_call_that_is_left_out_is_left_out_too() {
+    let (conversation, lost) = asked(&json!({"messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c1", "type": "custom", "custom": {"name": "patch", "input": "x"}},
+            {"id": "c2", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "patched"},
+        {"role": "tool", "tool_call_id": "c2", "content": "done"}]}));
+    assert_eq!(lost, "not carried over: messages.tool_calls.custom");
+    let results = conversation.turns.iter().flat_map(|turn| &turn.parts);
+    let results: Vec<_> = results
+        .filter_map(|part| match part {
+            Part::ToolResult(result) => Some(result.id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(results, ["c2"]);
+}

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::{read, write};
+use super::super::{echo::Echo, read, write};
 use crate::dialect::{
     Api, Kind, Usage,
     neutral::{Broken, Choice, Delta, Lost, Part, Reply, Stop, Thought, ToolCall, testing},
@@ -242,7 +242,7 @@ proptest! {
     #[test]
     fn the_last_event_says_what_a_whole_answer_says(reply in testing::reply(), piece in 1..9_usize) {
         let all = events(&written(&testing::deltas(&reply, piece)));
-        let whole: Value = serde_json::from_slice(&write::reply(&reply, NOW)).unwrap();
+        let whole: Value = serde_json::from_slice(&write::reply(&reply, &Echo::default(), NOW)).unwrap();
         prop_assert_eq!(&all.last().unwrap()["response"], &whole);
         let done = |event: &&Value| event["type"] == "response.output_item.done";
         let mut items: Vec<_> = all.iter().filter(done).collect();
@@ -253,7 +253,7 @@ proptest! {
 
     #[test]
     fn what_is_written_passes_as_an_answer(reply in testing::reply()) {
-        let usage = response::judge(Api::Responses, &write::reply(&reply, NOW));
+        let usage = response::judge(Api::Responses, &write::reply(&reply, &Echo::default(), NOW));
         prop_assert_eq!(usage, Ok(reply.usage));
         let out = written(&testing::deltas(&reply, 3));
         let text = String::from_utf8(out).unwrap();
@@ -265,7 +265,7 @@ proptest! {
 
     #[test]
     fn an_answer_can_be_given_back(reply in testing::reply()) {
-        let whole: Value = serde_json::from_slice(&write::reply(&reply, NOW)).unwrap();
+        let whole: Value = serde_json::from_slice(&write::reply(&reply, &Echo::default(), NOW)).unwrap();
         let body = serde_json::to_vec(&json!({"input": whole["output"]})).unwrap();
         let mut lost = Lost::default();
         let conversation = read::request(&body, &mut lost).unwrap();

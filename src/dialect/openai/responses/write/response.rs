@@ -4,10 +4,12 @@
 use serde::Serialize;
 
 use super::item::Item;
-use crate::dialect::{ResponseHead, Usage};
+use crate::dialect::{
+    ResponseHead, Usage,
+    openai::responses::echo::{Echo, Repeated},
+};
 
-/// All that SDKs want to find. What only repeats the request says the default:
-/// it is not known here any more.
+/// All that SDKs want to find.
 #[derive(Serialize)]
 pub(super) struct Response<'a> {
     id: &'a str,
@@ -17,47 +19,19 @@ pub(super) struct Response<'a> {
     background: bool,
     error: Option<()>,
     incomplete_details: Option<Incomplete>,
-    instructions: Option<()>,
-    max_output_tokens: Option<()>,
-    metadata: Metadata,
     model: &'a str,
     output: &'a [Item],
-    parallel_tool_calls: bool,
     previous_response_id: Option<()>,
-    reasoning: Reasoning,
     store: bool,
-    temperature: Option<()>,
-    text: Text,
-    tool_choice: &'static str,
-    tools: [(); 0],
-    top_p: Option<()>,
     truncation: &'static str,
     usage: Option<Counts>,
-    user: Option<()>,
+    #[serde(flatten)]
+    asked: Repeated<'a>,
 }
 
 #[derive(Serialize)]
 struct Incomplete {
     reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct Metadata {}
-
-#[derive(Serialize)]
-struct Reasoning {
-    effort: Option<()>,
-    summary: Option<()>,
-}
-
-#[derive(Serialize)]
-struct Text {
-    format: Format,
-}
-
-#[derive(Serialize)]
-struct Format {
-    r#type: &'static str,
 }
 
 #[derive(Serialize)]
@@ -102,6 +76,7 @@ impl<'a> Response<'a> {
         (status, reason): (&'static str, Option<&'static str>),
         output: &'a [Item],
         usage: Option<Usage>,
+        echo: &'a Echo,
     ) -> Self {
         Self {
             id: &head.id,
@@ -111,28 +86,13 @@ impl<'a> Response<'a> {
             background: false,
             error: None,
             incomplete_details: reason.map(|reason| Incomplete { reason }),
-            instructions: None,
-            max_output_tokens: None,
-            metadata: Metadata {},
             model: &head.model,
             output,
-            parallel_tool_calls: true,
             previous_response_id: None,
-            reasoning: Reasoning {
-                effort: None,
-                summary: None,
-            },
             store: false,
-            temperature: None,
-            text: Text {
-                format: Format { r#type: "text" },
-            },
-            tool_choice: "auto",
-            tools: [],
-            top_p: None,
             truncation: "disabled",
             usage: usage.map(Counts::from),
-            user: None,
+            asked: echo.repeated(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::dialect::{
     ResponseHead, Usage,
     neutral::{Broken, Delta, Logprob, Stop, seal::ahead_of_call},
+    openai::responses::echo::Echo,
     waiting::MAX_WAITING,
 };
 use event::{At, Out, Tokens};
@@ -33,6 +34,7 @@ pub struct Events {
     /// Bytes that are kept for the last event, which repeats the answer.
     kept: usize,
     unexplained: bool,
+    echo: Echo,
 }
 
 impl Events {
@@ -53,7 +55,13 @@ impl Events {
             logprobs: Vec::new(),
             kept: 0,
             unexplained: false,
+            echo: Echo::default(),
         }
+    }
+
+    /// Repeats `echo` of the request.
+    pub fn repeat(&mut self, echo: Echo) {
+        self.echo = echo;
     }
 
     /// Returns who the stream is about; final once anything was written.
@@ -188,7 +196,7 @@ impl Events {
         let sequence = self.take_sequence();
         let is_over = self.stop.is_some();
         let usage = self.usage.filter(|_| is_over);
-        let response = Response::new(&self.head, status, &self.items, usage);
+        let response = Response::new(&self.head, status, &self.items, usage, &self.echo);
         out.response(name, sequence, &response);
     }
 

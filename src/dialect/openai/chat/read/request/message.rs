@@ -60,7 +60,7 @@ fn assistant(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<
             "reasoning_content" | "reasoning" => thought = Some(text(raw).within(name)?),
             "tool_calls" => {
                 for (at, raw) in list(raw).within("tool_calls")?.into_iter().enumerate() {
-                    calls.extend(call(raw, lost).at(at).within("tool_calls")?);
+                    calls.extend(call(raw, turns, lost).at(at).within("tool_calls")?);
                 }
             }
             "function_call" => calls.push(function_call(raw, turns, lost).within(name)?),
@@ -240,7 +240,7 @@ fn audio(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
 }
 
 /// Reads one call; `None` for one of a tool that is no function.
-fn call(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
+fn call(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
     let (mut id, mut kind, mut function, mut signature) = (None, None, None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
@@ -259,6 +259,7 @@ fn call(raw: &str, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
     }
     if let Some(kind) = kind.filter(|kind| kind != "function") {
         lost.field(&format!("messages.tool_calls.{kind}"));
+        id.into_iter().for_each(|id| turns.drop_call(id));
         return Ok(None);
     }
     let (mut called, mut arguments) = (None, None);
