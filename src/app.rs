@@ -84,9 +84,6 @@ pub enum NotStarted {
         /// Why.
         source: io::Error,
     },
-    /// The certificate or its key is unusable.
-    #[error("server.tls: {0}")]
-    Tls(#[from] tls::InvalidTls),
     /// The engine failed as it started.
     #[error(transparent)]
     Lost(#[from] GuardianLost),
@@ -162,7 +159,6 @@ impl Gateway {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Arc::new(config);
         let generation = Arc::new(ArcSwap::from_pointee(Generation::new(1, config.clone())?));
-        let tls = config.server.tls.as_ref().map(tls::load).transpose()?;
         let spec = generation.load().spec();
         let arbiters = Arbiters::threads(spec.targets.len());
         let tap = Tap::default();
@@ -188,7 +184,7 @@ impl Gateway {
         let state = Admin::start(&shared, exposition, &reloads);
         let (admin, admin_server) = serve_admin(&config, state)?;
         let up = Arc::new(Semaphore::new(0));
-        let (data, data_server) = serve_data(&config, &shared, tls, up.clone())?;
+        let (data, data_server) = serve_data(&config, &shared, up.clone())?;
         // What is said of a gateway that has started is true of all of it.
         let all = workers(&config).try_into().unwrap_or(u32::MAX);
         let all_up = tokio::time::timeout(WORKERS_START, up.acquire_many(all)).await;
@@ -303,7 +299,6 @@ fn workers(config: &Config) -> usize {
 fn serve_data(
     config: &Config,
     shared: &Shared,
-    tls: Option<rustls::ServerConfig>,
     up: Arc<Semaphore>,
 ) -> Result<(SocketAddr, ServerHandle), NotStarted> {
     let addr = config.server.listen;
@@ -337,9 +332,12 @@ fn serve_data(
         source,
     };
     let listener = listen(addr, STUCK).map_err(refused)?;
-    let server = match tls {
+    let server = match config.server.tls {
         None => server.listen(listener),
-        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        Some(_) => {
+            let tls = tls::settings(shared.generation.clone());
+            server.listen_rustls_0_23(listener, tls)
+        }
     };
     let server = server.map_err(refused)?;
     let bound = server.addrs().first().copied().unwrap_or(addr);

@@ -46,8 +46,8 @@ pub use problem::{Problem, Problems, Shown};
 pub use secret::Secret;
 pub use settings::{
     AUTO, Admin, BaseUrl, Budget, Client, Config, Cors, Cost, DEFAULT_TASK, Endpoint, Fingerprint,
-    Model, Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing, Server,
-    Strategy, Terms, Tls, is_task,
+    Model, PemFile, Period, Price, Priority, ProbeKind, Provider, PublicModel, Route, Routing,
+    Server, Strategy, Terms, Tls, is_task,
 };
 pub use start_only::StartOnly;
 pub use units::{show_duration, show_size};

@@ -2,6 +2,7 @@
 //!
 //! A reload replaces the whole; a request keeps the generation it began with.
 
+mod certificate;
 mod paths;
 
 use std::{
@@ -18,6 +19,7 @@ use breakerbox_actors::{
     state::estimate::Price,
 };
 use foldhash::{HashMap, HashMapExt};
+use rustls::sign::CertifiedKey;
 
 use crate::{
     accounts::{Account, Accounts},
@@ -28,6 +30,7 @@ use crate::{
     upstream::{InvalidOrigin, Lines, Origin, Trust, headers},
     wall,
 };
+pub use certificate::InvalidTls;
 use paths::Paths;
 
 /// A configuration and all that is built from it once. See the [module](self).
@@ -39,6 +42,8 @@ pub struct Generation {
     pub config: Arc<Config>,
     /// When it was made ready, in seconds since 1970.
     pub made_at: f64,
+    /// What clients see over HTTPS.
+    pub(crate) certificate: Option<Arc<CertifiedKey>>,
     sites: HashMap<TargetId, Arc<Site>>,
     /// The one before, while somebody still needs it.
     before: Weak<Self>,
@@ -89,6 +94,9 @@ pub enum NotReady {
         /// What is wrong.
         source: InvalidOrigin,
     },
+    /// The certificate that clients would see is unusable.
+    #[error("server.tls: {0}")]
+    Tls(#[from] InvalidTls),
     /// The endpoint's `ca_file` cannot be read.
     #[error("endpoint {endpoint}: ca_file: {source}")]
     CaFile {
@@ -142,6 +150,8 @@ impl Generation {
         accounts: Accounts,
         system: Result<Trust, InvalidOrigin>,
     ) -> Result<Self, NotReady> {
+        let certificate = config.server.tls.as_ref().map(certificate::load);
+        let certificate = certificate.transpose()?;
         let mut sites = HashMap::new();
         for endpoint in &config.endpoints {
             let origin = origin(endpoint, &system)?;
@@ -174,6 +184,7 @@ impl Generation {
             models: models.collect(),
             limited: limited.collect(),
             config,
+            certificate,
             sites,
             before: Weak::new(),
             accounts,
@@ -322,8 +333,8 @@ fn origin(
     let trust = system.clone().map_err(wrong)?;
     let trust = match &endpoint.ca_file {
         None => trust,
-        Some(path) => {
-            let pem = fs::read(path).map_err(|source| NotReady::CaFile {
+        Some(file) => {
+            let pem = fs::read(&file.path).map_err(|source| NotReady::CaFile {
                 endpoint: endpoint.name.clone(),
                 source,
             })?;

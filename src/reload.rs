@@ -20,6 +20,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use breakerbox_actors::engine::GuardianLost;
 use parking_lot::Mutex;
 use tokio::sync::{
     broadcast,
@@ -157,7 +158,7 @@ struct Inner {
     exposition: Option<Exposition>,
     source: Option<Source>,
     /// Held by the one reload that is under way.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     last: Mutex<Arc<Try>>,
     /// What was in the files when they were read last, the good and the bad:
     /// those that the configuration named, and its own.
@@ -190,7 +191,7 @@ impl Reloads {
             shared,
             exposition,
             source,
-            turn: tokio::sync::Mutex::new(()),
+            turn: Arc::default(),
             last: Mutex::new(first),
             history: Mutex::new(history),
             news: broadcast::channel(NEWS).0,
@@ -198,11 +199,28 @@ impl Reloads {
         }))
     }
 
+    /// Waits for its turn and does `work`, to its end also if whoever asked for
+    /// it leaves: half of a reload would be worse than none. `None` if the
+    /// process goes down meanwhile.
+    async fn in_turn<T: 'static>(&self, work: impl AsyncFnOnce(&Self) -> T + 'static) -> Option<T> {
+        let turn = self.0.turn.clone().lock_owned().await;
+        let this = self.clone();
+        let work = actix_rt::spawn(async move {
+            let _turn = turn;
+            work(&this).await
+        });
+        work.await.ok()
+    }
+
     /// Reads the configuration again and puts it in force; `None` without a
     /// source to read.
     pub async fn again(&self, by: By) -> Option<Arc<Try>> {
+        self.in_turn(async move |this| this.reread(by).await)
+            .await?
+    }
+
+    async fn reread(&self, by: By) -> Option<Arc<Try>> {
         let source = self.0.source.as_ref()?;
-        let _turn = self.0.turn.lock().await;
         // Before they are read: a change on the way is seen as one.
         let mut seen = self.0.seen.lock().now();
         match source.read().await {
@@ -239,19 +257,26 @@ impl Reloads {
     ///
     /// [`NotReloaded`] says what is wrong; nothing has changed then.
     pub async fn apply(&self, config: Config, by: By) -> Result<Vec<Change>, NotReloaded> {
-        let _turn = self.0.turn.lock().await;
-        self.take_over(config, by, false).await.1
+        let work = async move |this: &Self| this.take_over(config, by, false).await.1;
+        self.in_turn(work).await.unwrap_or(Err(GuardianLost.into()))
     }
 
     /// Puts the configuration in force again that was `generation`, with the
-    /// secrets of now: what was rotated stays refused. `None` if it is not among
+    /// newest secrets: what was rotated stays refused. `None` if it is not among
     /// those kept.
     pub async fn roll_back(&self, generation: u64) -> Option<Arc<Try>> {
-        let _turn = self.0.turn.lock().await;
-        let config = self.0.history.lock().config(generation)?;
+        self.in_turn(async move |this| this.go_back(generation).await)
+            .await?
+    }
+
+    async fn go_back(&self, generation: u64) -> Option<Arc<Try>> {
         let now = self.0.shared.generation.load_full();
-        let config = Config::clone(&config).with_secrets_of(&now.config);
-        Some(self.take_over(config, By::RollBack, false).await.0)
+        let kept = self.history();
+        let config = kept.iter().find(|it| it.generation == generation)?;
+        let newest_first = kept.iter().map(|it| &*it.config);
+        let config = Config::clone(&config.config).with_newest_secrets(&now.config, newest_first);
+        let same = generation == now.number;
+        Some(self.take_over(config, By::RollBack, same).await.0)
     }
 
     /// Returns the source's configuration, as it is now; nothing is put in force.

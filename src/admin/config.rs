@@ -86,6 +86,7 @@ pub(crate) struct Effective {
 
 /// Which configuration to go back to.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RollBack {
     generation: u64,
 }

@@ -1,66 +1,32 @@
-//! The certificate that clients see.
+//! HTTPS for clients.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
 };
 
-use crate::config::Tls;
+use crate::generation::Generation;
 
-/// Why a certificate or key is unusable.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidTls {
-    /// The file cannot be read.
-    #[error("{path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file holds no PEM block of the kind expected.
-    #[error("{path}: expected a PEM block of a {expected}")]
-    NotPem {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        expected: &'static str,
-    },
-    /// Certificate and key do not make a pair, or are of an unknown kind.
-    #[error("the certificate and its key cannot be used: {0}")]
-    Unusable(#[from] rustls::Error),
+/// Shows each client the certificate of the generation in force, so that a
+/// renewed one is a reload.
+#[derive(Debug)]
+struct InForce(Arc<ArcSwap<Generation>>);
+
+impl ResolvesServerCert for InForce {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.load().certificate.clone()
+    }
 }
 
-/// Reads the certificate chain and key; HTTP/1.1 is what clients get.
-pub(super) fn load(tls: &Tls) -> Result<ServerConfig, InvalidTls> {
-    let not_pem = |path: &Path, expected| InvalidTls::NotPem {
-        path: path.to_owned(),
-        expected,
-    };
-    let chain = read(&tls.cert)?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain)
-        .collect::<Result<_, _>>()
-        .map_err(|_| not_pem(&tls.cert, "certificate"))?;
-    if chain.is_empty() {
-        return Err(not_pem(&tls.cert, "certificate"));
-    }
-    let key = PrivateKeyDer::from_pem_slice(&read(&tls.key)?)
-        .map_err(|_| not_pem(&tls.key, "private key"))?;
+/// Returns the settings of HTTPS; HTTP/1.1 is what clients get.
+pub(super) fn settings(generation: Arc<ArcSwap<Generation>>) -> ServerConfig {
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(Arc::new(InForce(generation)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, InvalidTls> {
-    fs::read(path).map_err(|source| InvalidTls::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    config
 }

@@ -201,7 +201,7 @@ impl Serve {
             (
                 "tls",
                 match &config.server.tls {
-                    Some(tls) => format!("on: {}", tls.cert.display()),
+                    Some(tls) => format!("on: {}", tls.cert.path.display()),
                     None => "off: server.tls is not set".to_owned(),
                 },
             ),

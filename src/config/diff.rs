@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Display};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Client, Config, Cors, Endpoint, Priority, PublicModel, Route, Secret, start_only,
+    Client, Config, Cors, Endpoint, PemFile, Priority, PublicModel, Route, Secret, start_only,
     units::{show_duration, show_size},
 };
 pub use change::{Change, How, What};
@@ -47,7 +47,7 @@ struct Field {
     key: &'static str,
     /// Its value for people; `None` if it is not set.
     shown: Option<String>,
-    /// What tells two secrets apart, which people may not see.
+    /// What tells two secrets or contents apart, which people may not see.
     hidden: Option<[u8; 32]>,
 }
 
@@ -62,8 +62,10 @@ fn fields(what: What, name: Option<&str>, old: &[Field], new: &[Field]) -> Vec<C
     pairs
         .filter(|(old, new)| old.shown != new.shown || old.hidden != new.hidden)
         .map(|(old, new)| {
-            let secret = old.hidden.is_some() || new.hidden.is_some();
             let values = [old.shown.as_deref(), new.shown.as_deref()];
+            // What people may see of two secrets is the same.
+            let is_shown = matches!(values, [Some(old), Some(new)] if old != new);
+            let secret = (old.hidden.is_some() || new.hidden.is_some()) && !is_shown;
             Change::key(what, name, new.key, values, secret)
         })
         .collect()
@@ -120,7 +122,13 @@ fn option(key: &'static str, value: Option<impl Display>) -> Field {
 fn planes(config: &Config) -> Vec<Field> {
     let (server, routing) = (&config.server, &config.routing);
     let tls = server.tls.as_ref();
-    let tls = tls.map(|tls| format!("{} + {}", tls.cert.display(), tls.key.display()));
+    let content = |key, file: Option<&PemFile>| Field {
+        key,
+        shown: None,
+        hidden: file.map(|it| it.sha256),
+    };
+    let [cert, key] = [tls.map(|tls| &tls.cert), tls.map(|tls| &tls.key)];
+    let tls = tls.map(|tls| format!("{} + {}", tls.cert.path.display(), tls.key.path.display()));
     let cors = match &server.cors {
         Cors::Any => Some("*".to_owned()),
         Cors::Of(origins) => (!origins.is_empty()).then(|| origins.join(", ")),
@@ -133,6 +141,9 @@ fn planes(config: &Config) -> Vec<Field> {
         time("server.request_timeout", server.request_timeout),
         time("server.shutdown_grace", server.shutdown_grace),
         option("server.tls", tls),
+        // What is in them may be renewed.
+        content("server.tls.cert", cert),
+        content("server.tls.key", key),
         option("server.cors", cors),
         field("admin.listen", config.admin.listen),
         secret("admin.token", config.admin.token.as_ref()),
@@ -200,7 +211,10 @@ fn endpoint(endpoint: &Endpoint) -> Vec<Field> {
         field("probe.unhealthy_threshold", probe.unhealthy_threshold),
         time("probe.degraded_latency", probe.degraded_latency),
         time("probe.unhealthy_latency", probe.unhealthy_latency),
-        option("ca_file", ca_file.map(|path| path.display())),
+        Field {
+            hidden: ca_file.map(|it| it.sha256),
+            ..option("ca_file", ca_file.map(|it| it.path.display()))
+        },
     ]
 }
 

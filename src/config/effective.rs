@@ -36,7 +36,7 @@ pub fn effective(config: &Config) -> Value {
             "max_body": show_size(server.max_body),
             "request_timeout": show_duration(server.request_timeout),
             "shutdown_grace": show_duration(server.shutdown_grace),
-            "tls": tls.map(|tls| json!({ "cert": tls.cert, "key": tls.key })),
+            "tls": tls.map(|tls| json!({ "cert": tls.cert.path, "key": tls.key.path })),
             "cors": cors,
         },
         "admin": {
@@ -122,7 +122,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
             "degraded_latency": show_duration(probe.degraded_latency),
             "unhealthy_latency": show_duration(probe.unhealthy_latency),
         },
-        "ca_file": endpoint.ca_file,
+        "ca_file": endpoint.ca_file.as_ref().map(|it| &it.path),
     })
 }
 

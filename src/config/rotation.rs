@@ -4,18 +4,25 @@
 use super::{Config, settings::Endpoint};
 
 impl Config {
-    /// Returns this configuration with the secrets of `now` in the place of its
-    /// own: the admin token, a client's key by its name, an endpoint's key by its
-    /// name, provider and address. What `now` does not know keeps its own, and
-    /// what had no key gets none; only an admin token of `now` always stays, for
-    /// nothing that is closed may be opened unasked.
+    /// Returns this configuration with newer secrets in the place of its own: the
+    /// admin token of `now`, a client's key by its name, an endpoint's key by its
+    /// name, provider and address. Where `now` does not know them any more, they
+    /// are of the first of `newest_first` that does: who was removed comes back
+    /// with the last key it had. What had no key gets none; only an admin token of
+    /// `now` always stays, for nothing that is closed may be opened unasked.
     #[must_use]
-    pub fn with_secrets_of(mut self, now: &Self) -> Self {
+    pub fn with_newest_secrets<'a>(
+        mut self,
+        now: &'a Self,
+        newest_first: impl Iterator<Item = &'a Self> + Clone,
+    ) -> Self {
+        let newest_first = std::iter::once(now).chain(newest_first);
         if now.admin.token.is_some() {
             self.admin.token.clone_from(&now.admin.token);
         }
         for client in &mut self.clients {
-            if let Some(it) = now.clients.iter().find(|it| it.name == client.name) {
+            let mut clients = newest_first.clone().flat_map(|it| &it.clients);
+            if let Some(it) = clients.find(|it| it.name == client.name) {
                 client.key_sha256 = it.key_sha256;
             }
         }
@@ -25,7 +32,8 @@ impl Config {
                     && it.provider == endpoint.provider
                     && it.base_url == endpoint.base_url
             };
-            let key = now.endpoints.iter().find(same);
+            let mut endpoints = newest_first.clone().flat_map(|it| &it.endpoints);
+            let key = endpoints.find(same);
             let key = key.and_then(|it| it.api_key.clone());
             if key.is_some() && endpoint.api_key.is_some() {
                 endpoint.api_key = key;

@@ -146,10 +146,20 @@ impl Cors {
 /// Certificate and key of the data plane; both files were read and parsed once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// PEM file of the certificate chain.
-    pub cert: PathBuf,
-    /// PEM file of the private key.
-    pub key: PathBuf,
+    /// The certificate chain.
+    pub cert: PemFile,
+    /// The private key.
+    pub key: PemFile,
+}
+
+/// A PEM file, and what was in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PemFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The SHA-256 of its content, which tells a renewed one; zeros of one that
+    /// was out of reach.
+    pub sha256: [u8; 32],
 }
 
 /// The admin plane.
@@ -250,7 +260,7 @@ pub struct Endpoint {
     pub probe_kind: ProbeKind,
     /// PEM file of roots trusted for this endpoint beside the usual ones; it
     /// was read and holds a certificate.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<PemFile>,
 }
 
 impl Endpoint {

@@ -52,13 +52,6 @@ impl History {
         }
     }
 
-    /// Returns the configuration that was `generation`, if it is kept.
-    pub(super) fn config(&self, generation: u64) -> Option<Arc<Config>> {
-        let mut kept = self.0.iter();
-        let found = kept.find(|it| it.generation == generation)?;
-        Some(found.config.clone())
-    }
-
     /// Returns what is kept, newest first.
     pub(super) fn newest_first(&self) -> Vec<Kept> {
         self.0.iter().rev().cloned().collect()

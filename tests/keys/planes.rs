@@ -319,3 +319,41 @@ pub(super) async fn tls() {
         assert!(is_trusted(house.addr(), &mine.0).await);
     }
 }
+
+/// As whoever renews certificates writes it: into the same files.
+#[tokio::test]
+async fn a_renewed_certificate_is_a_reload() {
+    let evil = steady();
+    let folder = tempfile::tempdir().expect("a folder");
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    let make = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a pair");
+    let (one, two) = (make(), make());
+    let certify = |with: &str| std::fs::write(&cert, with).expect("written");
+    let unlock = |with: &str| std::fs::write(&key, with).expect("written");
+    certify(&one.cert.pem());
+    unlock(&one.signing_key.serialize_pem());
+    let tls = format!(
+        "tls: {{ cert: {}, key: {} }}",
+        cert.display(),
+        key.display()
+    );
+    let server = format!("server: {{ listen: \"127.0.0.1:0\", workers: 1, {tls} }}");
+    let yaml = yaml(
+        &evil,
+        &format!("admin: {{ listen: \"127.0.0.1:0\" }}\n{server}"),
+    );
+    let house = House::start(&yaml);
+    assert!(is_trusted(house.addr(), &one.cert.pem()).await);
+    // Half of it: no pair, and nothing changes.
+    certify(&two.cert.pem());
+    let refused = house.reload(&yaml).await.expect_err("no pair");
+    assert!(refused.to_string().starts_with("server.tls: "), "{refused}");
+    assert!(is_trusted(house.addr(), &one.cert.pem()).await);
+    unlock(&two.signing_key.serialize_pem());
+    let changes = house.reload(&yaml).await.expect("reloaded");
+    let texts: Vec<_> = changes.iter().map(|it| &*it.text).collect();
+    let renewed = ["server.tls.cert: changed", "server.tls.key: changed"];
+    assert_eq!(texts, renewed);
+    assert!(is_trusted(house.addr(), &two.cert.pem()).await);
+    assert!(!is_trusted(house.addr(), &one.cert.pem()).await);
+}

@@ -1,11 +1,11 @@
 //! Secrets, and the files that settings name.
 
-use std::path::PathBuf;
-
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
+use sha2::{Digest, Sha256};
+
 use super::{Check, below, conflict, invalid};
-use crate::config::{Secret, limits, places::Step, source};
+use crate::config::{PemFile, Secret, limits, places::Step, source};
 
 /// The problem was reported; nothing is to be added.
 pub(super) struct Reported;
@@ -70,18 +70,18 @@ fn visible(check: &mut Check<'_>, at: &[Step<'_>], text: &str) -> Result<Secret,
     Err(Reported)
 }
 
-/// Returns the path of a PEM file with at least one certificate.
+/// Returns a PEM file with at least one certificate.
 pub(super) fn certificates(
     check: &mut Check<'_>,
     at: &[Step<'_>],
     name: &str,
-) -> Result<PathBuf, Reported> {
+) -> Result<PemFile, Reported> {
     let Some(bytes) = read(check, at, name, limits::FILE)? else {
-        return Ok(check.folder.join(name));
+        return Ok(pem(check, name, [0; 32]));
     };
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
-        Ok(found) if !found.is_empty() => Ok(check.folder.join(name)),
+        Ok(found) if !found.is_empty() => Ok(pem(check, name, Sha256::digest(&bytes).into())),
         _ => {
             check.refuse(
                 at,
@@ -93,17 +93,17 @@ pub(super) fn certificates(
     }
 }
 
-/// Returns the path of a PEM file with a private key.
+/// Returns a PEM file with a private key.
 pub(super) fn private_key(
     check: &mut Check<'_>,
     at: &[Step<'_>],
     name: &str,
-) -> Result<PathBuf, Reported> {
+) -> Result<PemFile, Reported> {
     let Some(bytes) = read(check, at, name, limits::FILE)? else {
-        return Ok(check.folder.join(name));
+        return Ok(pem(check, name, [0; 32]));
     };
     if PrivateKeyDer::from_pem_slice(&bytes).is_ok() {
-        return Ok(check.folder.join(name));
+        return Ok(pem(check, name, Sha256::digest(&bytes).into()));
     }
     check.refuse(
         at,
@@ -111,6 +111,11 @@ pub(super) fn private_key(
             .expect("PEM, with a line `-----BEGIN PRIVATE KEY-----`"),
     );
     Err(Reported)
+}
+
+fn pem(check: &Check<'_>, name: &str, sha256: [u8; 32]) -> PemFile {
+    let path = check.folder.join(name);
+    PemFile { path, sha256 }
 }
 
 /// Reads the file `name`; `None` if it is out of reach.

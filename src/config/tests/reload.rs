@@ -268,7 +268,7 @@ fn what_was_rotated_does_not_come_back_with_an_earlier_configuration() {
     let now = "{ name: c, key: c-new }, { name: new, key: n-new }";
     let elsewhere = "api_key: b-new, base_url: \"https://b.example/v1\",";
     let now = with(", token: t-new", ["api_key: a-new,", elsewhere], now);
-    let back = old.clone().with_secrets_of(&now);
+    let back = old.clone().with_newest_secrets(&now, [&old].into_iter());
     assert_eq!(back.admin.token, now.admin.token);
     assert_eq!(back.endpoints[0].api_key, now.endpoints[0].api_key);
     assert_eq!(
@@ -283,13 +283,20 @@ fn what_was_rotated_does_not_come_back_with_an_earlier_configuration() {
     };
     assert_eq!(keys(&back), [keys(&now)[0], keys(&old)[1]]);
     assert_eq!(back.clients_with_one_key(), None);
+    // Who is gone by now comes back with the last key it had.
+    let rotated = "{ name: c, key: c-old }, { name: gone, key: gone-new }";
+    let rotated = with("", ["api_key: a-old,", "api_key: b-newer,"], rotated);
+    let kept = [&now, &rotated, &old].into_iter();
+    let back = old.clone().with_newest_secrets(&now, kept);
+    assert_eq!(keys(&back), [keys(&now)[0], keys(&rotated)[1]]);
+    assert_eq!(back.endpoints[1].api_key, rotated.endpoints[1].api_key);
     // What is closed stays closed.
     let open = with(
         "",
         ["api_key: a-old,", "api_key: b-old,"],
         "{ name: c, key: c-old }",
     );
-    let back = open.with_secrets_of(&now);
+    let back = open.with_newest_secrets(&now, std::iter::empty());
     assert_eq!(back.admin.token, now.admin.token);
     // Another client has taken over the key of one that is gone.
     let now = with(
@@ -297,6 +304,6 @@ fn what_was_rotated_does_not_come_back_with_an_earlier_configuration() {
         ["api_key: a,", "api_key: b,"],
         "{ name: c, key: gone-old }",
     );
-    let back = old.with_secrets_of(&now);
+    let back = old.with_newest_secrets(&now, std::iter::empty());
     assert_eq!(back.clients_with_one_key(), Some(["c", "gone"]));
 }
