@@ -45,6 +45,8 @@ pub struct Generation {
     /// What clients see over HTTPS.
     pub(crate) certificate: Option<Arc<CertifiedKey>>,
     sites: HashMap<TargetId, Arc<Site>>,
+    /// By calls, whether some target answers it in another dialect.
+    translates: [bool; Api::ALL.len()],
     /// The one before, while somebody still needs it.
     before: Weak<Self>,
     models: HashMap<Arc<str>, Arc<ModelMetrics>>,
@@ -185,6 +187,10 @@ impl Generation {
             limited: limited.collect(),
             config,
             certificate,
+            translates: Api::ALL.map(|api| {
+                let mut sent = sites.values().filter_map(|site| site.sends(api));
+                sent.any(|sent| sent != api)
+            }),
             sites,
             before: Weak::new(),
             accounts,
@@ -203,6 +209,12 @@ impl Generation {
             return None;
         }
         self.limited.get(&client.name)
+    }
+
+    /// Returns whether some target answers `api` in another dialect, so that
+    /// conversations may bear what the gateway has put into them.
+    pub fn translates(&self, api: Api) -> bool {
+        self.translates[api.index()]
     }
 
     /// Returns how `target` is reached, unless it is of another generation.

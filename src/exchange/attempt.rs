@@ -82,7 +82,8 @@ impl Exchange<'_> {
             // Gone for longer than that: as good as not picked.
             return Tried::Failed(Failed::reloaded(unsent(lease)));
         };
-        let outgoing = match self.incoming.to(site, &self.intake.peek) {
+        let may_be_marked = generation.translates(self.intake.peek.api);
+        let outgoing = match self.incoming.to(site, &self.intake.peek, may_be_marked) {
             Ok(Some(outgoing)) => outgoing,
             // Its provider changed between pick and here.
             Ok(None) => return Tried::Failed(Failed::reloaded(unsent(lease))),

@@ -56,7 +56,8 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Returns what `site` is sent for `peek`, or `None` if it cannot serve it.
+    /// Returns what `site` is sent for `peek`, or `None` if it cannot serve it. A
+    /// conversation in which another dialect may have answered `may_be_marked`.
     ///
     /// # Errors
     ///
@@ -66,6 +67,7 @@ impl<'a> Incoming<'a> {
         &'b self,
         site: &'b Site,
         peek: &Peek,
+        may_be_marked: bool,
     ) -> Result<Option<Outgoing<'b>>, BadRequest> {
         let Some(sent) = site.sends(peek.api) else {
             return Ok(None);
@@ -77,11 +79,14 @@ impl<'a> Incoming<'a> {
             let own = self.own.get_or_init(|| headers::forwarded(self.headers));
             let named = self.headers.contains_key(headers::ANTHROPIC_VERSION);
             let mut lost = Lost::default();
-            let body = peek.rewrite(&site.upstream_model);
+            let mut body = peek.rewrite(&site.upstream_model);
+            if may_be_marked {
+                body = marks::taken_out(body, sent, variant(site.provider), &mut lost);
+            }
             return Ok(Some(Outgoing {
                 sent,
                 path,
-                body: marks::taken_out(body, sent, variant(site.provider), &mut lost),
+                body,
                 lines: [own, wanted(sent, named)],
                 lost,
                 is_translated: false,

@@ -61,16 +61,27 @@ pub(super) fn clean(body: &str, _: Variant, lost: &mut Lost) -> Edit {
         return Edit::Keep;
     };
     let mut edit = list(told, |raw| message(lost, raw));
-    let thoughtless = match &edit {
-        Edit::Put(told) => is_thoughtless_loop(told),
-        Edit::Keep | Edit::Drop => answers_another(body.as_bytes()) && is_thoughtless_loop(told),
+    let told = match &edit {
+        Edit::Put(edited) => edited,
+        Edit::Keep | Edit::Drop => told,
     };
+    let thinks = member(body, "thinking").is_some_and(|it| says(it, "type", "enabled"));
+    let is_stopped = thinks && answers_another(body.as_bytes()) && is_thoughtless_loop(told);
     object(body, |name, raw| match name {
         "messages" => std::mem::replace(&mut edit, Edit::Keep),
-        "thinking" if thoughtless && says(raw, "type", "enabled") => {
+        "thinking" if is_stopped => {
             lost.feature(Feature::Reasoning);
             Edit::Drop
         }
+        // Refused where there is no thinking.
+        "context_management" if is_stopped => object(raw, |_, edits| {
+            list(edits, |it| {
+                match says(it, "type", "clear_thinking_20251015") {
+                    true => Edit::Drop,
+                    false => Edit::Keep,
+                }
+            })
+        }),
         _ => Edit::Keep,
     })
 }

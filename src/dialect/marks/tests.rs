@@ -100,6 +100,24 @@ fn calls_without_a_thought_come_back_without_thinking() {
         "{out}"
     );
     assert_eq!(lost, "not carried over: reasoning");
+    // What is refused without thinking goes with it.
+    let edited = calls.replace(
+        r#""messages""#,
+        r#""context_management":{"edits":[{"type":"clear_thinking_20251015"},{"type":"other"}]},"messages""#,
+    );
+    let (out, _) = cleaned(Api::Messages, Variant::OpenAi, edited.leak());
+    assert!(
+        out.starts_with(r#"{"context_management":{"edits":[{"type":"other"}]},"messages""#),
+        "{out}"
+    );
+    // A call of Anthropic's own is no reason, whatever else was taken out.
+    let own = calls.replace("call_1", "toolu_1").replace(
+        r#""messages":["#,
+        r#""messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":""},{"type":"text","text":"a"}]},{"role":"user","content":"b"},"#,
+    );
+    let (out, lost) = cleaned(Api::Messages, Variant::OpenAi, own.leak());
+    assert!(out.starts_with(r#"{"thinking":{"type":"enabled""#), "{out}");
+    assert_eq!(lost, "not carried over: thought");
 }
 
 #[test]
