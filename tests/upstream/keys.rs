@@ -187,6 +187,8 @@ async fn a_reload_of_the_key_alone_lets_it_be_tried_again_at_once() {
     assert_eq!(crowd.shoot().await.answer.status(), 503);
     assert_eq!(evil.count(), 1);
     house.reload(&yaml("new", 2)).await.expect("reloaded");
+    // Its actor hears of it by mail, as it does of this question.
+    assert_eq!(view(&house, "rekeyed").await.phase, Phase::HalfOpen);
     assert_eq!(crowd.shoot().await.answer.status(), 200);
     let sent = evil.requests().pop().expect("a request");
     assert_eq!(sent.head.header("authorization"), Some("Bearer new"));
@@ -226,6 +228,9 @@ async fn a_key_that_serves_is_not_out_because_pings_are_told_401() {
     let pinged = || provider.look(|stats| stats.answered(401));
     // Pings alone take it out before it has served; it is tried all the same.
     let start = clock::now();
+    while view(&house, "a").await.phase != Phase::Open {
+        assert!(clock::now() - start < DEADLINE, "pings change nothing");
+    }
     while !crowd.shoot().await.ok() || view(&house, "a").await.phase != Phase::Closed {
         assert!(clock::now() - start < DEADLINE, "never served");
     }

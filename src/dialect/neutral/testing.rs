@@ -16,7 +16,7 @@ use super::{Delta, Part};
 pub(crate) use answered::reply;
 pub(crate) use asked::conversation;
 pub(crate) use pieces::{deltas, gathered};
-pub(crate) use samples::samples;
+pub(crate) use samples::{inline, media, samples};
 
 proptest! {
     #[test]

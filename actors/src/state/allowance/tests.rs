@@ -23,6 +23,12 @@ fn limits(rpm: u32, tpm: u32, rpd: u32) -> Terms {
     }
 }
 
+/// A dollar for each such period.
+fn budget(per: Period) -> Option<Budget> {
+    let most = usd(1.0);
+    Some(Budget { most, per })
+}
+
 fn refusal(held: Result<Reserved, Held>) -> Refusal {
     match held {
         Err(Held::Window(refusal)) => refusal,
@@ -101,11 +107,10 @@ fn new_terms_act_on_what_was_counted() {
 fn a_request_that_a_window_holds_back_reserves_no_money() {
     let start = clock::now();
     let mut used = Allowance::new(start);
-    let mut terms = limits(1, 0, 0);
-    terms.budget = Some(Budget {
-        most: usd(1.0),
-        per: Period::Day,
-    });
+    let terms = Terms {
+        budget: budget(Period::Day),
+        ..limits(1, 0, 0)
+    };
     let mut ask = |cost, seconds| {
         let now = start + Duration::from_secs(seconds);
         used.reserve(&terms, 1, usd(cost), now, NOON)
@@ -121,10 +126,7 @@ fn another_period_of_the_budget_forgives_no_money() {
     let start = clock::now();
     let mut used = Allowance::new(start);
     let per = |per| Terms {
-        budget: Some(Budget {
-            most: usd(1.0),
-            per,
-        }),
+        budget: budget(per),
         ..Terms::default()
     };
     let (hour, month) = (per(Period::Hour), per(Period::Month));
@@ -148,11 +150,10 @@ fn another_period_of_the_budget_forgives_no_money() {
 fn money_that_is_only_reserved_is_told_after_a_full_window_and_spent_money_before() {
     let start = clock::now();
     let mut used = Allowance::new(start);
-    let mut terms = limits(1, 0, 0);
-    terms.budget = Some(Budget {
-        most: usd(1.0),
-        per: Period::Day,
-    });
+    let terms = Terms {
+        budget: budget(Period::Day),
+        ..limits(1, 0, 0)
+    };
     let ask = |used: &mut Allowance, seconds| {
         let now = start + Duration::from_secs(seconds);
         used.reserve(&terms, 1, usd(0.6), now, NOON)

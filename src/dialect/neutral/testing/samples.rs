@@ -31,7 +31,8 @@ fn plain() -> Conversation {
     }
 }
 
-fn media(source: Source) -> Media {
+/// Media without a name.
+pub(crate) fn media(source: Source) -> Media {
     Media {
         source,
         name: None,
@@ -39,7 +40,8 @@ fn media(source: Source) -> Media {
     }
 }
 
-fn inline(mime: &str, data: &str) -> Media {
+/// Media that come along, in base64.
+pub(crate) fn inline(mime: &str, data: &str) -> Media {
     media(Source::Inline {
         mime: mime.to_owned(),
         data: data.to_owned(),

@@ -1,6 +1,7 @@
 //! Images, documents and sound, and whether calls may come at once.
 
 use super::*;
+use crate::dialect::neutral::testing::{inline, media};
 
 fn shown(part: Part, model: &str, variant: Variant) -> (Value, String) {
     let conversation = Conversation {
@@ -16,21 +17,6 @@ fn shown(part: Part, model: &str, variant: Variant) -> (Value, String) {
     let content = &mut body["messages"][0]["content"];
     let piece = content.get_mut(1).map(Value::take);
     (piece.unwrap_or_default(), lost.to_string())
-}
-
-fn media(source: Source) -> Media {
-    Media {
-        source,
-        name: None,
-        detail: None,
-    }
-}
-
-fn inline(mime: &str, data: &str) -> Media {
-    media(Source::Inline {
-        mime: mime.to_owned(),
-        data: data.to_owned(),
-    })
 }
 
 #[test]
