@@ -66,6 +66,31 @@ async fn it_begins_with_everything_and_goes_on_with_what_changes() {
     assert_eq!(socket.hears("status_change").await["from"], "unhealthy");
 }
 
+/// The page would show it at the weight of its first second until it is well.
+#[tokio::test]
+async fn the_numbers_of_an_open_alert_move_on_without_anybody_asking() {
+    let evil = Evil::start(|_, _| vec![Act::Send(response(500, &[("connection", "close")], "{}"))]);
+    let more = "breaker: { ramp: 60s }\nrouting: { max_attempts: 1 }\n";
+    let house = house("slowly", &evil, more);
+    let mut socket = Socket::open(house.admin()).await;
+    post(house.addr(), CHAT, &ask("m", "hello")).await;
+    let first = socket.hears("alert").await;
+    assert_eq!(first["kind"], "endpoint_down");
+    done(&house, "/api/endpoints/slowly/reset", "").await;
+    let mut weights = std::collections::BTreeSet::new();
+    while weights.len() < 3 {
+        let alert = socket.hears("alert").await;
+        assert_eq!(
+            (&alert["id"], &alert["resolved_at"]),
+            (&first["id"], &json!(null))
+        );
+        let message = alert["message"].as_str().expect("words");
+        if message.contains("of its weight") {
+            weights.insert(message.to_owned());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_forced_check_says_when_it_is_complete() {
     let evil = Evil::start(|_, _| vec![Act::Send(good("pong")), Act::KeepAlive]);

@@ -115,6 +115,11 @@ fn tool(strict: Option<bool>) -> Tool {
     }
 }
 
+/// The schema of arguments that are one of two objects.
+const ONE_OF: &str = r#"{"type":"object","oneOf":[
+    {"properties":{"a":{"type":"string"}},"required":["a"]},
+    {"properties":{"b":{"type":"string"}},"required":["b"]}]}"#;
+
 fn two_tools() -> Vec<Tool> {
     let other = Tool {
         name: "g".to_owned(),
@@ -289,6 +294,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::StrictTools,
             "calls that fit their schema exactly",
             with(|it| it.tools = vec![tool(Some(true))]),
+        ),
+        (
+            Feature::ToolSchema,
+            "calls whose arguments are one of several objects (`oneOf`)",
+            with_tool(|it| it.tools[0].parameters = Json::parse(ONE_OF)),
         ),
         (
             Feature::JsonObject,

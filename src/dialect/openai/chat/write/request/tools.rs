@@ -1,9 +1,11 @@
 //! Tools, and which of them the model is to call.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Variant, exact};
-use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice};
+use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice, flat};
 
 /// A tool.
 pub(super) type Tool<'a> = Typed<Function<'a>>;
@@ -27,7 +29,7 @@ pub(super) struct Function<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a Json>,
+    parameters: Option<Cow<'a, Json>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -62,8 +64,14 @@ pub(super) fn tools<'a>(
     lost: &mut Lost,
 ) -> Vec<Tool<'a>> {
     let tools: Vec<_> = match variant {
-        Variant::OpenAi => asked.tools.iter().map(|it| tool(it, lost)).collect(),
-        Variant::Compatible => asked.callable_tools().map(|it| tool(it, lost)).collect(),
+        Variant::OpenAi => {
+            let tools = asked.tools.iter();
+            tools.map(|it| tool(it, variant, lost)).collect()
+        }
+        Variant::Compatible => {
+            let tools = asked.callable_tools();
+            tools.map(|it| tool(it, variant, lost)).collect()
+        }
     };
     if tools.len() < asked.tools.len() {
         lost.feature(Feature::AllowedTools);
@@ -71,9 +79,14 @@ pub(super) fn tools<'a>(
     tools
 }
 
-fn tool<'a>(tool: &'a neutral::Tool, lost: &mut Lost) -> Tool<'a> {
-    let schema = tool.parameters.as_ref();
-    let may_be_strict = || schema.is_some_and(exact::may_be_strict);
+fn tool<'a>(tool: &'a neutral::Tool, variant: Variant, lost: &mut Lost) -> Tool<'a> {
+    let said = tool.parameters.as_ref();
+    let flat = match variant {
+        Variant::OpenAi => said.and_then(|it| flat(it, &exact::REFUSED, lost)),
+        Variant::Compatible => None,
+    };
+    let schema = flat.map(Cow::Owned).or(said.map(Cow::Borrowed));
+    let may_be_strict = || schema.as_deref().is_some_and(exact::may_be_strict);
     let strict = tool.strict.filter(|strict| !strict || may_be_strict());
     if strict != tool.strict {
         lost.feature(Feature::StrictTools);
