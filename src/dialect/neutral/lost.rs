@@ -29,6 +29,8 @@ pub enum Feature {
     ParallelTools,
     /// Exact adherence of calls to their schema.
     StrictTools,
+    /// The grammar of a custom tool's text: it is said, but nobody sees to it.
+    ToolGrammar,
     /// An answer in JSON.
     JsonObject,
     /// An answer that fits a schema.
@@ -69,7 +71,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of the mapping's table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::SystemInConversation,
         Self::SilentUser,
         Self::ImageUrl,
@@ -82,6 +84,7 @@ impl Feature {
         Self::AllowedTools,
         Self::ParallelTools,
         Self::StrictTools,
+        Self::ToolGrammar,
         Self::JsonObject,
         Self::JsonSchema,
         Self::Temperature,
@@ -117,6 +120,7 @@ impl Feature {
             Self::AllowedTools => "allowed_tools",
             Self::ParallelTools => "parallel_tool_calls",
             Self::StrictTools => "strict_tools",
+            Self::ToolGrammar => "tool_grammar",
             Self::JsonObject => "json_object",
             Self::JsonSchema => "json_schema",
             Self::Temperature => "temperature",
