@@ -97,6 +97,8 @@ pub enum Blame {
     RateLimit,
     /// The endpoint does not accept our key.
     Key,
+    /// The endpoint has more to do than it can.
+    Overload,
     /// The endpoint failed.
     Server,
 }
@@ -108,6 +110,7 @@ impl Blame {
             Self::Client => "client",
             Self::RateLimit => "rate_limit",
             Self::Key => "key",
+            Self::Overload => "overload",
             Self::Server => "server",
         }
     }

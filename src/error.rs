@@ -31,7 +31,7 @@ use crate::{
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// When to come back where something ends soon, nobody knows when.
-const SOON: Duration = Duration::from_secs(1);
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// Endpoints by name, each with a fixed word for what is wrong with it.
 pub type Reasons = Vec<(Arc<str>, &'static str)>;
@@ -152,6 +152,14 @@ pub enum GatewayError {
         /// The attempts in order and how each failed.
         attempts: Reasons,
     },
+    /// The last attempt found a provider that says it is overloaded, and there
+    /// is none left.
+    UpstreamOverloaded {
+        /// Until the provider may take more.
+        retry_after: Duration,
+        /// The attempts in order and how each failed.
+        attempts: Reasons,
+    },
     /// The last attempt got no answer in time, and there is none left.
     UpstreamTimeout {
         /// The attempts in order and how each failed.
@@ -199,12 +207,14 @@ impl GatewayError {
             | Self::BudgetHeld { .. }
             | Self::TooManyGuesses { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoEndpoint { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UpstreamError { .. } | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
+            Self::UpstreamError { .. }
+            | Self::UpstreamOverloaded { .. }
+            | Self::UpstreamAuth { .. } => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Reported(reported) => match reported.blame {
                 Blame::Client => StatusCode::BAD_REQUEST,
                 Blame::RateLimit => StatusCode::TOO_MANY_REQUESTS,
-                Blame::Key | Blame::Server => StatusCode::BAD_GATEWAY,
+                Blame::Key | Blame::Overload | Blame::Server => StatusCode::BAD_GATEWAY,
             },
             Self::Rejected { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST)
@@ -235,14 +245,14 @@ impl GatewayError {
             Self::RateLimited { .. } => "upstream_rate_limited",
             Self::NoEndpoint { .. } => "no_endpoint_available",
             Self::Overloaded { .. } => "overloaded",
-            Self::UpstreamError { .. } => "upstream_error",
+            Self::UpstreamError { .. } | Self::UpstreamOverloaded { .. } => "upstream_error",
             Self::UpstreamTimeout { .. } => "upstream_timeout",
             Self::UpstreamAuth { .. } => "upstream_auth_error",
             Self::Reported(reported) => match reported.blame {
                 Blame::Client => "upstream_rejected",
                 Blame::RateLimit => "upstream_rate_limited",
                 Blame::Key => "upstream_auth_error",
-                Blame::Server => "upstream_error",
+                Blame::Overload | Blame::Server => "upstream_error",
             },
             Self::Rejected { .. } => "upstream_rejected",
             Self::StreamBroken(StreamEnd::IdleTimeout) => "upstream_timeout",
@@ -268,6 +278,7 @@ impl GatewayError {
             | Self::ClientLimited { retry_after, .. }
             | Self::OverBudget { retry_after, .. }
             | Self::NoEndpoint { retry_after, .. }
+            | Self::UpstreamOverloaded { retry_after, .. }
             | Self::TooManyGuesses { retry_after }
             | Self::Overloaded { retry_after } => *retry_after,
             // A client that asks again has been told that it may.
@@ -281,12 +292,14 @@ impl GatewayError {
     /// Tells whether the same request may succeed if it is sent again.
     ///
     /// Not when every attempt is used up, since clients retry several times on
-    /// their own; nor when the limit lasts longer than they can be made to wait.
+    /// their own, unless waiting helps; nor when the limit lasts longer than they
+    /// can be made to wait.
     pub fn should_retry(&self) -> bool {
         match self {
             Self::RateLimited { retry_after, .. }
             | Self::ClientLimited { retry_after, .. }
-            | Self::OverBudget { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
+            | Self::OverBudget { retry_after, .. }
+            | Self::UpstreamOverloaded { retry_after, .. } => *retry_after <= MAX_RETRY_AFTER,
             Self::BudgetHeld { .. }
             | Self::NoEndpoint { .. }
             | Self::Overloaded { .. }
@@ -340,11 +353,21 @@ impl GatewayError {
     /// Returns the status a client of `dialect` sees: Anthropic's know overload
     /// by a status of its own.
     fn status_in(&self, dialect: Dialect) -> StatusCode {
-        match (self.status(), dialect) {
-            (StatusCode::SERVICE_UNAVAILABLE, Dialect::Anthropic) => {
-                StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
-            }
-            (status, _) => status,
+        let status = self.status();
+        let overload = status == StatusCode::SERVICE_UNAVAILABLE || self.is_providers_overload();
+        match dialect {
+            Dialect::Anthropic if overload => StatusCode::from_u16(529).unwrap_or(status),
+            _ => status,
+        }
+    }
+
+    /// Tells whether a provider said that it is overloaded.
+    fn is_providers_overload(&self) -> bool {
+        match self {
+            Self::UpstreamOverloaded { .. } => true,
+            Self::Reported(reported) => reported.blame == Blame::Overload,
+            Self::StreamBroken(end) => *end == StreamEnd::ErrorEvent(Blame::Overload),
+            _ => false,
         }
     }
 

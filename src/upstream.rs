@@ -34,7 +34,7 @@ pub use error::{BodyError, ConnectStep, SendError};
 pub use error_body::MAX_ERROR_BODY;
 pub(crate) use error_body::{rejects_key, said};
 pub use head::{AnswerHeaders, Framing};
-pub use judge::{Evidence, Verdict, judge, wants_body};
+pub use judge::{Evidence, Verdict, is_overload, judge, wants_body};
 pub use lines::Lines;
 pub use origin::{InvalidOrigin, Origin};
 pub use pool::KeepAlive;

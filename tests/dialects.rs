@@ -15,6 +15,7 @@ mod crossings;
 mod failover;
 mod logprobs;
 mod models;
+mod overload;
 mod refusals;
 mod same;
 mod there_and_back;

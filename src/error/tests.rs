@@ -40,6 +40,10 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
         retry_after,
         reasons: reasons(),
     };
+    let overloaded = |retry_after| E::UpstreamOverloaded {
+        retry_after,
+        attempts: reasons(),
+    };
     let ms = Duration::from_millis;
     let client = |retry_after| E::ClientLimited {
         limit: 600,
@@ -214,6 +218,14 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
             None,
             false,
         ),
+        (overloaded(ms(4_100)), 502, "upstream_error", Some(5), true),
+        (
+            overloaded(ms(300_000)),
+            502,
+            "upstream_error",
+            Some(60),
+            false,
+        ),
         (
             E::UpstreamTimeout {
                 attempts: reasons(),
@@ -250,6 +262,13 @@ fn table() -> Vec<(GatewayError, u16, &'static str, Option<u64>, bool)> {
             reported(Blame::Key),
             502,
             "upstream_auth_error",
+            None,
+            false,
+        ),
+        (
+            reported(Blame::Overload),
+            502,
+            "upstream_error",
             None,
             false,
         ),

@@ -109,6 +109,10 @@ impl fmt::Display for GatewayError {
                 out.write_str("The upstream failed")?;
                 listed(out, attempts)
             }
+            Self::UpstreamOverloaded { attempts, .. } => {
+                out.write_str("The upstream is overloaded")?;
+                listed(out, attempts)
+            }
             Self::UpstreamTimeout { attempts } => {
                 out.write_str("The upstream did not answer in time")?;
                 listed(out, attempts)

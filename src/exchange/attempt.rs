@@ -32,7 +32,7 @@ use crate::{
     relay::{self, FirstFailure, InArray, Relay, StreamEnd},
     upstream::{
         Answer, AnswerHeaders, BodyError, Call, Deadlines, Evidence, MAX_ERROR_BODY, Refusal,
-        SendError, Verdict, judge, limits, retry_after, said, wants_body,
+        SendError, Verdict, is_overload, judge, limits, retry_after, said, wants_body,
     },
     wall,
     worker::Closing,
@@ -111,7 +111,8 @@ impl Exchange<'_> {
         let now = wall::now();
         flight.learn(limits::read(&answer.headers, now));
         // A failure all the same; and asking again before would be another.
-        if answer.status == StatusCode::SERVICE_UNAVAILABLE
+        if (answer.status == StatusCode::SERVICE_UNAVAILABLE
+            || is_overload(answer.status, outgoing.sent.dialect()))
             && let Some(wait) = retry_after::asked(&answer.headers, now)
         {
             flight.pauses(wait);
@@ -217,7 +218,11 @@ impl Exchange<'_> {
         });
         if let Verdict::Elsewhere(outcome) = verdict {
             let said = said(status, &flight.site().redaction.bytes(start));
-            return Tried::Failed(flight.fail(outcome.label(), outcome).saying(&said));
+            let failed = flight.fail(outcome.label(), outcome).saying(&said);
+            return Tried::Failed(match is_overload(status, outgoing.sent.dialect()) {
+                true => failed.for_overload(retry_after::asked(&headers, wall::now())),
+                false => failed,
+            });
         }
         match body.failure() {
             Some(BodyError::Deadline) => return self.too_slow(flight, patience),
@@ -415,7 +420,11 @@ fn no_answer(flight: Flight, what: NotAnAnswer, story: &mut Story) -> Tried {
         }
         NotAnAnswer::Error(ref reported) => {
             let outcome = outcome_of(reported.blame);
-            Tried::Failed(flight.fail(outcome.label(), outcome))
+            let failed = flight.fail(outcome.label(), outcome);
+            Tried::Failed(match reported.blame {
+                dialect::Blame::Overload => failed.for_overload(None),
+                _ => failed,
+            })
         }
         what => {
             let outcome = Outcome::Failure(FailureKind::Malformed);
@@ -441,7 +450,9 @@ fn outcome_of(blame: dialect::Blame) -> Outcome {
             daily: false,
         },
         dialect::Blame::Key => Outcome::KeyRejected,
-        dialect::Blame::Server => Outcome::Failure(FailureKind::ErrorEvent),
+        dialect::Blame::Overload | dialect::Blame::Server => {
+            Outcome::Failure(FailureKind::ErrorEvent)
+        }
     }
 }
 

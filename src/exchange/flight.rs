@@ -52,6 +52,8 @@ pub(crate) struct Failed {
 pub(super) enum Blame {
     /// The endpoint failed.
     Failure,
+    /// The endpoint says that it is overloaded, and for how long if it does.
+    Overload(Option<Duration>),
     /// The endpoint was too slow.
     Slowness,
     /// The endpoint refused our key.
@@ -79,9 +81,18 @@ impl Failed {
         self
     }
 
+    /// Notes that the endpoint says it is overloaded, for `wait` if it says so.
+    pub(super) fn for_overload(mut self, wait: Option<Duration>) -> Self {
+        self.blame = Blame::Overload(wait);
+        self
+    }
+
     /// Whether asking the same endpoint again may help.
     pub(super) fn may_repeat(&self) -> bool {
-        matches!(self.blame, Blame::Failure | Blame::Slowness)
+        matches!(
+            self.blame,
+            Blame::Failure | Blame::Overload(_) | Blame::Slowness
+        )
     }
 }
 

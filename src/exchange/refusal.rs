@@ -56,6 +56,10 @@ pub(super) fn give_up(
             retry_after: until.unwrap_or(crate::error::MAX_RETRY_AFTER),
             reasons: attempts,
         },
+        Some(Blame::Overload(wait)) => GatewayError::UpstreamOverloaded {
+            retry_after: wait.unwrap_or(crate::error::SOON),
+            attempts,
+        },
         Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use actix_http::StatusCode;
 use breakerbox_actors::state::event::{FailureKind, Outcome};
 
-use crate::dialect::Blame;
+use crate::dialect::{Blame, Dialect};
 
 use super::{
     error_body::ErrorBody,
@@ -47,6 +47,21 @@ pub struct Evidence<'a> {
 /// to the client.
 pub fn wants_body(status: StatusCode) -> bool {
     status.is_client_error()
+}
+
+/// Whether an answer with this status from a provider of `dialect` says that it
+/// is overloaded, which its clients may wait for.
+///
+/// Gemini's 503 says no less: "the service may be temporarily overloaded". That
+/// of others comes from whatever is on the way.
+///
+/// *Source*: Anthropic, "Errors"; Google, "Gemini API troubleshooting".
+pub fn is_overload(status: StatusCode, dialect: Dialect) -> bool {
+    match status.as_u16() {
+        529 => true,
+        503 => dialect == Dialect::Gemini,
+        _ => false,
+    }
 }
 
 /// Judges an answer.

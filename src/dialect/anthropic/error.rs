@@ -112,7 +112,7 @@ mod tests {
         };
         assert_eq!(
             (reported.blame, reported.message.as_str(), in_form),
-            (Blame::Server, "No \"room\".", true)
+            (Blame::Overload, "No \"room\".", true)
         );
         assert_eq!(judge::event(PING).kind, Kind::Silent);
     }

@@ -178,6 +178,7 @@ fn reported_in(json: &str) -> Reported {
 fn blame(kind: &str) -> Blame {
     match kind {
         "rate_limit_error" => Blame::RateLimit,
+        "overloaded_error" => Blame::Overload,
         "authentication_error" | "permission_error" | "billing_error" => Blame::Key,
         "invalid_request_error" | "not_found_error" | "request_too_large" => Blame::Client,
         _ => Blame::Server,

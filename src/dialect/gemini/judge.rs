@@ -193,11 +193,13 @@ fn blame(error: &Value, message: &str) -> Blame {
     let status = error["status"].as_str().unwrap_or_default();
     match status {
         "RESOURCE_EXHAUSTED" => Blame::RateLimit,
+        "UNAVAILABLE" => Blame::Overload,
         "UNAUTHENTICATED" => Blame::Key,
         "PERMISSION_DENIED" => forbidden::blame(error).unwrap_or(Blame::Server),
         "INVALID_ARGUMENT" | "NOT_FOUND" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => Blame::Client,
         "" => match error["code"].as_u64() {
             Some(429) => Blame::RateLimit,
+            Some(503) => Blame::Overload,
             Some(401 | 402) => Blame::Key,
             Some(403) => forbidden::blame(error).unwrap_or(Blame::Server),
             Some(400 | 404 | 413 | 422) => Blame::Client,

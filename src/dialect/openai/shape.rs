@@ -180,6 +180,7 @@ fn blame_of_status(status: u64) -> Option<Blame> {
         401 | 402 => Some(Blame::Key),
         400 | 404 | 413 | 422 => Some(Blame::Client),
         429 => Some(Blame::RateLimit),
+        529 => Some(Blame::Overload),
         500..=599 | 408 => Some(Blame::Server),
         _ => None,
     }
@@ -189,6 +190,7 @@ fn blame_of_status(status: u64) -> Option<Blame> {
 ///
 /// OpenAI, "Error codes" and the `code` of a failed response; the same words
 /// are used by Azure, vLLM, OpenRouter and the others that are compatible.
+/// `slow_down` is of those codes, and Codex waits for it.
 fn blame_of_word(word: &str) -> Option<Blame> {
     let word = word.to_ascii_lowercase();
     let has = |part: &str| word.contains(part);
@@ -207,7 +209,9 @@ fn blame_of_word(word: &str) -> Option<Blame> {
         || has("notfound")
     {
         Some(Blame::Client)
-    } else if has("server") || has("internal") || has("overloaded") || has("timeout") {
+    } else if has("overloaded") || word == "slow_down" {
+        Some(Blame::Overload)
+    } else if has("server") || has("internal") || has("timeout") {
         Some(Blame::Server)
     } else {
         None

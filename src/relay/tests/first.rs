@@ -156,7 +156,7 @@ fn an_error_that_comes_with_the_beginning_leaves_the_stream_to_another() {
     let ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
     let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n";
     let failed = failure(Api::Messages, [send(&[start, ping, error].concat())]);
-    assert_eq!(failed.reported().map(|it| it.blame), Some(Blame::Server));
+    assert_eq!(failed.reported().map(|it| it.blame), Some(Blame::Overload));
     // Nobody is kept waiting for what has not come yet, nor is a word taken back.
     let text = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\
                 \"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
@@ -202,7 +202,7 @@ fn an_error_before_a_word_was_said_leaves_the_stream_to_another() {
     let (failed, after) = said(messages, late);
     assert_eq!(
         failed.unwrap_err().reported().map(|it| it.blame),
-        Some(Blame::Server)
+        Some(Blame::Overload)
     );
     assert_eq!(after, 1_000);
     let broken = said(messages, vec![send(start), wait(), Step::Break]).0;

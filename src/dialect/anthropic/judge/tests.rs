@@ -41,7 +41,7 @@ fn each_event_has_its_kind() {
 #[test]
 fn errors_are_blamed_by_their_type() {
     for (kind, blame) in [
-        ("overloaded_error", Blame::Server),
+        ("overloaded_error", Blame::Overload),
         ("api_error", Blame::Server),
         ("timeout_error", Blame::Server),
         ("something_new", Blame::Server),

@@ -109,7 +109,7 @@ fn whose_fault_an_error_is() {
         ("INVALID_ARGUMENT", Blame::Client),
         ("NOT_FOUND", Blame::Client),
         ("FAILED_PRECONDITION", Blame::Client),
-        ("UNAVAILABLE", Blame::Server),
+        ("UNAVAILABLE", Blame::Overload),
         ("INTERNAL", Blame::Server),
         ("DEADLINE_EXCEEDED", Blame::Server),
         ("NEW_WORD", Blame::Server),

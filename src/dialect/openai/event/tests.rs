@@ -176,6 +176,12 @@ fn responses_events() {
     assert_eq!(error(api, failed), (Blame::RateLimit, "slow".into(), true));
     let failed = r#"data: {"type":"response.failed"}"#;
     assert_eq!(error(api, failed), (Blame::Server, String::new(), true));
+    for overloaded in ["server_is_overloaded", "slow_down", "529"] {
+        let failed = format!(
+            r#"data: {{"type":"response.failed","response":{{"error":{{"code":"{overloaded}"}}}}}}"#
+        );
+        assert_eq!(error(api, &failed).0, Blame::Overload, "{overloaded}");
+    }
     let foreign = r#"data: {"type":"error","code":"server_error","message":"m"}"#;
     assert_eq!(error(api, foreign), (Blame::Server, "m".into(), false));
     let foreign = r#"data: {"error":{"code":"invalid_prompt","message":"m"}}"#;
