@@ -7,6 +7,7 @@
 
 mod conversation;
 pub(in crate::dialect) mod custom;
+mod flat;
 pub(in crate::dialect) mod ids;
 mod json;
 mod lost;
@@ -22,6 +23,7 @@ pub use conversation::{
     Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
 pub use custom::{Custom, Grammar};
+pub(in crate::dialect) use flat::flat;
 pub use json::Json;
 pub(in crate::dialect) use json::{Members, Readings, push_key};
 pub(in crate::dialect) use lost::says_nothing;

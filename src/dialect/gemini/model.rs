@@ -7,6 +7,7 @@ pub(super) struct Model {
     generation: (u32, u32),
     pro: bool,
     flash: bool,
+    lite: bool,
     /// A name of Google's own, which says something at all.
     gemini: bool,
 }
@@ -24,6 +25,7 @@ impl Model {
             ),
             pro: name.contains("pro"),
             flash: name.contains("flash"),
+            lite: name.contains("flash-lite"),
             gemini: name.contains("gemini"),
         }
     }
@@ -89,10 +91,27 @@ impl Model {
         if self.pro { 32_768 } else { 24_576 }
     }
 
-    /// Returns the smallest thinking budget, in tokens: only a pro cannot
-    /// leave thinking out.
+    /// Returns the smallest thinking budget, in tokens, that is not none.
+    ///
+    /// # Source
+    ///
+    /// Google, "Gemini thinking", table of thinking budgets.
     pub(super) fn min_budget(self) -> u64 {
-        if self.pro { 128 } else { 0 }
+        match self {
+            Self { pro: true, .. } => 128,
+            Self {
+                lite: true,
+                generation: (2, 5),
+                ..
+            } => 512,
+            _ => 1,
+        }
+    }
+
+    /// Returns the budget that comes nearest to no thinking, in tokens: only a
+    /// pro cannot leave it out.
+    pub(super) fn no_budget(self) -> u64 {
+        if self.pro { self.min_budget() } else { 0 }
     }
 
     /// Tells whether the lowest level of thinking is `MINIMAL`, not `LOW`.
@@ -136,7 +155,10 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(Model::of("gemini-2.5-pro").min_budget(), 128);
+        let budgets = |name| (Model::of(name).no_budget(), Model::of(name).min_budget());
+        assert_eq!(budgets("gemini-2.5-pro"), (128, 128));
+        assert_eq!(budgets("gemini-2.5-flash"), (0, 1));
+        assert_eq!(budgets("gemini-2.5-flash-lite-preview-06-17"), (0, 512));
         let tells = |name| Model::of(name).takes_logprobs();
         assert!(tells("gemini-2.0-flash") && tells("m") && !tells("gemini-2.5-flash-lite"));
         assert!(!tells("gemini-flash-latest"));

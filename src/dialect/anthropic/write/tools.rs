@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::schema::{closed, is_recursive};
 use crate::dialect::{
     anthropic::model::Model,
-    neutral::{self, Conversation, Feature, Json, Lost, ToolChoice},
+    neutral::{self, Conversation, Feature, Json, Lost, ToolChoice, flat},
 };
 
 #[derive(Debug, Serialize)]
@@ -33,7 +33,10 @@ pub(super) struct Choice<'a> {
 
 impl<'a> Tool<'a> {
     pub(super) fn of(tool: &'a neutral::Tool, model: Model, lost: &mut Lost) -> Self {
-        let is_recursive = || tool.parameters.as_ref().is_some_and(is_recursive);
+        let said = tool.parameters.as_ref();
+        let flat = said.and_then(|it| flat(it, &[], lost));
+        let parameters = flat.as_ref().or(said);
+        let is_recursive = || parameters.is_some_and(is_recursive);
         let strict = tool.strict.filter(|_| model.fits_schemas());
         let strict = strict.filter(|strict| !strict || !is_recursive());
         if strict.is_none() && tool.strict == Some(true) {
@@ -42,12 +45,9 @@ impl<'a> Tool<'a> {
         Self {
             name: &tool.name,
             description: tool.description.as_deref(),
-            input_schema: match (&tool.parameters, strict) {
-                // Exact adherence wants what every schema of an answer must be.
-                (Some(parameters), Some(true)) if parameters.is_object() => {
-                    closed(parameters, lost)
-                }
-                (parameters, _) => schema(parameters.as_ref(), lost),
+            input_schema: match &flat {
+                Some(flat) => Cow::Owned(schema(Some(flat), strict, lost).into_owned()),
+                None => schema(said, strict, lost),
             },
             strict,
         }
@@ -65,7 +65,17 @@ pub(super) fn tools<'a>(of: &'a Conversation, model: Model, lost: &mut Lost) -> 
 }
 
 /// Returns a schema of an object, which Anthropic wants to be called one.
-fn schema<'a>(parameters: Option<&'a Json>, lost: &mut Lost) -> Cow<'a, RawValue> {
+fn schema<'a>(
+    parameters: Option<&'a Json>,
+    strict: Option<bool>,
+    lost: &mut Lost,
+) -> Cow<'a, RawValue> {
+    // Exact adherence wants what every schema of an answer must be.
+    if strict == Some(true)
+        && let Some(parameters) = parameters.filter(|it| it.is_object())
+    {
+        return closed(parameters, lost);
+    }
     #[derive(Deserialize)]
     struct Typed {
         #[serde(rename = "type")]

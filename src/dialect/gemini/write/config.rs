@@ -168,7 +168,10 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
             ..Thinking::default()
         },
         Reasoning::Budget(tokens) => {
-            let fair = tokens.clamp(model.min_budget(), model.max_budget());
+            let fair = match tokens {
+                0 => model.no_budget(),
+                tokens => tokens.clamp(model.min_budget(), model.max_budget()),
+            };
             if fair != tokens {
                 lost.feature(Feature::Reasoning);
             }
@@ -204,12 +207,12 @@ fn thinking(reasoning: Reasoning, model: Model, lost: &mut Lost) -> Option<Think
             }
         }
         Reasoning::Off => {
-            if model.min_budget() > 0 {
+            if model.no_budget() > 0 {
                 lost.feature(Feature::Reasoning);
             }
             Thinking {
                 include_thoughts: None,
-                ..of_budget(model.min_budget())
+                ..of_budget(model.no_budget())
             }
         }
     })

@@ -344,6 +344,15 @@ fn what_older_models_or_odd_values_lose() {
         body["generationConfig"]["thinkingConfig"],
         json!({"thinkingBudget": 0})
     );
+    for (asked, sent) in [(0, 0), (100, 512), (512, 512), (513, 513), (30_000, 24_576)] {
+        let budget = Conversation {
+            reasoning: Some(Reasoning::Budget(asked)),
+            ..off.clone()
+        };
+        let (body, lost) = written(&budget, "gemini-2.5-flash-lite");
+        let told = &body["generationConfig"]["thinkingConfig"]["thinkingBudget"];
+        assert_eq!((told, lost.is_empty()), (&json!(sent), asked == sent));
+    }
     let (body, _) = written(&asking(Feature::ImageUrl), THIRD);
     assert_eq!(
         body["contents"][0]["parts"][0]["fileData"]["mimeType"],

@@ -184,6 +184,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             with(|it| it.tools = vec![custom(Some("start: /a+/"))]),
         ),
         (
+            Feature::ToolSchema,
+            "calls whose arguments are one of several objects (`oneOf`)",
+            with_tool(|it| it.tools[0].parameters = Json::parse(ONE_OF)),
+        ),
+        (
             Feature::JsonObject,
             "an answer in JSON",
             with(|it| it.format = OutputFormat::JsonObject),

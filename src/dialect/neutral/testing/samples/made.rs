@@ -121,6 +121,11 @@ pub(super) fn custom(grammar: Option<&str>) -> Tool {
     )
 }
 
+/// The schema of arguments that are one of two objects.
+pub(super) const ONE_OF: &str = r#"{"type":"object","oneOf":[
+    {"properties":{"a":{"type":"string"}},"required":["a"]},
+    {"properties":{"b":{"type":"string"}},"required":["b"]}]}"#;
+
 pub(super) fn two_tools() -> Vec<Tool> {
     let other = Tool {
         name: "g".to_owned(),

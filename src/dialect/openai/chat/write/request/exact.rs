@@ -1,8 +1,17 @@
-//! What OpenAI wants of a schema that must be kept to exactly.
+//! What OpenAI wants of schemas, and of one that must be kept to exactly.
 
 use serde_json::Value;
 
 use crate::dialect::neutral::Json;
+
+/// What is refused at the top level of a tool's schema, beside `anyOf`, `oneOf`
+/// and `allOf`.
+///
+/// # Source
+///
+/// OpenAI's 400 `invalid_function_parameters`; nspady/google-calendar-mcp, issue
+/// 39; goruck/home-generative-agent, pull request 545.
+pub(super) const REFUSED: [&str; 3] = ["enum", "const", "not"];
 
 /// Tells whether `strict` may stand beside `schema`: every object in it names
 /// all its properties as required and allows no others.

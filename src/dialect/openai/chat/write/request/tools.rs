@@ -1,9 +1,11 @@
 //! Tools, and which of them the model is to call.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Variant, exact, message::Reader};
-use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice};
+use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice, flat};
 
 /// A tool.
 pub(super) type Tool<'a> = Typed<Function<'a>, Custom<'a>>;
@@ -43,7 +45,7 @@ pub(super) struct Function<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a Json>,
+    parameters: Option<Cow<'a, Json>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -99,8 +101,13 @@ fn tool<'a>(tool: &'a neutral::Tool, reader: Reader, lost: &mut Lost) -> Tool<'a
         };
     }
     tool.lose_grammar(lost);
-    let schema = tool.parameters.as_ref();
-    let may_be_strict = || schema.is_some_and(exact::may_be_strict);
+    let said = tool.parameters.as_ref();
+    let flat = match reader.variant {
+        Variant::OpenAi => said.and_then(|it| flat(it, &exact::REFUSED, lost)),
+        Variant::Compatible => None,
+    };
+    let schema = flat.map(Cow::Owned).or(said.map(Cow::Borrowed));
+    let may_be_strict = || schema.as_deref().is_some_and(exact::may_be_strict);
     let strict = tool.strict.filter(|strict| !strict || may_be_strict());
     if strict != tool.strict {
         lost.feature(Feature::StrictTools);
