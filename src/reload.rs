@@ -262,7 +262,7 @@ impl Reloads {
     }
 
     /// Puts the configuration in force again that was `generation`, with the
-    /// newest secrets: what was rotated stays refused. `None` if it is not among
+    /// newest secrets and certificates: what was rotated stays refused. `None` if it is not among
     /// those kept.
     pub async fn roll_back(&self, generation: u64) -> Option<Arc<Try>> {
         self.in_turn(async move |this| this.go_back(generation).await)
@@ -274,7 +274,9 @@ impl Reloads {
         let kept = self.history();
         let config = kept.iter().find(|it| it.generation == generation)?;
         let newest_first = kept.iter().map(|it| &*it.config);
-        let config = Config::clone(&config.config).with_newest_secrets(&now.config, newest_first);
+        let config = Config::clone(&config.config)
+            .with_newest_secrets(&now.config, newest_first)
+            .with_files_of_now();
         let same = generation == now.number;
         Some(self.take_over(config, By::RollBack, same).await.0)
     }

@@ -232,7 +232,7 @@ impl Alerts {
                 } else if others {
                     tracing::warn!(alert_id, message, "alert of other models");
                 }
-                return (over || others || it.is_news_after(&before)).then(|| it.clone());
+                return (over || others || it.reads_otherwise_than(&before)).then(|| it.clone());
             }
             if !over {
                 incident.kind = kind;

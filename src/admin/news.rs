@@ -122,6 +122,14 @@ impl News {
 
     /// Returns the alerts as they are now, newest first.
     pub(super) fn alerts(&self) -> Vec<Alert> {
+        self.refresh();
+        self.0.book.lock().alerts.list()
+    }
+
+    /// Brings the open alerts up to date; who listens hears of each that reads
+    /// otherwise now. A page that is open shows the numbers of its first second
+    /// otherwise: a weight that has grown since, a penalty that has faded.
+    pub(super) fn refresh(&self) {
         let generation = self.0.shared.generation.load_full();
         let table = self.0.shared.engine.table();
         let now = clock::now();
@@ -140,7 +148,6 @@ impl News {
             let bad = Bad::of(&seen, config, reason);
             self.tell(book.alerts.refresh(id, status, bad, now).map(Told::Alert));
         }
-        book.alerts.list()
     }
 
     /// Listens from now on.

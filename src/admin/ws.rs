@@ -163,7 +163,8 @@ pub(super) async fn connect(
     response
 }
 
-/// Computes the moving numbers once a second while sockets are open.
+/// Computes the moving numbers once a second while sockets are open, those in
+/// the words of open alerts too.
 pub(super) async fn beat(admin: Arc<Admin>) {
     let mut sockets = admin.seats.inside.subscribe();
     loop {
@@ -171,6 +172,7 @@ pub(super) async fn beat(admin: Arc<Admin>) {
             return;
         }
         sleep_until((clock::now() + BEAT).into()).await;
+        admin.news.refresh();
         let update = json!({
             "traffic": Traffic::now(&admin),
             "endpoints": endpoints::all(&admin),

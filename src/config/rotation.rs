@@ -1,7 +1,9 @@
-//! Secrets outlive configurations: what was rotated does not come back with an
-//! earlier one.
+//! Secrets and certificates outlive configurations: what was rotated or renewed
+//! does not come back with an earlier one.
 
-use super::{Config, settings::Endpoint};
+use sha2::{Digest, Sha256};
+
+use super::{Config, limits, settings::Endpoint, source};
 
 impl Config {
     /// Returns this configuration with newer secrets in the place of its own: the
@@ -37,6 +39,25 @@ impl Config {
             let key = key.and_then(|it| it.api_key.clone());
             if key.is_some() && endpoint.api_key.is_some() {
                 endpoint.api_key = key;
+            }
+        }
+        self
+    }
+
+    /// Returns this configuration with its PEM files as they are now: putting it in
+    /// force reads them again, whatever they held when it was read. One that cannot
+    /// be read is left as it was: it is refused when it is put in force.
+    ///
+    /// Reads files, of which each is small.
+    #[must_use]
+    pub fn with_files_of_now(mut self) -> Self {
+        let tls = self.server.tls.iter_mut();
+        let tls = tls.flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+        let trusted = self.endpoints.iter_mut();
+        let trusted = trusted.filter_map(|it| it.ca_file.as_mut());
+        for file in tls.chain(trusted) {
+            if let Ok(bytes) = source::read_up_to(&file.path, limits::FILE) {
+                file.sha256 = Sha256::digest(&bytes).into();
             }
         }
         self

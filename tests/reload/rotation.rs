@@ -72,6 +72,39 @@ async fn the_certificate_that_an_endpoint_is_known_by() {
     assert_eq!(served.asks("m").await, 502, "a stranger again");
 }
 
+/// Going back reads the file as it is now, so that nothing about it has changed.
+#[tokio::test]
+async fn a_certificate_that_was_renewed_stays_so_when_going_back() {
+    let (secure, other) = (Secure::start(Fault::None), Secure::start(Fault::None));
+    let url = format!("https://localhost:{}/v1", secure.addr().port());
+    let pem = |of: &Secure| std::fs::read_to_string(of.pem().path()).expect("a certificate");
+    let served = served(
+        &url,
+        ", ca_file: secret, probe: { kind: none }",
+        &pem(&other),
+    )
+    .await;
+    rotate(&served, &pem(&secure));
+    served.generation(2).await;
+    let text = std::fs::read_to_string(served.path()).expect("the file");
+    served.replace(&text.replace("ca_file:", "weight: 2, ca_file:"));
+    served.generation(3).await;
+    let back = async |generation: u64| {
+        let body = json!({ "generation": generation }).to_string();
+        let mut client = Client::connect(served.admin).await;
+        client
+            .request("POST", "/api/config/rollback", &[], body.as_bytes())
+            .await;
+        let answer: Value = client.answer().await.json();
+        answer["changes"].clone()
+    };
+    let [changes, again] = [back(1).await, back(2).await];
+    assert_eq!(changes.as_array().map(Vec::len), Some(1), "{changes}");
+    assert_eq!(changes[0]["key"], "weight");
+    assert_eq!(again, json!([]), "the same with the same certificate");
+    assert_eq!(served.asks("m").await, 200);
+}
+
 #[tokio::test]
 async fn the_token_of_the_admin_address() {
     let served = Served::start(|folder, url| {

@@ -185,9 +185,10 @@ fn threshold(bad: &Bad<'_>) -> Value {
 }
 
 impl Alert {
-    /// Whether who was told `before` is to be told this: numbers that move
-    /// while it goes on are no news.
-    pub(super) fn is_news_after(&self, before: &Self) -> bool {
+    /// Whether who shows `before` is to be sent this in its place: it reads
+    /// otherwise, if only by a number. It stays the same incident, and no line of
+    /// the log. What moves in the evidence alone can wait for that.
+    pub(super) fn reads_otherwise_than(&self, before: &Self) -> bool {
         let is_other = |key: &str| self.evidence[key] != before.evidence[key];
         self.kind != before.kind
             || self.message != before.message

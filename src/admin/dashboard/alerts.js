@@ -2,7 +2,7 @@
 
 import { waiting } from "./endpoints.js";
 import { keyOf } from "./store.js";
-import { $, ago, attr, chip, count, curl, empty, fill, h, icon, instant, number, reconcile, setChip, setIcon, span, text, words } from "./ui.js";
+import { $, ago, attr, chip, count, curl, empty, fill, frame, h, icon, instant, number, reconcile, search, setChip, setIcon, span, text, wantedOf, words } from "./ui.js";
 
 /** Resolved alerts shown. */
 const OVER = 8;
@@ -17,9 +17,9 @@ export function setUp(open) {
   fill($("alerts"), none, now, past, curl("api/alerts"));
   const names = ["Actor", "Kind", "State", "Mailbox", "Messages/s", "Messages", "Restarts", "Last restart"];
   const actors = h("tbody");
-  const search = h("input", { type: "search", placeholder: "Filter actors", "aria-label": "Filter actors" });
-  fill($("actor-list"), h("div", { class: "controls" }, search), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Actors" }, h("table", null, h("caption", { class: "unseen" }, "Actors"), h("thead", null, h("tr", null, names.map((name) => h("th", { scope: "col" }, name)))), actors)), curl("api/actors"));
-  parts = { now, over, past, summary, none, actors, search, open };
+  const field = search("Filter actors");
+  fill($("actor-list"), h("div", { class: "controls" }, field), frame("Actors", names, actors), curl("api/actors"));
+  parts = { now, over, past, summary, none, actors, field, open };
 }
 
 export function render(store) {
@@ -83,8 +83,8 @@ function counts({ threshold, first_opening: first, ...rest }) {
 const trouble = (it) => (it.up ? 0 : 1e9) + it.restarts * 1000 + it.mailbox_depth;
 
 export function renderActors(store) {
-  const { actors, search } = parts;
-  const wanted = search.value.trim().toLowerCase();
+  const { actors, field } = parts;
+  const wanted = wantedOf(field);
   const list = store.actors.filter((it) => `${it.actor} ${it.name}`.toLowerCase().includes(wanted)).sort((a, b) => trouble(b) - trouble(a) || a.actor.localeCompare(b.actor) || a.name.localeCompare(b.name, "en", { numeric: true }));
   reconcile(actors, list, (it) => `${it.actor} ${it.name}`, () => {
     const node = h("tr", null, h("th", { scope: "row" }), h("td"), h("td", null, chip("healthy", "up")), ...Array.from({ length: 4 }, () => h("td", { class: "num" })), h("td"));

@@ -2,7 +2,7 @@
 
 import { ask, post } from "./api.js";
 import { act, confirm, toast } from "./dialogs.js";
-import { $, ago, button, count, curl, empty, facts, fill, h, icon, instant, moment, table, text, words } from "./ui.js";
+import { $, ago, button, count, curl, empty, facts, fill, h, icon, instant, moment, panel, table, text, words } from "./ui.js";
 
 let parts = null;
 let shownFor = null;
@@ -17,7 +17,6 @@ export function setUp(store) {
   const draft = h("textarea", { id: "draft", rows: 8, spellcheck: "false", placeholder: "Paste a configuration (YAML) here" });
   const verdict = h("div", { role: "status" });
   const check = button("Check", () => checkDraft());
-  const panel = (title, ...children) => h("section", { class: "panel" }, h("div", { class: "head" }, h("h2", null, title)), children);
   fill($("config-body"),
     h("div", { class: "columns even" },
       h("div", null, panel("In force", state, problems, h("div", { class: "controls" }, reload), curl("api/reload", "-X POST ")), panel("File against what is in force", diff, curl("api/config/diff")), panel("History", history, curl("api/config/history"), curl("api/config/rollback", `-d '{"generation": N}' `))),

@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { openEndpoint } from "./detail.js";
 import { act, confirm } from "./dialogs.js";
 import { keyOf, SPARK, STATUSES } from "./store.js";
-import { $, ago, attr, breakerGlyph, button, chip, compact, count, curl, empty, fill, h, instant, latency, meter, number, outcome, percent, reconcile, setBreaker, setChip, setMeter, setSpark, span, spark, text, words } from "./ui.js";
+import { $, ago, attr, breakerGlyph, button, chip, compact, count, curl, empty, fill, frame, h, instant, latency, meter, number, outcome, percent, reconcile, search, setBreaker, setChip, setMeter, setSpark, span, spark, text, wantedOf, words } from "./ui.js";
 
 /** "retry in 7 s", "trial under way", "cooling down, 40 s left"; empty while nothing keeps it back. */
 export function waiting(it, now) {
@@ -161,16 +161,7 @@ export function makeRow(first, actions) {
   return node;
 }
 
-/** Where rows go. */
-export function makeTable() {
-  const names = ["Status", "Endpoint", "Breaker", "Failures", "Latency, 2 min", "Latency", "In flight", "Fullest window", "Share", "Last error"];
-  const body = h("tbody");
-  const head = h("tr", null, names.map((name) => h("th", { scope: "col" }, name)));
-  const node = h("table", { class: "compact" }, h("caption", { class: "unseen" }, "Endpoints"), h("thead", null, head), body);
-  const frame = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Endpoints" });
-  fill(frame, node);
-  return { frame, body };
-}
+const COLUMNS = ["Status", "Endpoint", "Breaker", "Failures", "Latency, 2 min", "Latency", "In flight", "Fullest window", "Share", "Last error"];
 
 /** More endpoints than this and the table is what one gets without asking. */
 const MANY = 12;
@@ -190,19 +181,20 @@ let parts = null;
 
 export function setUp(store, again) {
   const root = $("endpoints");
-  const search = h("input", { type: "search", placeholder: "Filter endpoints", "aria-label": "Filter endpoints by name, model, provider or status", id: "endpoint-search", oninput: again });
+  const field = search("Filter endpoints", { "aria-label": "Filter endpoints by name, model, provider or status", id: "endpoint-search", oninput: again });
   const sort = h("select", { "aria-label": "Sort endpoints", onchange: () => keep({ sort: sort.value }) }, Object.keys(SORTS).map((name) => h("option", { value: name, selected: name === choice.sort }, `${name} first`)));
   sort.options[1].textContent = "by name";
   const only = h("select", { "aria-label": "Show which endpoints", onchange: () => keep({ only: only.value }) }, h("option", { value: "" }, "all"), h("option", { value: "bad" }, "not healthy"));
   only.value = choice.only;
   const form = button("", () => keep({ form: isCompact(store) ? "cards" : "table" }), { "aria-keyshortcuts": "c" });
   const shown = h("span", { class: "hint", role: "status" });
-  fill($("endpoint-controls"), shown, search, only, sort, form);
+  fill($("endpoint-controls"), shown, field, only, sort, form);
   const cards = h("div", { class: "cards" });
-  const table = makeTable();
+  const rows = h("tbody");
+  const table = frame("Endpoints", COLUMNS, rows, "compact");
   const none = h("div");
-  fill(root, cards, table.frame, none, curl("api/endpoints"));
-  parts = { root, search, form, shown, cards, table, none };
+  fill(root, cards, table, none, curl("api/endpoints"));
+  parts = { root, field, form, shown, cards, table, rows, none };
   function keep(change) {
     Object.assign(choice, change);
     localStorage.setItem(KEPT, JSON.stringify(choice));
@@ -216,21 +208,21 @@ const isCompact = (store) => (choice.form ? choice.form === "table" : store.endp
 export const toggleForm = () => parts.form.click();
 
 export function render(store) {
-  const { root, search, form, shown, cards, table, none } = parts;
+  const { root, field, form, shown, cards, table, rows, none } = parts;
   const compact = isCompact(store);
   text(form, compact ? "Cards" : "Table");
   attr(form, "title", compact ? "Show cards (c)" : "Show a table (c)");
-  const wanted = search.value.trim().toLowerCase();
+  const wanted = wantedOf(field);
   const fits = (it) => (!wanted || `${it.endpoint} ${it.model} ${it.provider} ${words(it.status)}`.toLowerCase().includes(wanted)) && (choice.only !== "bad" || it.status !== "healthy");
   const list = inOrder(store.endpoints.filter(fits), root);
   text(shown, list.length === store.endpoints.length ? "" : `${count(list.length, "endpoint")} of ${store.endpoints.length}`);
   attr(cards, "hidden", compact);
-  attr(table.frame, "hidden", !compact);
+  attr(table, "hidden", !compact);
   // What is not shown is not kept either.
   const show = (node, it) => node.show(it, store);
   const actions = actionsOf(store);
   reconcile(cards, compact ? [] : list, keyOf, (it) => makeCard(it, actions), show);
-  reconcile(table.body, compact ? list : [], keyOf, (it) => makeRow(it, actions), show);
+  reconcile(rows, compact ? list : [], keyOf, (it) => makeRow(it, actions), show);
   const why = !store.ready ? "" : store.endpoints.length ? "No endpoint fits the filter." : "This gateway has no endpoints.";
   fill(none, list.length || !why ? null : empty(why));
 }

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { act } from "./dialogs.js";
-import { $, chip, curl, empty, fill, h, meter, percent, reconcile, setMeter, table, words } from "./ui.js";
+import { $, chip, curl, empty, fill, h, meter, panel, percent, reconcile, setMeter, table, words } from "./ui.js";
 import { keyOf } from "./store.js";
 
 let models = null;
@@ -39,7 +39,6 @@ function show(answer) {
     const it = live.get(keyOf({ endpoint, model }));
     return it ? h("span", { class: "with-meter" }, chip(it.status), it.reason ?? "") : "";
   };
-  const panel = (title, ...children) => h("section", { class: "panel" }, h("div", { class: "head" }, h("h2", null, title)), children);
   const tiers = answer.tiers.map((tier, i) => {
     const rows = tier.endpoints.map((it) => {
       const bar = meter("share");

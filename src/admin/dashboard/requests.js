@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { announce, drawer } from "./dialogs.js";
-import { $, attr, button, clock, count, curl, dollars, empty, facts, fill, h, icon, instant, latency, moment, outcome, reconcile, table, text, words } from "./ui.js";
+import { $, attr, button, clock, count, curl, dollars, empty, facts, fill, frame, h, icon, instant, latency, moment, outcome, reconcile, search, table, text, wantedOf, words } from "./ui.js";
 
 /** Short words for how an attempt ended. */
 const SHORT = {
@@ -91,29 +91,28 @@ let parts = null;
 let frozen = null;
 
 export function setUp(store, again) {
-  const search = h("input", { type: "search", id: "request-search", placeholder: "model, endpoint, client, status, id …", "aria-label": "Filter by model, endpoint, client, status, error or id", oninput: again });
+  const field = search("model, endpoint, client, status, id …", { id: "request-search", "aria-label": "Filter by model, endpoint, client, status, error or id", oninput: again });
   const which = h("select", { "aria-label": "Outcome", onchange: again }, KINDS.map(([value, name]) => h("option", { value }, name)));
   const pause = button("Pause", () => {
     frozen = frozen ? null : [...store.requests];
     announce(frozen ? "Requests paused" : "Requests live");
     again();
   }, { "aria-keyshortcuts": "p", title: "Hold still (p)", "aria-pressed": "false" });
-  const find = button("Find by id", () => lookUp(search.value.trim()), { title: "Ask the gateway for the request with this id" });
+  const find = button("Find by id", () => lookUp(field.value.trim()), { title: "Ask the gateway for the request with this id" });
   const shown = h("span", { class: "hint", role: "status" });
   const form = $("request-filter");
-  fill(form, search, which, find, pause, shown);
+  fill(form, field, which, find, pause, shown);
   // Enter looks an id up that is not on the page; a submit itself has nowhere to go.
   form.addEventListener("submit", (event) => event.preventDefault());
-  search.addEventListener("keydown", (event) => event.key === "Enter" && !body.firstChild && lookUp(search.value.trim()));
+  field.addEventListener("keydown", (event) => event.key === "Enter" && !body.firstChild && lookUp(field.value.trim()));
   const body = h("tbody");
   const names = ["Time", "Status", "Path", "Model", "Client", "Took", "Cost"];
-  const list = h("table", { class: "tap" }, h("caption", { class: "unseen" }, "Requests, newest first"), h("thead", null, h("tr", null, names.map((name) => h("th", { scope: "col" }, name)))), body);
   const none = h("div");
-  fill($("tap"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Requests, newest first" }, list), none, curl("api/requests?limit=200"));
+  fill($("tap"), frame("Requests, newest first", names, body, "tap"), none, curl("api/requests?limit=200"));
   const latest = h("ul", { class: "latest" });
   const quiet = h("div");
   fill($("latest"), latest, quiet);
-  parts = { search, which, pause, shown, body, none, latest, quiet };
+  parts = { field, which, pause, shown, body, none, latest, quiet };
   async function lookUp(id) {
     if (!id) return;
     try {
@@ -145,9 +144,9 @@ const fitting = (record, wanted, which) => {
 };
 
 export function render(store) {
-  const { search, which, pause, shown, body, none } = parts;
+  const { field, which, pause, shown, body, none } = parts;
   const all = frozen ?? store.requests;
-  const wanted = search.value.trim().toLowerCase();
+  const wanted = wantedOf(field);
   const list = [];
   let fit = 0;
   for (let i = all.length - 1; i >= 0; i--) {

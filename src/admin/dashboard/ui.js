@@ -8,14 +8,16 @@ const SVG_TAGS = new Set(["svg", "path", "circle", "rect", "line", "g"]);
 export function h(tag, props, ...children) {
   const node = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) set(node, name, value);
-  node.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...present(children));
   return node;
 }
 
+const absent = (value) => value === null || value === undefined || value === false;
+const present = (children) => children.flat(2).filter((child) => !absent(child));
+
 function set(node, name, value) {
   if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-  else if (value === true) node.setAttribute(name, "");
-  else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  else attr(node, name, value);
 }
 
 export const $ = (id) => document.getElementById(id);
@@ -27,17 +29,14 @@ export function text(node, value) {
 
 /** Sets an attribute, or takes it away for null and false, only where it differs. */
 export function attr(node, name, value) {
-  if (value === null || value === undefined || value === false) {
-    if (node.hasAttribute(name)) node.removeAttribute(name);
-    return;
-  }
+  if (absent(value)) return node.removeAttribute(name);
   const wanted = value === true ? "" : String(value);
   if (node.getAttribute(name) !== wanted) node.setAttribute(name, wanted);
 }
 
 /** Replaces what is in `node`. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
+  node.replaceChildren(...present(children));
 }
 
 /** The nodes under each parent, by key. */
@@ -68,6 +67,7 @@ export function reconcile(parent, items, keyOf, make, update) {
 }
 
 export const DASH = "–";
+const pad = (value) => String(value).padStart(2, "0");
 const known = (value) => value !== null && value !== undefined && !Number.isNaN(value);
 
 /** 1234.5 → "1,235"; small numbers keep a digit. */
@@ -105,7 +105,6 @@ export function latency(ms) {
 export function span(ms) {
   const s = Math.max(0, Math.ceil(ms / 1000));
   if (s < 60) return `${s} s`;
-  const pad = (value) => String(value).padStart(2, "0");
   if (s < 3600) return `${Math.floor(s / 60)} m ${pad(s % 60)} s`;
   if (s < 86_400) return `${Math.floor(s / 3600)} h ${pad(Math.floor((s % 3600) / 60))} m`;
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
@@ -129,7 +128,6 @@ export function dollars(value) {
 /** An instant (milliseconds) as the reader's wall clock, seconds included. */
 export function clock(ms) {
   const date = new Date(ms);
-  const pad = (value) => String(value).padStart(2, "0");
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
@@ -258,13 +256,26 @@ export function facts(pairs, className = "facts") {
   return h("dl", { class: className }, shown.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 }
 
-/** A table with a caption for those who do not see where it stands. */
-export function table(caption, columns, rows) {
+/** Where rows go: `body` in a table with a caption for those who do not see where it stands. */
+export function frame(caption, columns, body, className) {
   const head = h("tr", null, columns.map((name) => h("th", { scope: "col" }, name)));
-  const body = rows.map((cells) => h("tr", null, cells.map((cell, i) => h(i ? "td" : "th", i ? null : { scope: "row" }, cell))));
-  const node = h("table", null, h("caption", { class: "unseen" }, caption), h("thead", null, head), h("tbody", null, body));
+  const node = h("table", { class: className }, h("caption", { class: "unseen" }, caption), h("thead", null, head), body);
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, node);
 }
+
+export function table(caption, columns, rows) {
+  const body = rows.map((cells) => h("tr", null, cells.map((cell, i) => h(i ? "td" : "th", i ? null : { scope: "row" }, cell))));
+  return frame(caption, columns, h("tbody", null, body));
+}
+
+/** A box with a title of its own. */
+export const panel = (title, ...children) => h("section", { class: "panel" }, h("div", { class: "head" }, h("h2", null, title)), children);
+
+/** A field that filters a list. */
+export const search = (placeholder, props) => h("input", { type: "search", placeholder, "aria-label": placeholder, ...props });
+
+/** What was typed, as lists are filtered by it. */
+export const wantedOf = (field) => field.value.trim().toLowerCase();
 
 /** How to get the same on a command line; the token is there where this page has one. */
 export function curl(path, extra = "") {
