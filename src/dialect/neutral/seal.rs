@@ -93,6 +93,7 @@ mod tests {
             name: "f".to_owned(),
             arguments: "{}".to_owned(),
             signature: seal.map(str::to_owned),
+            custom: false,
         })
     }
 

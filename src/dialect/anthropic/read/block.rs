@@ -44,6 +44,7 @@ impl Block<'_> {
                     .input
                     .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
                 signature: None,
+                custom: false,
             }),
             _ => return None,
         })

@@ -80,6 +80,7 @@ fn part(
                 name: fields.need("name")?.string()?,
                 arguments: input.json().to_owned(),
                 signature: None,
+                custom: false,
             }));
             // Who called is said of the provider's own tools only.
             &["type", "id", "name", "input", "caller"]

@@ -176,6 +176,7 @@ impl Events {
                     ),
                     name: block.name.unwrap_or_default(),
                     signature: None,
+                    custom: false,
                 });
                 // `{}` holds the place of what comes in pieces; some compatible
                 // providers put the whole input here.

@@ -112,6 +112,7 @@ impl Events {
                 id,
                 name,
                 signature,
+                ..
             } => {
                 let call = Said::call(*call, id, name, signature.as_deref());
                 self.say(call, out);

@@ -22,6 +22,7 @@ fn call(arguments: &str) -> Part {
         name: "f".to_owned(),
         arguments: arguments.to_owned(),
         signature: Some("not ours".to_owned()),
+        custom: false,
     })
 }
 
@@ -123,6 +124,7 @@ fn part() -> impl Strategy<Value = Part> {
                 name,
                 arguments: json!({"z": text, "a": [1.0, null]}).to_string(),
                 signature: None,
+                custom: false,
             })
         }),
     ]

@@ -41,6 +41,7 @@ fn call(call: u32) -> Delta {
         id: format!("call_{call}"),
         name: format!("tool_{call}"),
         signature: None,
+        custom: false,
     }
 }
 
