@@ -77,7 +77,7 @@ fn an_answer_of_everything() {
         json!({
             "id": "msg_1700000000", "type": "message", "role": "assistant", "model": "gpt-5",
             "content": [
-                {"type": "thinking", "thinking": "Hm.", "signature": ""},
+                {"type": "thinking", "thinking": "Hm.", "signature": "breakerbox:unsealed"},
                 {"type": "text", "text": "Hi"},
                 {"type": "text", "text": "No."},
                 call(json!({"b": 1, "a": 1.0})),
