@@ -24,10 +24,7 @@ pub(super) struct Tool {
 /// A request with tools gets calls of the tool that its choice names, else of the first ones, unless the
 /// choice forbids it, or the request ends with results and does not force another call: then an agent is
 /// done. The arguments repeat what was said where a text is asked for.
-pub(super) fn called<'a>(
-    ask: &'a Ask,
-    most: usize,
-) -> impl Iterator<Item = (&'a Tool, Vec<String>)> {
+pub(super) fn called(ask: &Ask, most: usize) -> impl Iterator<Item = (&Tool, Vec<String>)> {
     let most = match &ask.choice {
         Choice::None => 0,
         Choice::Auto if ask.told => 0,
