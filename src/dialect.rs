@@ -44,6 +44,30 @@ pub struct Usage {
     pub cached: u64,
     /// Tokens of the answer that went into reasoning; at most `output`.
     pub reasoning: u64,
+    /// At what price, where OpenAI's dialect says so.
+    pub tier: Option<Tier>,
+}
+
+/// How soon an answer was given, and for how much: what OpenAI's dialect says as
+/// `service_tier`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// As usual.
+    Default,
+    /// Later and cheaper.
+    Flex,
+    /// Paid for ahead.
+    Scale,
+    /// Sooner and dearer.
+    Priority,
+}
+
+impl Tier {
+    /// Returns the tier of this name, as JSON; none that SDKs do not know.
+    pub(crate) fn read(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
 }
 
 impl Usage {
@@ -79,6 +103,7 @@ impl Usage {
             output,
             cached: part(cached).min(input),
             reasoning: part(reasoning).min(output),
+            tier: None,
         })
     }
 

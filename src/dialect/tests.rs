@@ -8,6 +8,7 @@ mod mapping;
 mod pairs;
 mod readers;
 mod seals;
+mod tiers;
 mod unsaid;
 
 use std::collections::BTreeSet;

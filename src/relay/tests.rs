@@ -33,6 +33,7 @@ pub(super) const USAGE: Usage = Usage {
     output: 5,
     cached: 3,
     reasoning: 0,
+    tier: None,
 };
 
 pub(super) const RESPONSE: &str = concat!(

@@ -132,6 +132,7 @@ fn response(body: &Value) -> Reply {
             output: count(&usage["output_tokens"]),
             cached: count(&usage["input_tokens_details"]["cached_tokens"]),
             reasoning: count(&usage["output_tokens_details"]["reasoning_tokens"]),
+            tier: None,
         }),
     }
 }

@@ -90,6 +90,7 @@ fn a_tally_knows_the_input_that_a_delta_leaves_out() {
         output: 1,
         cached: 1_000,
         reasoning: 0,
+        tier: None,
     };
     assert_eq!(started.usage, Some(start));
     let ended = tally.event(
@@ -109,7 +110,8 @@ fn a_tally_knows_the_input_that_a_delta_leaves_out() {
             input: 130,
             output: 16,
             cached: 0,
-            reasoning: 7
+            reasoning: 7,
+            tier: None
         })
     );
     // Alone, an event tells what it tells.
@@ -131,7 +133,8 @@ fn a_body_is_an_answer_if_it_has_content() {
             input: 15,
             output: 6,
             cached: 3,
-            reasoning: 0
+            reasoning: 0,
+            tier: None
         }))
     );
     assert_eq!(

@@ -26,6 +26,7 @@ fn an_answer_tells_its_usage() {
         output: 11,
         cached: 4,
         reasoning: 8,
+        tier: None,
     };
     assert_eq!(answer(ANSWER.as_bytes()), Ok(Some(usage)));
     let blocked = br#"{"promptFeedback":{"blockReason":"SAFETY"}}"#;

@@ -225,6 +225,7 @@ fn a_stream_says_what_the_whole_answer_says() {
         output: 95,
         cached: 10,
         reasoning: 70,
+        tier: None,
     };
     assert_eq!(whole.usage, Some(usage));
     assert_eq!(

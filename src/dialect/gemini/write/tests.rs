@@ -407,6 +407,7 @@ fn a_stream_of_chunks() {
             output: 5,
             cached: 2,
             reasoning: 1,
+            tier: None,
         }),
         Delta::End,
     ];

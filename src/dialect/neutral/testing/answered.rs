@@ -15,6 +15,7 @@ fn usage() -> impl Strategy<Value = Usage> {
             output: output + reasoning,
             cached,
             reasoning,
+            tier: None,
         },
     )
 }

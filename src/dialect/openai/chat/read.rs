@@ -7,7 +7,11 @@ mod stream;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
-use crate::dialect::neutral::{Stop, seal};
+use crate::dialect::{
+    Tier, Usage,
+    neutral::{Stop, seal},
+    openai::shape,
+};
 
 pub use reply::reply;
 pub use request::request;
@@ -40,6 +44,15 @@ impl<'de> Deserialize<'de> for Said {
         }
         Ok(said)
     }
+}
+
+/// Reads what an answer is billed for, and at what price.
+fn usage(counts: Option<&RawValue>, tier: Option<&RawValue>) -> Option<Usage> {
+    let counts = shape::usage(counts?.get())?;
+    Some(Usage {
+        tier: tier.and_then(|raw| Tier::read(raw.get())),
+        ..counts
+    })
 }
 
 /// What a message, or a chunk's delta, says.

@@ -61,7 +61,8 @@ fn an_answer_is_read_whole() {
                 input: 1_125,
                 output: 40,
                 cached: 1_000,
-                reasoning: 9
+                reasoning: 9,
+                tier: None
             }),
         })
     );

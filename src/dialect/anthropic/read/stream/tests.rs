@@ -126,6 +126,7 @@ fn whole() -> Reply {
             output: 40,
             cached: 1_000,
             reasoning: 0,
+            tier: None,
         }),
     }
 }

@@ -67,6 +67,7 @@ fn an_answer_of_everything() {
             output: 12,
             cached: 10,
             reasoning: 0,
+            tier: None,
         }),
         ..answer(parts, stop)
     };
@@ -144,8 +145,7 @@ proptest! {
             input,
             output,
             cached: cached.min(input),
-            reasoning: reasoning.min(output),
-        };
+            reasoning: reasoning.min(output), tier: None };
         let there = Reply {
             id: "msg_1".to_owned(),
             model: "m".to_owned(),

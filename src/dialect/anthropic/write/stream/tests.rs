@@ -199,6 +199,7 @@ fn an_answer_of_everything() {
             output: 12,
             cached: 10,
             reasoning: 4,
+            tier: None,
         }),
         Delta::End,
         text("late"),

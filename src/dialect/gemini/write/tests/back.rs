@@ -249,8 +249,7 @@ prop_compose! {
                 input: input + cached,
                 output: output + reasoning,
                 cached,
-                reasoning,
-            }),
+                reasoning, tier: None }),
         }
     }
 }
@@ -300,7 +299,7 @@ proptest! {
 });
             deltas.push(Delta::CallArguments { choice, call, piece: json.get().into() });
         }
-        deltas.push(Delta::Usage(crate::dialect::Usage { input: 3, output: 2, cached: 1, reasoning: 1 }));
+        deltas.push(Delta::Usage(crate::dialect::Usage { input: 3, output: 2, cached: 1, reasoning: 1, tier: None }));
         deltas.push(Delta::Stop { choice, stop: if stop { Stop::ToolCalls } else { Stop::Length } });
         deltas.push(Delta::End);
 

@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Message, call_id, filled, stop};
+use super::{Message, call_id, filled, stop, usage};
 use crate::dialect::{
     NotAnAnswer,
     neutral::{Choice, Part, Reply, Thought, ToolCall, ids::name_of_answer},
-    openai::{custom, logprobs, shape},
+    openai::{custom, logprobs},
 };
 
 #[derive(Deserialize)]
@@ -20,6 +20,8 @@ struct Answer<'a> {
     created: Option<f64>,
     #[serde(default, borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    service_tier: Option<&'a RawValue>,
     #[serde(borrow)]
     choices: Vec<Answered<'a>>,
 }
@@ -57,7 +59,7 @@ pub fn reply(body: &[u8]) -> Result<Reply, NotAnAnswer> {
         model: answer.model.unwrap_or_default(),
         created: answer.created.map(|seconds| seconds as u64),
         choices,
-        usage: answer.usage.and_then(|raw| shape::usage(raw.get())),
+        usage: usage(answer.usage, answer.service_tier),
     })
 }
 

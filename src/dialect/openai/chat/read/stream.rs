@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Call, Message, call_id, filled, stop};
+use super::{Call, Message, call_id, filled, stop, usage};
 use crate::dialect::{
     neutral::{Delta, Unreadable, custom, ids::name_of_answer},
-    openai::{logprobs, shape},
+    openai::logprobs,
     sse::Event,
     waiting::Progress,
 };
@@ -26,6 +26,8 @@ struct Chunk<'a> {
     created: Option<f64>,
     #[serde(default, borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    service_tier: Option<&'a RawValue>,
     #[serde(default, borrow)]
     choices: Option<Vec<Piece<'a>>>,
 }
@@ -111,7 +113,7 @@ impl Events {
             self.piece(piece, out)?;
         }
         if self.answer.is_some() {
-            let usage = chunk.usage.and_then(|raw| shape::usage(raw.get()));
+            let usage = usage(chunk.usage, chunk.service_tier);
             out.extend(usage.map(Delta::Usage));
         }
         Ok(())

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{super::read, super::write, chunks, deltas, gathered, stream};
 use crate::dialect::{
-    NotAnAnswer, Usage,
+    NotAnAnswer, Tier, Usage,
     neutral::{Delta, Part, Reply, Stop, ToolCall, Unreadable, testing},
 };
 
@@ -49,6 +49,7 @@ fn an_answer_is_read_whole() {
         output: 12,
         cached: 4,
         reasoning: 5,
+        tier: Some(Tier::Default),
     };
     assert_eq!(reply.usage, Some(usage));
 }

@@ -48,6 +48,7 @@ fn answer(parts: Vec<Part>, stop: Stop) -> Reply {
             output: 12,
             cached: 4,
             reasoning: 5,
+            tier: None,
         }),
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::item::Item;
 use crate::dialect::{
-    ResponseHead, Usage,
+    ResponseHead, Tier, Usage,
     openai::responses::echo::{Echo, Repeated},
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Response<'a> {
     previous_response_id: Option<()>,
     store: bool,
     truncation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<Tier>,
     usage: Option<Counts>,
     #[serde(flatten)]
     asked: Repeated<'a>,
@@ -91,6 +93,7 @@ impl<'a> Response<'a> {
             previous_response_id: None,
             store: false,
             truncation: "disabled",
+            service_tier: usage.and_then(|it| it.tier),
             usage: usage.map(Counts::from),
             asked: echo.repeated(),
         }
