@@ -1,5 +1,6 @@
 //! What the dialects say to one another.
 
+mod custom;
 mod exchange;
 mod fuzz;
 mod hostile;

@@ -21,6 +21,8 @@ struct Seen {
     said: String,
     thought: String,
     calls: Vec<(String, String, serde_json::Value)>,
+    /// Which of them are of custom tools.
+    customs: Vec<String>,
     logprobs: Vec<(Likelihood, Vec<Likelihood>)>,
     stop: Option<Stop>,
     usage: Option<Usage>,
@@ -42,6 +44,7 @@ fn seen(reply: &Reply) -> Seen {
             Part::Thought(thought) => seen.thought.push_str(&thought.text),
             Part::ToolCall(call) => {
                 let arguments = serde_json::from_str(&call.arguments).unwrap();
+                seen.customs.extend(call.custom.then(|| call.id.clone()));
                 seen.calls
                     .push((call.id.clone(), call.name.clone(), arguments));
             }
@@ -72,6 +75,10 @@ fn sayable(asked: Api, mut seen: Seen) -> Seen {
     // It has a place for them beside texts only.
     if asked == Api::Messages || (asked == Api::Responses && !has_text) {
         seen.logprobs.clear();
+    }
+    // To the others they are functions.
+    if asked.dialect() != Dialect::OpenAi {
+        seen.customs.clear();
     }
     if asked == Api::Messages {
         if refuses && seen.stop == Some(Stop::End) {

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::dialect::{
     Usage,
-    neutral::{Broken, Delta, Stop, seal::ahead_of_call},
+    neutral::{
+        Broken, Delta, Stop,
+        seal::{UNSEALED, ahead_of_call},
+    },
     waiting::{MAX_WAITING, Progress, Said, Waiting},
 };
 
@@ -109,6 +112,7 @@ impl Events {
                 id,
                 name,
                 signature,
+                ..
             } => {
                 let call = Said::call(*call, id, name, signature.as_deref());
                 self.say(call, out);
@@ -261,7 +265,11 @@ impl Events {
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
-        if self.open.take().is_some() {
+        if let Some(open) = self.open.take() {
+            if let Open::Thought { sealed: false } = open {
+                let signature = UNSEALED;
+                self.piece(Piece::Signature { signature }, out);
+            }
             send(out, &Event::ContentBlockStop { index: self.next });
             self.next += 1;
         }

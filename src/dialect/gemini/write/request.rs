@@ -20,6 +20,7 @@ pub const CANNOT: &[Feature] = &[
     Feature::UploadedFile,
     Feature::ParallelTools,
     Feature::StrictTools,
+    Feature::ToolGrammar,
     Feature::User,
     Feature::ImageDetail,
     Feature::Verbosity,
@@ -71,7 +72,7 @@ impl<'a> Request<'a> {
         lost: &mut Lost,
     ) -> Self {
         let model = Model::of(model);
-        asked.openai.lose(lost);
+        asked.lose_openais(lost);
         if asked.end_user().is_some() {
             lost.feature(Feature::User);
         }

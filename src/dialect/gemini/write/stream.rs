@@ -96,6 +96,7 @@ impl Events {
                 id,
                 name,
                 signature,
+                ..
             } => {
                 let call = Said::call(*call, id, name, signature.as_deref());
                 self.choices.entry(*choice).or_default().waiting.push(call);
@@ -184,6 +185,7 @@ impl Events {
                     name: call.name.into_owned(),
                     arguments: call.arguments,
                     signature: None,
+                    custom: false,
                 };
                 self.part(choice, Part::call(&made, seal), out);
             }

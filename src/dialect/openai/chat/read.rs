@@ -73,6 +73,7 @@ struct Call {
     index: Option<u32>,
     id: Option<String>,
     function: Option<Function>,
+    custom: Option<Text>,
     extra_content: Option<Value>,
 }
 
@@ -82,6 +83,14 @@ struct Function {
     name: Option<String>,
     #[serde(deserialize_with = "arguments")]
     arguments: Option<String>,
+}
+
+/// A call of a custom tool.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Text {
+    name: Option<String>,
+    input: Option<String>,
 }
 
 /// Reads a call's arguments; some compatible servers have the object where its

@@ -22,6 +22,7 @@ fn call(arguments: &str) -> Part {
         name: "f".to_owned(),
         arguments: arguments.to_owned(),
         signature: Some("not ours".to_owned()),
+        custom: false,
     })
 }
 
@@ -76,7 +77,7 @@ fn an_answer_of_everything() {
         json!({
             "id": "msg_1700000000", "type": "message", "role": "assistant", "model": "gpt-5",
             "content": [
-                {"type": "thinking", "thinking": "Hm.", "signature": ""},
+                {"type": "thinking", "thinking": "Hm.", "signature": "breakerbox:unsealed"},
                 {"type": "text", "text": "Hi"},
                 {"type": "text", "text": "No."},
                 call(json!({"b": 1, "a": 1.0})),
@@ -123,6 +124,7 @@ fn part() -> impl Strategy<Value = Part> {
                 name,
                 arguments: json!({"z": text, "a": [1.0, null]}).to_string(),
                 signature: None,
+                custom: false,
             })
         }),
     ]

@@ -41,6 +41,7 @@ fn call(call: u32) -> Delta {
         id: format!("call_{call}"),
         name: format!("tool_{call}"),
         signature: None,
+        custom: false,
     }
 }
 
@@ -174,7 +175,7 @@ fn an_answer_of_everything() {
             "id": "chatcmpl-1", "type": "message", "role": "assistant", "model": "gpt-5",
             "content": [
                 {"type": "thinking", "thinking": "A tool.", "signature": "EqQB"},
-                {"type": "thinking", "thinking": "More.", "signature": ""},
+                {"type": "thinking", "thinking": "More.", "signature": "breakerbox:unsealed"},
                 {"type": "redacted_thinking", "data": "EmwK"},
                 {"type": "text", "text": "Let me see: \"日本\""},
                 tool_use(0, &json!({"place": "Köln"})),

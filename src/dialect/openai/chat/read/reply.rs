@@ -7,7 +7,7 @@ use super::{Message, call_id, filled, stop};
 use crate::dialect::{
     NotAnAnswer,
     neutral::{Choice, Part, Reply, Thought, ToolCall, ids::name_of_answer},
-    openai::{logprobs, shape},
+    openai::{custom, logprobs, shape},
 };
 
 #[derive(Deserialize)]
@@ -77,13 +77,21 @@ fn choice(answer: &str, at: u32, answered: Answered<'_>) -> Option<Choice> {
     let stop = stop(&reason, !calls.is_empty())?;
     for (number, call) in (0..).zip(calls) {
         let signature = call.signature();
-        let function = call.function.unwrap_or_default();
-        parts.push(Part::ToolCall(ToolCall {
-            id: filled(call.id).unwrap_or_else(|| call_id(answer, at, number)),
-            name: filled(function.name)?,
-            arguments: function.arguments.unwrap_or_default(),
-            signature,
-        }));
+        let id = filled(call.id).unwrap_or_else(|| call_id(answer, at, number));
+        let made = match call.custom {
+            Some(text) => custom::call(id, filled(text.name)?, &text.input.unwrap_or_default()),
+            None => {
+                let function = call.function.unwrap_or_default();
+                ToolCall {
+                    id,
+                    name: filled(function.name)?,
+                    arguments: function.arguments.unwrap_or_default(),
+                    signature: None,
+                    custom: false,
+                }
+            }
+        };
+        parts.push(Part::ToolCall(ToolCall { signature, ..made }));
     }
     Some(Choice {
         parts,
