@@ -84,6 +84,8 @@ fn sayable(asked: Api, mut seen: Seen) -> Seen {
         if refuses && seen.stop == Some(Stop::End) {
             seen.stop = Some(Stop::Filter);
         }
+        // A text that is nothing but blank is none beside others.
+        seen.said.retain(|c| !c.is_whitespace());
         // Its libraries crash without a count.
         seen.usage.get_or_insert_default();
     }

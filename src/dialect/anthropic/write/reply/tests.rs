@@ -115,7 +115,7 @@ fn part() -> impl Strategy<Value = Part> {
         }
     };
     prop_oneof![
-        "\\PC{1,9}".prop_map(Part::Text),
+        "\\PC{0,8}[a-z]".prop_map(Part::Text),
         ("\\PC{0,9}", "[a-z]{1,9}").prop_map(sealed(false)),
         ("", "[a-z]{1,9}").prop_map(sealed(true)),
         ("[a-z_]{1,9}", "[a-z]{1,9}", "\\PC{0,9}").prop_map(|(id, name, text)| {
@@ -154,6 +154,27 @@ proptest! {
         };
         prop_assert_eq!(read::reply(&reply(&there, 0)), Ok(there));
     }
+}
+
+#[test]
+fn no_text_beside_something_else_is_blank() {
+    let text = |text: &str| Part::Text(text.to_owned());
+    let thought = || {
+        Part::Thought(Thought {
+            text: "hm".to_owned(),
+            ..Thought::default()
+        })
+    };
+    let said = |parts: Vec<Part>| {
+        let body: Value =
+            serde_json::from_slice(&reply(&answer(parts, Stop::End), 0)).unwrap_or_default();
+        let text = |block: &Value| block["text"].as_str().unwrap_or("…").to_owned();
+        let blocks = body["content"].as_array().cloned().unwrap_or_default();
+        blocks.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(said(vec![text("\n"), thought(), text(" ")]), ["…"]);
+    assert_eq!(said(vec![thought(), text("\nso")]), ["…", "\nso"]);
+    assert_eq!(said(vec![text("\n")]), ["\n"]);
 }
 
 #[test]
