@@ -31,8 +31,12 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Adds a message. Instructions ahead of everything else are the system's;
-    /// a user's message right behind the results of tools is of their turn.
-    pub(super) fn add(&mut self, role: Role, parts: Vec<Part>) {
+    /// a user's message right behind the results of tools is of their turn. A
+    /// user who has said nothing has had a turn: no answer is to be gone on with.
+    pub(super) fn add(&mut self, role: Role, mut parts: Vec<Part>) {
+        if role == Role::User && parts.is_empty() {
+            parts.push(Part::Text(String::new()));
+        }
         for part in &parts {
             if let Part::ToolCall(call) = part {
                 self.calls.insert(call.id.clone(), call.name.clone());

@@ -9,8 +9,8 @@ use serde_json::{Value, value::RawValue};
 
 use crate::dialect::{
     Tier, Usage,
-    neutral::{Stop, seal},
-    openai::shape,
+    neutral::{Media, Stop, seal},
+    openai::{shape, turns::source},
 };
 
 pub use reply::reply;
@@ -64,9 +64,24 @@ struct Message {
     reasoning_content: Option<String>,
     reasoning: Option<String>,
     tool_calls: Option<Vec<Call>>,
+    /// What the model drew, which OpenRouter has beside the text.
+    images: Option<Value>,
 }
 
 impl Message {
+    /// Returns what the model drew.
+    fn images(&self) -> impl Iterator<Item = Media> {
+        let images = self.images.as_ref().and_then(Value::as_array);
+        let images = images.into_iter().flatten();
+        images.filter_map(|image| {
+            Some(Media {
+                source: source(image["image_url"]["url"].as_str()?.to_owned()),
+                name: None,
+                detail: None,
+            })
+        })
+    }
+
     /// Takes the thought; a provider that says it under two names says it once.
     fn take_thought(&mut self) -> Option<String> {
         let in_pieces = self

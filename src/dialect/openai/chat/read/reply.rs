@@ -72,7 +72,9 @@ fn choice(answer: &str, at: u32, answered: Answered<'_>) -> Option<Choice> {
             ..Thought::default()
         })
     }));
+    let images: Vec<_> = message.images().map(Part::Image).collect();
     parts.extend(filled(message.content.map(|said| said.text)).map(Part::Text));
+    parts.extend(images);
     parts.extend(filled(message.refusal).map(Part::Refusal));
     let calls = message.tool_calls.unwrap_or_default();
     let reason = answered.finish_reason.unwrap_or_default();

@@ -167,8 +167,11 @@ impl Events {
         if let Some(mut message) = piece.delta {
             let thought = message.take_thought();
             out.extend(thought.map(|text| Delta::Thought { choice, text }));
+            // Streams of most dialects have no place for them.
+            let images: Vec<_> = message.images().map(|it| it.in_words()).collect();
             let text = filled(message.content.map(|said| said.text));
-            out.extend(text.map(|text| Delta::Text { choice, text }));
+            let texts = text.into_iter().chain(images);
+            out.extend(texts.map(|text| Delta::Text { choice, text }));
             let refusal = filled(message.refusal);
             out.extend(refusal.map(|text| Delta::Refusal { choice, text }));
             for call in message.tool_calls.unwrap_or_default() {
