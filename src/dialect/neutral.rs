@@ -6,6 +6,7 @@
 //! to the client, never dropped in silence.
 
 mod conversation;
+pub(in crate::dialect) mod custom;
 mod flat;
 pub(in crate::dialect) mod ids;
 mod json;
@@ -21,6 +22,7 @@ pub use conversation::{
     Conversation, Detail, Media, NOTHING, OutputFormat, Part, Role, Sampling, Source, Thought,
     Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
+pub use custom::{Custom, Grammar};
 pub(in crate::dialect) use flat::flat;
 pub use json::Json;
 pub(in crate::dialect) use json::{Members, Readings, push_key};

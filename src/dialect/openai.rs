@@ -6,6 +6,7 @@
 
 mod body;
 pub mod chat;
+mod custom;
 pub mod event;
 mod logprobs;
 pub mod response;

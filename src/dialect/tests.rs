@@ -1,5 +1,7 @@
 //! What the dialects say to one another.
 
+mod custom;
+mod drawn;
 mod exchange;
 mod fuzz;
 mod hostile;

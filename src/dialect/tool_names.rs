@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hasher},
 };
 
@@ -26,6 +26,9 @@ const LONGEST: usize = 64;
 pub struct ToolNames {
     /// By the name that the provider is told, the client's.
     given: BTreeMap<String, String>,
+    /// The custom tools, by the client's names: calls of them are calls of such
+    /// tools, whatever the provider was told of them.
+    custom: BTreeSet<String>,
     /// Whether the client knows tools as functions only.
     functions: bool,
     /// What a response repeats of the request, tools by their own names.
@@ -35,9 +38,11 @@ pub struct ToolNames {
 impl ToolNames {
     /// Returns those of `asked` that a provider of `dialect` would refuse.
     pub(super) fn of(asked: &Conversation, dialect: Dialect) -> Self {
+        let custom = asked.tools.iter().filter(|tool| tool.custom.is_some());
         let odd = names(asked).filter(|name| !is_fair(name, dialect));
         Self {
             given: odd.map(|name| (fair(name), name.to_owned())).collect(),
+            custom: custom.map(|tool| tool.name.clone()).collect(),
             functions: asked.functions,
             echo: Echo::default(),
         }
@@ -78,31 +83,32 @@ impl ToolNames {
         self.functions
     }
 
-    /// Puts the client's names into an answer; `None` if a call in it has none.
+    /// Puts the client's names into an answer, and says which calls are of custom
+    /// tools; `None` if a call in it has no name.
     pub(super) fn restore(&self, reply: &mut Reply) -> Option<()> {
         for part in reply.choices.iter_mut().flat_map(|it| &mut it.parts) {
             if let Part::ToolCall(call) = part {
-                self.restore_one(&mut call.name)?;
+                self.restore_one(&mut call.name, &mut call.custom)?;
             }
         }
         Some(())
     }
 
-    /// Puts the client's names into pieces of an answer; `None` if a call in
-    /// them has none.
+    /// Does the same to pieces of an answer.
     pub(super) fn restore_in(&self, deltas: &mut [Delta]) -> Option<()> {
         for delta in deltas {
-            if let Delta::CallStart { name, .. } = delta {
-                self.restore_one(name)?;
+            if let Delta::CallStart { name, custom, .. } = delta {
+                self.restore_one(name, custom)?;
             }
         }
         Some(())
     }
 
-    fn restore_one(&self, name: &mut String) -> Option<()> {
+    fn restore_one(&self, name: &mut String, custom: &mut bool) -> Option<()> {
         if let Some(given) = self.given.get(name) {
             name.clone_from(given);
         }
+        *custom |= self.custom.contains(name);
         (!name.is_empty()).then_some(())
     }
 }
@@ -190,6 +196,7 @@ mod tests {
             name: name.to_owned(),
             arguments: "{}".to_owned(),
             signature: None,
+            custom: false,
         })
     }
 
@@ -210,6 +217,7 @@ mod tests {
                 description: None,
                 parameters: None,
                 strict: None,
+                custom: None,
             }],
             tool_choice: Some(ToolChoice::Named(name.to_owned())),
             allowed_tools: vec![name.to_owned()],
@@ -251,31 +259,31 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn every_name_is_fair_and_comes_back(given in "[a-c0-1._:é -]{1,70}") {
-            let asked = asking(&given);
-            for to in DIALECTS {
-                let names = ToolNames::of(&asked, to);
-                let told = names.renamed(&asked, to);
-                for name in super::names(&told) {
-                    prop_assert!(is_fair(name, to), "{name}");
-                    prop_assert_eq!(name, &told.tools[0].name);
+            #[test]
+            fn every_name_is_fair_and_comes_back(given in "[a-c0-1._:é -]{1,70}") {
+                let asked = asking(&given);
+                for to in DIALECTS {
+                    let names = ToolNames::of(&asked, to);
+                    let told = names.renamed(&asked, to);
+                    for name in super::names(&told) {
+                        prop_assert!(is_fair(name, to), "{name}");
+                        prop_assert_eq!(name, &told.tools[0].name);
+                    }
+                    prop_assert_eq!(super::names(&told).count(), 5);
+                    let name = &told.tools[0].name;
+                    let mut reply = Reply {
+                        choices: vec![Choice { logprobs: Vec::new(),  parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],
+                        ..Reply::default()
+                    };
+                    prop_assert_eq!(names.restore(&mut reply), Some(()));
+                    prop_assert_eq!(&reply.choices[0].parts, &vec![call(&given), call("other")]);
+                    let mut deltas = [Delta::CallStart {
+                        choice: 0, call: 0, id: "c".to_owned(), name: name.clone(), signature: None, custom: false,
+    }];
+                    prop_assert_eq!(names.restore_in(&mut deltas), Some(()));
+                    let [Delta::CallStart { name, .. }] = &deltas else { unreachable!() };
+                    prop_assert_eq!(name, &given);
                 }
-                prop_assert_eq!(super::names(&told).count(), 5);
-                let name = &told.tools[0].name;
-                let mut reply = Reply {
-                    choices: vec![Choice { logprobs: Vec::new(),  parts: vec![call(name), call("other")], stop: Stop::ToolCalls }],
-                    ..Reply::default()
-                };
-                prop_assert_eq!(names.restore(&mut reply), Some(()));
-                prop_assert_eq!(&reply.choices[0].parts, &vec![call(&given), call("other")]);
-                let mut deltas = [Delta::CallStart {
-                    choice: 0, call: 0, id: "c".to_owned(), name: name.clone(), signature: None,
-                }];
-                prop_assert_eq!(names.restore_in(&mut deltas), Some(()));
-                let [Delta::CallStart { name, .. }] = &deltas else { unreachable!() };
-                prop_assert_eq!(name, &given);
             }
         }
-    }
 }

@@ -148,8 +148,10 @@ pub(super) struct Call {
     pub(super) name: Arc<str>,
     /// Names the call among all: hexadecimal digits.
     pub(super) id: String,
-    /// The arguments, as JSON.
+    /// The arguments, as JSON; or the text of a custom tool's call.
     pub(super) arguments: Pieces,
+    /// Whether its tool is a custom one.
+    pub(super) custom: bool,
 }
 
 impl Block {
@@ -197,22 +199,23 @@ impl Answer {
         if ask.thinks {
             blocks.push(Block::Thought(Pieces::words(!seed, THOUGHT)));
         }
-        let calls = tools::called(ask, script.calls as usize);
-        let ended = if calls.is_empty() {
+        let mut calls = tools::called(ask, script.calls as usize).peekable();
+        let ended = if calls.peek().is_none() {
             let (text, ended) = text(ask, seed, wanted);
             blocks.push(Block::Text(text));
             ended
         } else {
-            for (number, (name, arguments)) in calls.into_iter().enumerate() {
+            for (number, (tool, pieces)) in calls.enumerate() {
                 let more = if number == 0 {
                     String::new()
                 } else {
                     format!("{number:02}")
                 };
                 blocks.push(Block::Call(Call {
-                    name: name.into(),
+                    name: tool.name.as_str().into(),
                     id: format!("{id}{more}"),
-                    arguments: Pieces::given(tools::pieces(&arguments)),
+                    arguments: Pieces::given(pieces),
+                    custom: tool.custom,
                 }));
             }
             Ended::Calls

@@ -15,14 +15,16 @@ pub(super) struct Tool {
     pub(super) name: String,
     /// What its arguments look like.
     pub(super) schema: Value,
+    /// Whether it takes a text in the place of arguments.
+    pub(super) custom: bool,
 }
 
-/// The tools that an answer calls, at most `most`, and with which arguments.
+/// The tools that an answer calls, at most `most`, and the pieces of what they are called with.
 ///
 /// A request with tools gets calls of the tool that its choice names, else of the first ones, unless the
 /// choice forbids it, or the request ends with results and does not force another call: then an agent is
 /// done. The arguments repeat what was said where a text is asked for.
-pub(super) fn called(ask: &Ask, most: usize) -> Vec<(String, Value)> {
+pub(super) fn called(ask: &Ask, most: usize) -> impl Iterator<Item = (&Tool, Vec<String>)> {
     let most = match &ask.choice {
         Choice::None => 0,
         Choice::Auto if ask.told => 0,
@@ -34,13 +36,22 @@ pub(super) fn called(ask: &Ask, most: usize) -> Vec<(String, Value)> {
         Choice::Named(name) => *name == tool.name,
         _ => true,
     });
-    let call = |tool: &Tool| (tool.name.clone(), fitting(&tool.schema, &ask.said));
-    wanted.take(most).map(call).collect()
+    wanted.take(most).map(|tool| {
+        let pieces = match tool.custom {
+            true => cut(&ask.said),
+            false => pieces(&fitting(&tool.schema, &ask.said)),
+        };
+        (tool, pieces)
+    })
 }
 
 /// The JSON text of a value, in pieces.
 pub(super) fn pieces(value: &Value) -> Vec<String> {
-    let letters: Vec<char> = value.to_string().chars().collect();
+    cut(&value.to_string())
+}
+
+fn cut(text: &str) -> Vec<String> {
+    let letters: Vec<char> = text.chars().collect();
     let pieces = letters.chunks(PIECE).map(|piece| piece.iter().collect());
     pieces.collect()
 }

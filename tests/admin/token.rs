@@ -64,9 +64,9 @@ async fn a_socket_of_the_old_token_does_not_outlive_it() {
     let house = House::start(&yaml("outlives", &evil, "first-token", ""));
     let (_, mut socket) = Socket::ask(house.admin(), &[AUTHORIZATION]).await;
     socket.hears("init").await;
-    let engine = house.engine().clone();
     let block = Chaos::Block(Duration::from_secs(4));
-    let busy = tokio::spawn(async move { engine.guardian().send(block).await });
+    // In the guardian's mailbox from here on: what the reload tells it comes behind.
+    let busy = house.engine().guardian().send(block);
     let other = yaml("outlives", &evil, "second-token", "");
     let reload = house.reload(&other);
     let closed = async {
@@ -83,7 +83,7 @@ async fn a_socket_of_the_old_token_does_not_outlive_it() {
     let (reloaded, (why, told)) = tokio::join!(reload, closed);
     reloaded.expect("reloaded");
     assert_eq!((&*why, told), ("the admin token has changed", json!(1)));
-    busy.await.expect("not cancelled").expect("handled");
+    busy.await.expect("handled");
 }
 
 #[tokio::test]
@@ -146,9 +146,17 @@ async fn guessing_has_to_wait_and_is_counted() {
     let start = clock::now();
     let mut waited = false;
     loop {
+        assert!(clock::now() - start < DEADLINE, "it waited: {waited}");
+        if !waited {
+            // Takes what came back since the last one.
+            ask(&wrong).await;
+        }
         let answer = ask(&right).await;
         if answer.status() == 200 {
-            break;
+            if waited {
+                break;
+            }
+            continue;
         }
         waited = true;
         assert_eq!(answer.status(), 429);
@@ -156,9 +164,7 @@ async fn guessing_has_to_wait_and_is_counted() {
         assert_eq!(answer.head.header("retry-after"), Some("1"));
         let socket = Socket::ask(house.admin(), &[AUTHORIZATION]).await;
         assert!([101, 429].contains(&socket.0), "{}", socket.0);
-        assert!(clock::now() - start < DEADLINE);
     }
-    assert!(waited, "not even the right one was looked at");
     let metrics = call(&house, "GET", "/metrics", &right, "").await.text();
     let told = metrics.lines().filter(|line| {
         line.starts_with("breakerbox_credentials_refused_total{plane=\"admin\"")

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -43,13 +44,17 @@ export async function eventually(what, check, patience = PATIENCE) {
   }
 }
 
+/** A port that is free, and not one of those that a kernel gives to whoever asks for any. */
 async function free() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 32_768);
+    const server = createServer().listen(port, "127.0.0.1");
+    const found = await once(server, "listening").then(() => true, () => false);
+    if (!found) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 /** A name that the browser finds here, as it would find a gateway of one's network. */

@@ -34,7 +34,7 @@ const DIALECTS: [(Says, Asks, &str, &str, &str); 3] = [
         concat!(
             "{ \"max_tokens\":64,\"model\" :\"m\",\"temperature\": 1.0e0 ,\"messages\":[ {\"role\":\"user\",\"content\":[{\"type\":\"text\",",
             "\"text\":\"\\u0068i 👋\",\"cache_control\":{\"type\":\"ephemeral\"}}]},",
-            // As servers that resemble Anthropic write it; nobody else may answer here.
+            // As servers that resemble Anthropic write it.
             "{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"h\",\"signature\":\"\"},{\"type\":\"text\",\"text\":\"a\"}]},",
             "{\"role\":\"user\",\"content\":\"b\"}],\n  \"x_new\":{\"b\":1.50,\"a\":[ ] } }\n"
         ),

@@ -1,9 +1,10 @@
 //! What of the minute's tokens a request gives back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::{CLOSE, well};
@@ -147,41 +148,44 @@ async fn what_is_not_sent_has_used_none() {
 /// client that has a limit of its own is not made to wait; but it is told to come back soon.
 #[tokio::test]
 async fn a_burst_that_reserves_too_much_is_served_by_what_comes_back() {
-    let evil = Evil::start(|_, _| [vec![Act::Wait(Duration::from_millis(50))], well()].concat());
+    let (go, held) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (gate, is_held) = (go.clone(), held.clone());
+    let evil = Evil::start(move |_, _| {
+        let wait = match is_held.load(Ordering::SeqCst) {
+            true => Act::WaitFor(gate.clone()),
+            false => Act::Wait(Duration::from_millis(50)),
+        };
+        [vec![wait], well()].concat()
+    });
     let endpoint = endpoint("burst", &evil.base_url(), ", limits: { tpm: 5000 }");
     let clients =
         "{ name: free, key: free }, { name: limited, key: limited, limits: { tpm: 3500 } }";
     let house = House::start(&format!("endpoints:\n{endpoint}clients: [{clients}]\n"));
-    let all = async |key: &'static str| {
-        let mut asking = JoinSet::new();
-        for _ in 0..20 {
-            let addr = house.addr();
-            asking.spawn(async move {
-                let mut body = ask("m", "hello");
-                body["max_tokens"] = 1_500.into();
-                let key = [("x-api-key", key)];
-                let mut client = Client::connect(addr).await;
-                let body = body.to_string();
-                client.request("POST", CHAT, &key, body.as_bytes()).await;
-                client.answer().await
-            });
-        }
-        asking.join_all().await
+    let addr = house.addr();
+    let one = move |key: &'static str| async move {
+        let mut body = ask("m", "hello");
+        body["max_tokens"] = 1_500.into();
+        let key = [("x-api-key", key)];
+        let mut client = Client::connect(addr).await;
+        let body = body.to_string();
+        client.request("POST", CHAT, &key, body.as_bytes()).await;
+        client.answer().await
     };
-    for answer in all("free").await {
+    let many = |count, key| -> JoinSet<_> { (0..count).map(|_| one(key)).collect() };
+    for answer in many(20, "free").join_all().await {
         assert_eq!(answer.status(), 200, "{}", answer.text());
     }
-    let (served, refused): (Vec<_>, Vec<_>) = all("limited")
-        .await
-        .into_iter()
-        .partition(|it| it.status() == 200);
-    assert!(served.len() >= 2 && refused.len() >= 2, "{}", served.len());
-    for answer in refused {
+    held.store(true, Ordering::SeqCst);
+    let before = evil.count();
+    let two = many(2, "limited");
+    eventually(DEADLINE, || evil.count() == before + 2).await;
+    for answer in many(18, "limited").join_all().await {
         assert_eq!(answer.status(), 429);
-        let wait = answer
-            .head
-            .header("retry-after")
-            .expect("when to come back");
-        assert_eq!(wait, "1");
+        assert_eq!(answer.head.header("retry-after"), Some("1"));
+    }
+    go.notify_one();
+    go.notify_one();
+    for answer in two.join_all().await {
+        assert_eq!(answer.status(), 200, "{}", answer.text());
     }
 }

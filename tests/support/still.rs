@@ -34,7 +34,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::gateway::{parse, target};
-use super::wait::HeldClock;
+use super::wait::{DEADLINE, HeldClock, real_time};
 
 /// Longest that a test may take, in real time: on a clock that stands still, what never comes is waited for
 /// without end.
@@ -96,7 +96,8 @@ pub(crate) async fn settle() {
 pub(crate) fn comes(mut condition: impl FnMut() -> bool) -> impl Future<Output = ()> {
     let place = Location::caller();
     async move {
-        for _ in 0..1_000_000 {
+        let start = real_time();
+        while real_time() - start < DEADLINE {
             if condition() {
                 return settle().await;
             }

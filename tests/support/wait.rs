@@ -38,6 +38,12 @@ pub(crate) fn worked() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// What a clock shows that runs also where the test's stands still.
+pub(crate) fn real_time() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// The output of `future`; fails the test if it takes longer than [`DEADLINE`].
 #[track_caller]
 pub(crate) fn soon<F: Future>(what: &str, future: F) -> impl Future<Output = F::Output> {

@@ -87,7 +87,6 @@ async fn a_thousand_reloads_at_500_requests_a_second_fail_none() {
             statuses
         });
     }
-    let began = clock::now();
     for number in 1..=RELOADS {
         let asked = clock::now();
         house.reload(&yaml(number)).await.expect("reloaded");
@@ -100,13 +99,10 @@ async fn a_thousand_reloads_at_500_requests_a_second_fail_none() {
             tokio::task::yield_now().await;
         }
     }
-    let lasted = clock::now() - began;
     done.store(1, Ordering::SeqCst);
     let statuses = clients.join_all().await.concat();
-    assert!(statuses.len() > RELOADS, "{}", statuses.len());
-    // What is offered; a machine that is busy with other tests takes less of it.
-    let rate = statuses.len() as f64 / lasted.as_secs_f64();
-    assert!((50.0..=600.0).contains(&rate), "{rate} requests/s");
+    // 500 a second are offered; a machine that is busy with other tests takes less of it, but two between any two.
+    assert!(statuses.len() >= 2 * RELOADS, "{}", statuses.len());
     let failed = statuses.iter().filter(|it| **it != 200).count();
     assert_eq!(failed, 0, "of {}", statuses.len());
     assert!(other.count() > 0, "the new endpoint was used");

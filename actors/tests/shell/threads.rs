@@ -79,7 +79,13 @@ async fn actors_of_a_stuck_thread_move_to_another() {
     let late = house.ask(only_a.clone()).await.expect("a lease");
     let kept = house.ask(only_a.clone()).await.expect("a lease");
 
-    assert!(house.engine.chaos(&id("a"), Chaos::Block(3 * SECOND)));
+    let (goes_on, stands) = mpsc::channel::<()>();
+    let (tell, stood) = oneshot::channel();
+    stuck.spawn_fn(move || {
+        tell.send(()).ok();
+        stands.recv().ok();
+    });
+    stood.await.expect("it stands still");
     // The old actor never handles these: a report and a setting.
     settle(late, FAILED);
     let [a, b] = targets.clone();
@@ -90,7 +96,7 @@ async fn actors_of_a_stuck_thread_move_to_another() {
         .await
         .expect("a guardian");
     eventually("replaced", async || house.guardian().await.replaced == 2).await;
-    // The thread still sleeps; b had no mail and moved all the same.
+    // The thread still stands; b had no mail and moved all the same.
     house.view("b").await;
     let view = house.view("a").await;
     let counted = (view.phase, view.failures_in_a_row);
@@ -102,6 +108,7 @@ async fn actors_of_a_stuck_thread_move_to_another() {
     .await;
 
     // Should the old actor come to itself, it publishes nothing and ends.
+    drop(goes_on);
     let end = tokio::task::spawn_blocking(move || stuck.join()).await;
     end.expect("a thread to wait in")
         .expect("the old thread ends");

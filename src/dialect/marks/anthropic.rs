@@ -14,8 +14,8 @@ use crate::dialect::{
     openai::chat::write::Variant,
 };
 
-static SIGNATURE: Mark = Mark(LazyLock::new(|| Finder::new("\"signature\"")));
 static GEMINIS: Mark = Mark(LazyLock::new(|| Finder::new("\"gemini:")));
+static UNSEALED: Mark = Mark(LazyLock::new(|| Finder::new("\"breakerbox:unsealed\"")));
 static RESULT: Mark = Mark(LazyLock::new(|| Finder::new("\"tool_use_id\"")));
 static ENABLED: Mark = Mark(LazyLock::new(|| Finder::new("\"enabled\"")));
 
@@ -23,11 +23,7 @@ static ENABLED: Mark = Mark(LazyLock::new(|| Finder::new("\"enabled\"")));
 const CALL: &[u8] = b"\"toolu_";
 
 pub(super) fn suspects(body: &[u8], _: Variant) -> bool {
-    SIGNATURE
-        .values(body)
-        .any(|value| value.starts_with(b"\"\""))
-        || GEMINIS.is_in(body)
-        || ENABLED.is_in(body) && answers_another(body)
+    UNSEALED.is_in(body) || GEMINIS.is_in(body) || ENABLED.is_in(body) && answers_another(body)
 }
 
 /// Tells whether the last result is of a call that another provider made, who
@@ -87,12 +83,12 @@ pub(super) fn clean(body: &str, _: Variant, lost: &mut Lost) -> Edit {
 }
 
 fn is_foreign(block: &str) -> bool {
-    let of_gemini = |name: &str| {
-        let seal = member(block, name).and_then(|seal| seal.strip_prefix('"'));
-        seal.is_some_and(|seal| seal.starts_with(seal::GEMINI))
+    let is_ours = |name: &str| {
+        let seal = member(block, name).and_then(|it| it.strip_prefix('"')?.strip_suffix('"'));
+        seal.is_some_and(|seal| !seal::is_anthropics(seal))
     };
-    says(block, "type", "thinking") && (says(block, "signature", "") || of_gemini("signature"))
-        || says(block, "type", "redacted_thinking") && of_gemini("data")
+    says(block, "type", "thinking") && is_ours("signature")
+        || says(block, "type", "redacted_thinking") && is_ours("data")
 }
 
 /// Tells whether the calls whose results come last were made without a thought.

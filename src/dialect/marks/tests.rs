@@ -69,13 +69,13 @@ fn messages_keep_what_anthropic_sealed() {
             api,
             r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[
                 {"type":"thinking","thinking":"a","signature":"ErUB"},
-                {"type":"thinking","thinking":"b","signature" : ""},
+                {"type":"thinking","thinking":"b","signature" : "breakerbox:unsealed"},
                 {"type":"thinking","thinking":"c","signature":"gemini:c2ln"},
                 {"type":"redacted_thinking","data":"EmwK"},
                 {"type":"redacted_thinking","data":"gemini:call:c2ln"},
                 {"type":"text","text":"\u0068o"}]},
                 {"role":"user","content":"and?"},
-                {"role":"assistant","content":[{"type":"thinking","thinking":"b","signature":""}]},
+                {"role":"assistant","content":[{"type":"thinking","thinking":"b","signature":"breakerbox:unsealed"}]},
                 {"role":"user","content":"so?"}]}"#,
             concat!(
                 r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":["#,
@@ -113,7 +113,7 @@ fn calls_without_a_thought_come_back_without_thinking() {
     // A call of Anthropic's own is no reason, whatever else was taken out.
     let own = calls.replace("call_1", "toolu_1").replace(
         r#""messages":["#,
-        r#""messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":""},{"type":"text","text":"a"}]},{"role":"user","content":"b"},"#,
+        r#""messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"breakerbox:unsealed"},{"type":"text","text":"a"}]},{"role":"user","content":"b"},"#,
     );
     let (out, lost) = cleaned(Api::Messages, Variant::OpenAi, own.leak());
     assert!(out.starts_with(r#"{"thinking":{"type":"enabled""#), "{out}");
@@ -170,7 +170,12 @@ fn everything_else_stays_as_it_is() {
         ),
         (
             Api::Messages,
-            r#"{ "messages":[ {"role":"assistant","content":[{"type":"tool_use","input":{"signature":"","data":"gemini:"}}]} ] }"#,
+            r#"{ "messages":[ {"role":"assistant","content":[{"type":"tool_use","input":{"signature":"breakerbox:unsealed","data":"gemini:"}}]} ] }"#,
+        ),
+        // Servers that only resemble Anthropic seal nothing.
+        (
+            Api::Messages,
+            r#"{ "messages":[ {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":""}]} ] }"#,
         ),
         (
             Api::GenerateContent,

@@ -1,6 +1,6 @@
 //! What a client asks: the conversation so far, and how it is to go on.
 
-use super::{Json, OpenAi, Reasoning};
+use super::{Custom, Json, Lost, OpenAi, Reasoning};
 
 /// A request, in the words of no dialect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,6 +54,14 @@ impl Conversation {
         let all = self.allowed_tools.is_empty();
         let may = move |tool: &&Tool| all || self.allowed_tools.contains(&tool.name);
         self.tools.iter().filter(may)
+    }
+
+    /// Names what only OpenAI can be told, where somebody else is.
+    pub(in crate::dialect) fn lose_openais(&self, lost: &mut Lost) {
+        self.openai.lose(lost);
+        for tool in self.callable_tools() {
+            tool.lose_grammar(lost);
+        }
     }
 
     /// Returns who the end user is, by whichever name.
@@ -170,6 +178,9 @@ pub struct Tool {
     pub parameters: Option<Json>,
     /// Whether calls must fit the schema exactly.
     pub strict: Option<bool>,
+    /// What OpenAI is told of it if it is a custom tool, which others know as a
+    /// function of one text.
+    pub custom: Option<Custom>,
 }
 
 /// Whether the model is to call tools.
@@ -197,6 +208,8 @@ pub struct ToolCall {
     pub arguments: String,
     /// The provider's seal on what it thought, to be given back with the call.
     pub signature: Option<String>,
+    /// It is a call of a custom tool, whose text is within the arguments.
+    pub custom: bool,
 }
 
 /// What a tool returned.

@@ -29,6 +29,8 @@ pub enum Feature {
     ParallelTools,
     /// Exact adherence of calls to their schema.
     StrictTools,
+    /// The grammar of a custom tool's text: it is said, but nobody sees to it.
+    ToolGrammar,
     /// What the arguments of calls are to be like, in full.
     ToolSchema,
     /// An answer in JSON.
@@ -71,7 +73,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature, in the order of the mapping's table.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::SystemInConversation,
         Self::SilentUser,
         Self::ImageUrl,
@@ -84,6 +86,7 @@ impl Feature {
         Self::AllowedTools,
         Self::ParallelTools,
         Self::StrictTools,
+        Self::ToolGrammar,
         Self::ToolSchema,
         Self::JsonObject,
         Self::JsonSchema,
@@ -120,6 +123,7 @@ impl Feature {
             Self::AllowedTools => "allowed_tools",
             Self::ParallelTools => "parallel_tool_calls",
             Self::StrictTools => "strict_tools",
+            Self::ToolGrammar => "tool_grammar",
             Self::ToolSchema => "tool_schema",
             Self::JsonObject => "json_object",
             Self::JsonSchema => "json_schema",

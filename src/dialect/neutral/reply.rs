@@ -151,6 +151,8 @@ pub enum Delta {
         name: String,
         /// The provider's seal, to be given back with the call.
         signature: Option<String>,
+        /// It is a call of a custom tool, whose text is within the arguments.
+        custom: bool,
     },
     /// More of a call's arguments.
     CallArguments {

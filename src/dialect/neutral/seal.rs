@@ -2,7 +2,8 @@
 //!
 //! A provider refuses a request with the seal of another one, and a conversation
 //! moves between providers: in the neutral form Gemini's seals bear its name, all
-//! others are Anthropic's.
+//! others are Anthropic's. Clients of Messages, where every thought has a seal,
+//! are given one of ours for a thought that nobody has sealed.
 //!
 //! Gemini seals calls as well, for which Messages and Responses have no place:
 //! their clients are given a hidden thought ahead of the call, which they have to
@@ -12,6 +13,9 @@ use super::{Part, Thought};
 
 /// Precedes Gemini's seals.
 pub(in crate::dialect) const GEMINI: &str = "gemini:";
+/// Stands for the seal of a thought that nobody has sealed. Not empty: that is
+/// what servers write that only resemble Anthropic.
+pub(in crate::dialect) const UNSEALED: &str = "breakerbox:unsealed";
 /// Precedes a seal that belongs to the call behind it; no seal has a colon.
 const OF_CALL: &str = "gemini:call:";
 
@@ -30,7 +34,12 @@ pub(in crate::dialect) fn gemini(seal: &str) -> Option<&str> {
 
 /// Tells whether Anthropic may be given this seal back.
 pub(in crate::dialect) fn is_anthropics(seal: &str) -> bool {
-    !seal.starts_with(GEMINI)
+    !seal.starts_with(GEMINI) && seal != UNSEALED
+}
+
+/// Returns what a Messages thought's `signature` says: none if nobody has sealed it.
+pub(in crate::dialect) fn of_messages(wire: String) -> Option<String> {
+    (!wire.is_empty() && wire != UNSEALED).then_some(wire)
 }
 
 /// Returns the seal of the hidden thought that stands for the seal on a call.
@@ -84,6 +93,7 @@ mod tests {
             name: "f".to_owned(),
             arguments: "{}".to_owned(),
             signature: seal.map(str::to_owned),
+            custom: false,
         })
     }
 
@@ -107,6 +117,10 @@ mod tests {
         assert_eq!((gemini(&own), is_anthropics(&own)), (Some("c2ln"), false));
         assert_eq!((gemini(ahead), is_anthropics(ahead)), (None, false));
         assert_eq!((gemini("ErUB"), is_anthropics("ErUB")), (None, true));
+        assert_eq!((gemini(UNSEALED), is_anthropics(UNSEALED)), (None, false));
+        let read = |wire: &str| of_messages(wire.to_owned());
+        assert_eq!((read(""), read(UNSEALED)), (None, None));
+        assert_eq!(read("ErUB").as_deref(), Some("ErUB"));
         assert_eq!(ahead_of_call(Some("ErUB")), None);
         assert_eq!(ahead_of_call(None), None);
     }

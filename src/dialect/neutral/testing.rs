@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::{Delta, Part};
 
 pub(crate) use answered::reply;
-pub(crate) use asked::conversation;
+pub(crate) use asked::{conversation, with_functions_only};
 pub(crate) use pieces::{deltas, gathered};
 pub(crate) use samples::{inline, media, samples};
 

@@ -4,7 +4,8 @@
 //!
 //! OpenAI, API reference, "Chat Completions", and what compatible providers add:
 //! `reasoning_content` (DeepSeek, Moonshot, vLLM), `reasoning` (OpenRouter, Groq),
-//! `extra_content` (Gemini's OpenAI compatibility), content in pieces (Mistral).
+//! `extra_content` (Gemini's OpenAI compatibility), content in pieces (Mistral),
+//! `images` in answers (OpenRouter).
 
 pub mod read;
 #[cfg(test)]

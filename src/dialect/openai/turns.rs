@@ -22,7 +22,7 @@ pub(super) struct Turns {
     pub(super) turns: Vec<Turn>,
     /// The tool of each call, by the call's id.
     calls: HashMap<String, String>,
-    /// Calls of tools that are no functions, which no other dialect knows.
+    /// Calls of tools that no other dialect knows.
     dropped: HashSet<String>,
     /// The last call of each function, and how many there were.
     functions: HashMap<String, String>,
@@ -31,8 +31,12 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Adds a message. Instructions ahead of everything else are the system's;
-    /// a user's message right behind the results of tools is of their turn.
-    pub(super) fn add(&mut self, role: Role, parts: Vec<Part>) {
+    /// a user's message right behind the results of tools is of their turn. A
+    /// user who has said nothing has had a turn: no answer is to be gone on with.
+    pub(super) fn add(&mut self, role: Role, mut parts: Vec<Part>) {
+        if role == Role::User && parts.is_empty() {
+            parts.push(Part::Text(String::new()));
+        }
         for part in &parts {
             if let Part::ToolCall(call) = part {
                 self.calls.insert(call.id.clone(), call.name.clone());
@@ -205,12 +209,12 @@ pub(super) fn allow_only(asked: &mut Conversation, raw: &str) -> Result<(), BadR
     Ok(())
 }
 
-/// Returns the name of a function, which chat has one level deeper.
+/// Returns the name of a tool, which chat has one level deeper.
 fn named(raw: &str) -> Result<Option<String>, BadRequest> {
     for (name, raw) in fields(raw)? {
         match &*name {
             "name" => return text(raw).within("name").map(Some),
-            "function" => return named(raw).within("function"),
+            kind @ ("function" | "custom") => return named(raw).within(kind),
             _ => {}
         }
     }

@@ -21,6 +21,8 @@ struct Seen {
     said: String,
     thought: String,
     calls: Vec<(String, String, serde_json::Value)>,
+    /// Which of them are of custom tools.
+    customs: Vec<String>,
     logprobs: Vec<(Likelihood, Vec<Likelihood>)>,
     stop: Option<Stop>,
     usage: Option<Usage>,
@@ -42,6 +44,7 @@ fn seen(reply: &Reply) -> Seen {
             Part::Thought(thought) => seen.thought.push_str(&thought.text),
             Part::ToolCall(call) => {
                 let arguments = serde_json::from_str(&call.arguments).unwrap();
+                seen.customs.extend(call.custom.then(|| call.id.clone()));
                 seen.calls
                     .push((call.id.clone(), call.name.clone(), arguments));
             }
@@ -73,10 +76,16 @@ fn sayable(asked: Api, mut seen: Seen) -> Seen {
     if asked == Api::Messages || (asked == Api::Responses && !has_text) {
         seen.logprobs.clear();
     }
+    // To the others they are functions.
+    if asked.dialect() != Dialect::OpenAi {
+        seen.customs.clear();
+    }
     if asked == Api::Messages {
         if refuses && seen.stop == Some(Stop::End) {
             seen.stop = Some(Stop::Filter);
         }
+        // A text that is nothing but blank is none beside others.
+        seen.said.retain(|c| !c.is_whitespace());
         // Its libraries crash without a count.
         seen.usage.get_or_insert_default();
     }

@@ -66,7 +66,9 @@ fn requests(page: &mut String) {
         "\n## Requests\n\n\
         What is carried over (+), and what `x-breakerbox-warnings: not carried over: …` names instead, by the model\n\
         that is asked. `compatible` is any model of an openai-compatible endpoint. Where it names `silent_user`, a dot is\n\
-        said for a user who has said nothing that can be carried over, since no request may be without.\n\n",
+        said for a user who has said nothing that can be carried over, since no request may be without.\n\
+        A custom tool is a function of one text, `input`, to all but OpenAI's models from GPT-5 on; its grammar is then said\n\
+        in the description, and nobody sees to it (`tool_grammar`). To the client its calls are those of a custom tool.\n\n",
     );
     let models = MODELS.iter().map(|(_, _, model)| code(model));
     let head: Vec<_> = ["the client asks for".to_owned()]
@@ -98,12 +100,12 @@ fn fields(page: &mut String) {
     let bodies = [
         (
             Api::ChatCompletions,
-            json!({"messages": user, "logit_bias": {"1": 2}, "tools": [{"type": "custom", "custom": {"name": "f"}}],
+            json!({"messages": user, "logit_bias": {"1": 2},
             "modalities": ["text", "audio"], "audio": {"voice": "a"}, "prediction": {"type": "content"}, "web_search_options": {"a": 1}}),
         ),
         (
             Api::Responses,
-            json!({"input": "hi", "tools": [{"type": "web_search"}, {"type": "custom", "name": "f"}], "truncation": "auto", "max_tool_calls": 3}),
+            json!({"input": "hi", "tools": [{"type": "web_search"}], "truncation": "auto", "max_tool_calls": 3}),
         ),
         (
             Api::Messages,

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::dialect::{
-    neutral::{Choice, Delta, Likely, Logprob, Part, Stop, Thought, ToolCall, testing::gathered},
+    neutral::{
+        Choice, Delta, Likely, Logprob, Part, Stop, Thought, ToolCall, custom::wrapped,
+        testing::gathered,
+    },
     sse::Event,
 };
 
@@ -94,6 +97,14 @@ fn response(body: &Value) -> Reply {
                 name: text(&item["name"]),
                 arguments: text(&item["arguments"]),
                 signature: None,
+                custom: false,
+            })),
+            "custom_tool_call" => parts.push(Part::ToolCall(ToolCall {
+                id: text(&item["call_id"]),
+                name: text(&item["name"]),
+                arguments: wrapped(&text(&item["input"])),
+                signature: None,
+                custom: true,
             })),
             other => panic!("{other}"),
         }

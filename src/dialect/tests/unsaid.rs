@@ -197,3 +197,36 @@ fn a_reference_is_told_how_to_be_mended() {
         assert!(wrong.message.contains("send the item itself"), "{wrong}");
     }
 }
+
+/// What came before is not theirs to go on with, whatever the model could do.
+#[test]
+fn a_user_who_has_said_nothing_has_had_a_turn() {
+    let turns = |said: &Value| {
+        json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I"},
+            {"role": "user", "content": said}])
+    };
+    let dot = json!(".");
+    let places = [
+        "/messages/2/content",
+        "/messages/2/content/0/text",
+        "/contents/2/parts/0/text",
+    ];
+    for said in [json!(""), json!([]), json!([{"type": "text", "text": ""}])] {
+        for (from, body) in [
+            (
+                Api::ChatCompletions,
+                json!({"model": "m", "messages": turns(&said)}),
+            ),
+            (Api::Responses, json!({"model": "m", "input": turns(&said)})),
+        ] {
+            let [chat, others @ ..] = &told(from, &body, places)[..] else {
+                panic!("three providers");
+            };
+            assert_eq!(*chat, (json!(""), String::new()), "{from:?}: {said}");
+            for other in others {
+                let named = "not carried over: silent_user".to_owned();
+                assert_eq!(*other, (dot.clone(), named), "{from:?}: {said}");
+            }
+        }
+    }
+}

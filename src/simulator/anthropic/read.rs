@@ -72,6 +72,7 @@ fn tools(body: &Value) -> Vec<Tool> {
         Some(Tool {
             name: tool["name"].as_str()?.to_owned(),
             schema: tool.get("input_schema")?.clone(),
+            custom: false,
         })
     };
     tools.filter_map(tool).collect()

@@ -91,6 +91,7 @@ fn tools(body: &Value) -> Vec<Tool> {
         Some(Tool {
             name: text(function, "name").filter(may)?.to_owned(),
             schema: schema.cloned().unwrap_or_default(),
+            custom: false,
         })
     };
     functions.filter_map(tool).collect()

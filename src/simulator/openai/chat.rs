@@ -62,8 +62,16 @@ fn reason(answer: &Answer) -> &'static str {
 }
 
 fn called(call: &ToolCall, arguments: &str) -> Value {
-    json!({"id": format!("call_{}", call.id), "type": "function",
-        "function": {"name": &*call.name, "arguments": arguments}})
+    let (kind, key) = kind(call);
+    json!({"id": format!("call_{}", call.id), "type": kind, kind: {"name": &*call.name, key: arguments}})
+}
+
+/// The kind of a call, and the name of what it is called with.
+fn kind(call: &ToolCall) -> (&'static str, &'static str) {
+    match call.custom {
+        true => ("custom", "input"),
+        false => ("function", "arguments"),
+    }
 }
 
 /// How likely `pieces` were, beside so many others in the place of each; `null` if nobody asked.
@@ -180,10 +188,11 @@ fn stream(
             Step::Token(at, number) => {
                 let piece = answer.blocks[at].pieces().piece(place);
                 match &answer.blocks[at] {
-                    Block::Call(_) => choice(
-                        json!({"tool_calls": [{"index": number, "function": {"arguments": piece}}]}),
-                        None,
-                    ),
+                    Block::Call(call) => {
+                        let (kind, key) = kind(call);
+                        let call = json!({"index": number, kind: {key: piece}});
+                        choice(json!({"tool_calls": [call]}), None)
+                    }
                     Block::Text(_) | Block::Thought(_) => {
                         let mut choices = choice(json!({"content": piece}), None);
                         choices[0]["logprobs"] = told(&[piece], logprobs);

@@ -59,10 +59,17 @@ pub(super) fn chat(body: &Value, messages: &[Value]) -> Ask {
 pub(super) fn responses(body: &Value, input: &Value) -> Ask {
     let items = input.as_array().map(Vec::as_slice).unwrap_or_default();
     let kind = |item: &Value| item.get("type").and_then(Value::as_str).map(str::to_owned);
-    let is_result = |item: &&Value| kind(item).as_deref() == Some("function_call_output");
+    let is_result = |item: &&Value| {
+        matches!(
+            kind(item).as_deref(),
+            Some("function_call_output" | "custom_tool_call_output")
+        )
+    };
     let is_own = |item: &&Value| {
-        kind(item).as_deref() == Some("function_call")
-            || item.get("role").and_then(Value::as_str) == Some("assistant")
+        matches!(
+            kind(item).as_deref(),
+            Some("function_call" | "custom_tool_call")
+        ) || item.get("role").and_then(Value::as_str) == Some("assistant")
     };
     let users = items
         .iter()
@@ -131,9 +138,11 @@ pub(super) fn picture(url: &str) -> Option<String> {
     }
 }
 
-/// Chat wraps a function in an object of its own; responses do not.
-fn inner(value: &Value) -> &Value {
-    value.get("function").unwrap_or(value)
+/// Chat wraps a tool in an object of its own; responses do not.
+pub(super) fn inner(value: &Value) -> &Value {
+    let kinds = ["function", "custom"].iter();
+    let mut inner = kinds.filter_map(|kind| value.get(*kind));
+    inner.next().unwrap_or(value)
 }
 
 fn name(value: &Value) -> Option<String> {
@@ -142,16 +151,19 @@ fn name(value: &Value) -> Option<String> {
 
 fn tools(body: &Value) -> Vec<Tool> {
     let tools = body.get("tools").and_then(Value::as_array);
-    let tools = tools.into_iter().flatten().map(inner);
+    let tools = tools.into_iter().flatten();
     let allowed = allowed(body).and_then(|set| set.get("tools")?.as_array());
     let may = |name: &String| {
         let is_of = |tool: &Value| inner(tool)["name"] == name.as_str();
         allowed.is_none_or(|tools| tools.iter().any(is_of))
     };
     let tool = |tool: &Value| {
+        let custom = tool["type"] == "custom";
+        let tool = inner(tool);
         Some(Tool {
             name: name(tool).filter(may)?,
             schema: tool.get("parameters").cloned().unwrap_or_default(),
+            custom,
         })
     };
     tools.filter_map(tool).collect()

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::super::ask::{flag, is_name, unknown};
 use super::super::reply::Reply;
 use super::error::error;
-use super::read::picture;
+use super::read::{self, picture};
 
 pub(super) use responses::responses;
 
@@ -76,10 +76,9 @@ pub(super) fn chat(body: &Value, messages: &[Value]) -> Checked {
         return wrong("stream_options", text);
     }
     words(body)?;
-    tools(body, |tool| {
-        (tool["type"] == "function")
-            .then(|| tool.get("function"))
-            .flatten()
+    tools(body, |tool| match tool["type"].as_str()? {
+        kind @ ("function" | "custom") => tool.get(kind),
+        _ => None,
     })?;
     format(body, messages)?;
     for (at, message) in messages.iter().enumerate() {
@@ -150,7 +149,7 @@ fn sampling(body: &Value) -> Checked {
     Ok(())
 }
 
-/// Checks the tools and what is said of them; `inner` finds the function of a tool, if it is one.
+/// Checks the tools and what is said of them; `inner` finds what a tool is, if it is the client's own.
 fn tools<'a>(body: &'a Value, inner: impl Fn(&'a Value) -> Option<&'a Value>) -> Checked {
     let Some(tools) = body.get("tools").filter(|tools| !tools.is_null()) else {
         for name in ["tool_choice", "parallel_tool_calls"] {
@@ -208,13 +207,13 @@ fn tools<'a>(body: &'a Value, inner: impl Fn(&'a Value) -> Option<&'a Value>) ->
     let set = choice.map(|choice| choice.get("allowed_tools").unwrap_or(choice));
     let set = set.and_then(|set| set.get("tools")?.as_array());
     for tool in set.into_iter().flatten() {
-        let tool = tool.get("function").unwrap_or(tool);
+        let tool = read::inner(tool);
         if !names.contains(tool["name"].as_str().unwrap_or_default()) {
             let text = "Invalid value for 'tool_choice': an allowed tool was not specified in the 'tools' parameter.";
             return wrong("tool_choice", text);
         }
     }
-    let choice = choice.map(|choice| choice.get("function").unwrap_or(choice));
+    let choice = choice.map(read::inner);
     match choice.and_then(|choice| choice.get("name")?.as_str()) {
         Some(name) if !names.contains(name) => {
             let text = format!(
@@ -330,13 +329,17 @@ fn shape(at: usize, message: &Value, model: &str) -> Checked {
     }
     for call in calls.into_iter().flatten() {
         let id = call["id"].as_str().unwrap_or_default();
-        let function = &call["function"];
+        let (kind, given) = match call["type"].as_str() {
+            Some("custom") => ("custom", "input"),
+            _ => ("function", "arguments"),
+        };
+        let function = &call[kind];
         let good = (1..=ID).contains(&id.len())
-            && call["type"] == "function"
+            && call["type"] == kind
             && function["name"]
                 .as_str()
                 .is_some_and(|name| is_name(name, 64))
-            && function["arguments"].is_string();
+            && function[given].is_string();
         if !good {
             let text = format!(
                 "Invalid '{}': expected an id of at most {ID} characters, a type, a name and arguments.",

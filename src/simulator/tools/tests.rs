@@ -7,6 +7,7 @@ fn ask(choice: Choice) -> Ask {
             "city": {"type": "string"}, "days": {"type": "integer"},
             "unit": {"enum": ["C", "F"]}, "exact": {"type": "boolean"},
         }}),
+        custom: false,
     };
     Ask {
         said: "Zürich".to_owned(),
@@ -17,19 +18,22 @@ fn ask(choice: Choice) -> Ask {
 }
 
 fn names(ask: &Ask, most: usize) -> Vec<String> {
-    let calls = called(ask, most).into_iter();
-    calls.map(|(name, _)| name).collect()
+    let calls = called(ask, most);
+    calls.map(|(tool, _)| tool.name.clone()).collect()
 }
 
 #[test]
 fn arguments_obey_the_schema() {
-    let (name, arguments) = called(&ask(Choice::Auto), 1).remove(0);
-    assert_eq!(name, "weather");
+    let mut ask = ask(Choice::Auto);
+    let (tool, text) = called(&ask, 1).next().unwrap();
+    assert_eq!(tool.name, "weather");
     let expected = json!({"city": "Zürich", "days": 7, "unit": "C", "exact": true});
-    assert_eq!(arguments, expected);
-    let text = pieces(&arguments);
     assert!(text.len() > 1);
-    assert_eq!(text.concat(), arguments.to_string());
+    assert_eq!(text.concat(), expected.to_string());
+    // A custom tool is given the text itself.
+    ask.tools[0].custom = true;
+    let (_, text) = called(&ask, 1).next().unwrap();
+    assert_eq!(text.concat(), "Zürich");
 }
 
 #[test]

@@ -26,6 +26,7 @@ const respond = (target, body = {}, site, apiKey) =>
 const names = (calls) => (calls ?? []).map((call) => (call.function ?? call).name);
 const given = (calls) => calls.map((call) => JSON.parse((call.function ?? call).arguments));
 const calls = (response) => response.output.filter((item) => item.type === "function_call");
+const PATCH = { type: "custom", name: "apply_patch", description: "Edits files.", format: { type: "text" } };
 const results = (calls) =>
   calls.map(({ call_id, name }) => ({ type: "function_call_output", call_id, output: `Sunny ${name}` }));
 const textOf = (chunks) => chunks.map((chunk) => chunk.choices[0].delta.content ?? "").join("");
@@ -121,6 +122,19 @@ const responses = {
       assert.equal(events[0].type, "response.created");
       assert.equal(events.at(-1).type, "response.completed");
       assert.match(events.at(-1).response.output[0].content[0].text, /^The tool says: Sunny weather\./);
+    }
+  },
+  async "responses: a custom tool and its result"(target) {
+    for (const site of target.steady) {
+      const events = await collect(await respond(target, { tools: [PATCH], stream: true }, site));
+      const pieces = events.filter((event) => event.type === "response.custom_tool_call_input.delta");
+      assert.equal(pieces.map((event) => event.delta).join(""), "How are you?");
+      const { output: said } = events.at(-1).response;
+      const [call] = said.filter((item) => item.type !== "reasoning");
+      assert.deepEqual([call.type, call.name, call.input], ["custom_tool_call", "apply_patch", "How are you?"]);
+      const output = { type: "custom_tool_call_output", call_id: call.call_id, output: "Done" };
+      const told = await respond(target, { tools: [PATCH], input: [...ASK, ...said, output] }, site);
+      assert.match(told.output_text, /^The tool says: Done\./);
     }
   },
   async "responses: choices, images, schemas, limits"(target) {

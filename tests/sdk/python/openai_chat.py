@@ -130,6 +130,26 @@ def tools_are_chosen(target):
 
 
 @check
+def custom_tools(target):
+    custom = {"name": "apply_patch", "description": "Edits files.", "format": {"type": "text"}}
+    # A compatible server is handed the client's own bytes, and this one knows custom tools.
+    tools = [{"type": "custom", "custom": custom}]
+    for site in target.steady():
+        message = chat(target, site, tools=tools).choices[0].message
+        (call,) = message.tool_calls
+        assert (call.type, call.custom.name, call.custom.input) == ("custom", "apply_patch", "How are you?"), call
+        told = {"role": "tool", "tool_call_id": call.id, "content": "Done"}
+        after = [*ASK, message.model_dump(exclude_none=True), told]
+        assert chat(target, site, tools=tools, messages=after).choices[0].message.content.startswith("The tool says: Done.")
+        text = ""
+        for chunk in chat(target, site, tools=tools, stream=True):
+            for call in chunk.choices[0].delta.tool_calls or []:
+                # The SDK has no type for it.
+                text += call.model_extra["custom"].get("input", "")
+        assert text == "How are you?", text
+
+
+@check
 def images(target):
     message = seen(f"data:image/png;base64,{PIXEL}", "https://example.com/a.png")
     said = chat(target, messages=message).choices[0].message.content

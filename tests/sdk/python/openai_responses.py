@@ -15,6 +15,13 @@ TOOLS = [
     for name in ("weather", "news")
 ]
 GIVEN = {"place": "How are you?"}
+# As Codex has it.
+PATCH = {
+    "type": "custom",
+    "name": "apply_patch",
+    "description": "Edits files.",
+    "format": {"type": "grammar", "syntax": "lark", "definition": "start: /(.|\\n)+/"},
+}
 
 
 class Place(BaseModel):
@@ -121,6 +128,42 @@ def tools_are_chosen(target):
     assert names(respond(target, tools=TOOLS, tool_choice="none")) == []
     assert names(respond(target, tools=TOOLS, tool_choice="required")) == ["weather", "news"]
     assert names(respond(target, tools=TOOLS, tool_choice={"type": "function", "name": "news"})) == ["news"]
+
+
+def patched(calls):
+    return [{"type": "custom_tool_call_output", "call_id": call.call_id, "output": "Done"} for call in calls]
+
+
+@check
+def custom_tools(target):
+    for site in target.steady():
+        answer = respond(target, site, tools=[PATCH, *TOOLS])
+        # Gemini 3 seals its calls, in a thought ahead of them.
+        call, other = (item for item in answer.output if item.type != "reasoning")
+        assert (call.type, call.name, call.input) == ("custom_tool_call", "apply_patch", "How are you?"), call
+        assert (other.type, json.loads(other.arguments)) == ("function_call", GIVEN), other
+        after = ASK + answer.output + patched([call]) + results([other])
+        said = respond(target, site, tools=[PATCH, *TOOLS], input=after).output_text
+        assert said.startswith("The tool says: Done. The tool says: Sunny."), said
+        chosen = respond(target, site, tools=[PATCH, *TOOLS], tool_choice={"type": "custom", "name": "apply_patch"})
+        assert [item.type for item in chosen.output if item.type != "reasoning"] == ["custom_tool_call"], chosen
+
+
+@check
+def custom_tools_streamed(target):
+    for site in target.steady():
+        with client(target.url(site)).responses.stream(model=target.model(site), input=ASK, tools=[PATCH]) as stream:
+            events = list(stream)
+            answer = stream.get_final_response()
+        pieces = [it.delta for it in events if it.type == "response.custom_tool_call_input.delta"]
+        done = [it.input for it in events if it.type == "response.custom_tool_call_input.done"]
+        assert "".join(pieces) == "How are you?" and done == ["How are you?"], events
+        (call,) = (item for item in answer.output if item.type != "reasoning")
+        assert (call.type, call.input) == ("custom_tool_call", "How are you?"), call
+        told = [item.model_dump(exclude_none=True, exclude={"id", "status"}) for item in answer.output]
+        after = ASK + told + patched([call])
+        events = list(respond(target, site, tools=[PATCH], input=after, stream=True))
+        assert events[-1].response.output_text.startswith("The tool says: Done."), events[-1]
 
 
 @check

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::neutral::{Part, Stop, Thought, ToolCall};
+use crate::dialect::neutral::{Part, Stop, Thought, ToolCall, seal};
 
 #[derive(Deserialize)]
 pub(super) struct Block<'a> {
@@ -29,7 +29,7 @@ impl Block<'_> {
             "text" => Part::Text(self.text.filter(|text| !text.is_empty())?),
             "thinking" => Part::Thought(Thought {
                 text: self.thinking.unwrap_or_default(),
-                signature: self.signature.filter(|it| !it.is_empty()),
+                signature: self.signature.and_then(seal::of_messages),
                 redacted: false,
             }),
             "redacted_thinking" => Part::Thought(Thought {
@@ -44,6 +44,7 @@ impl Block<'_> {
                     .input
                     .map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned()),
                 signature: None,
+                custom: false,
             }),
             _ => return None,
         })

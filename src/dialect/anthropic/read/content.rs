@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::fields::{Fields, Node};
 use crate::dialect::{
-    neutral::{Lost, Media, Part, Source, Thought, ToolCall, ToolResult},
+    neutral::{Lost, Media, Part, Source, Thought, ToolCall, ToolResult, seal},
     request::BadRequest,
 };
 
@@ -80,6 +80,7 @@ fn part(
                 name: fields.need("name")?.string()?,
                 arguments: input.json().to_owned(),
                 signature: None,
+                custom: false,
             }));
             // Who called is said of the provider's own tools only.
             &["type", "id", "name", "input", "caller"]
@@ -102,8 +103,7 @@ fn part(
             let signature = fields.get("signature").map(|it| it.string()).transpose()?;
             out.push(Part::Thought(Thought {
                 text: fields.need("thinking")?.string()?,
-                // Ours are empty where the provider gave none.
-                signature: signature.filter(|it| !it.is_empty()),
+                signature: signature.and_then(seal::of_messages),
                 redacted: false,
             }));
             &["type", "thinking", "signature"]

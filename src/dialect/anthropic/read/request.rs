@@ -211,6 +211,7 @@ fn read_tool(tool: &Node<'_, '_>, lost: &mut Lost) -> Result<Option<Tool>, BadRe
             .transpose()?,
         parameters: Json::parse(schema.json()),
         strict: fields.get("strict").map(|it| it.flag()).transpose()?,
+        custom: None,
     }))
 }
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::block::{Block, StopDetails, call_id, stop};
 use crate::dialect::{
     anthropic::usage::Counts,
-    neutral::{Delta, Unreadable, ids::name_of_answer},
+    neutral::{Delta, Unreadable, ids::name_of_answer, seal},
     sse,
 };
 
@@ -176,6 +176,7 @@ impl Events {
                     ),
                     name: block.name.unwrap_or_default(),
                     signature: None,
+                    custom: false,
                 });
                 // `{}` holds the place of what comes in pieces; some compatible
                 // providers put the whole input here.
@@ -251,7 +252,7 @@ fn push_thought(text: Option<String>, out: &mut Vec<Delta>) {
 }
 
 fn push_signature(signature: Option<String>, redacted: bool, out: &mut Vec<Delta>) {
-    let signature = signature.filter(|signature| !signature.is_empty());
+    let signature = signature.and_then(seal::of_messages);
     out.extend(signature.map(|signature| Delta::Signature {
         choice: 0,
         signature,

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
-use crate::dialect::neutral::{self, Feature, Lost, Media, Stop, Thought};
+use crate::dialect::neutral::{self, Feature, Lost, Media, Stop, Thought, seal::UNSEALED};
 
 /// The images that Anthropic takes.
 ///
@@ -108,7 +108,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn thought(thought: &'a Thought) -> Self {
-        let signature = thought.signature.as_deref().unwrap_or_default();
+        let signature = thought.signature.as_deref().unwrap_or(UNSEALED);
         match thought.redacted {
             true => Self::RedactedThinking {
                 data: Cow::Borrowed(signature),

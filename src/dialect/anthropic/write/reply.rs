@@ -46,7 +46,7 @@ pub fn reply(reply: &Reply, now: u64) -> Vec<u8> {
         kind: "message",
         role: "assistant",
         model: &reply.model,
-        content: parts.unwrap_or_default().iter().flat_map(blocks).collect(),
+        content: content(parts.unwrap_or_default()),
         stop_reason,
         stop_sequence,
         usage: reply.usage.into(),
@@ -61,6 +61,18 @@ pub(super) fn id(id: &str, created: u64) -> Cow<'_, str> {
         "" => Cow::Owned(format!("msg_{created}")),
         id => Cow::Borrowed(id),
     }
+}
+
+/// Writes what was said, without blank texts where there is something else:
+/// Anthropic would refuse the conversation with them.
+fn content(parts: &[Part]) -> Vec<Block<'_>> {
+    let is_blank =
+        |block: &Block<'_>| matches!(block, Block::Text { text } if text.trim().is_empty());
+    let mut content: Vec<_> = parts.iter().flat_map(blocks).collect();
+    if !content.iter().all(is_blank) {
+        content.retain(|block| !is_blank(block));
+    }
+    content
 }
 
 fn blocks(part: &Part) -> impl Iterator<Item = Block<'_>> {

@@ -20,6 +20,7 @@ use crate::dialect::{
 
 /// What this dialect cannot say at all.
 pub const CANNOT: &[Feature] = &[
+    Feature::ToolGrammar,
     Feature::SystemInConversation,
     Feature::SilentUser,
     Feature::UploadedFile,
@@ -226,7 +227,7 @@ fn body<'a>(
     model: &'a str,
     lost: &mut Lost,
 ) -> Body<'a> {
-    of.openai.lose(lost);
+    of.lose_openais(lost);
     let known = Model::of(model);
     let messages = messages::messages(of, known, lost);
     let thinking = thinking(of, wish, &messages, lost);

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::dialect::{
     Usage,
-    neutral::{Broken, Delta, Stop, seal::ahead_of_call},
+    neutral::{
+        Broken, Delta, Stop,
+        seal::{UNSEALED, ahead_of_call},
+    },
     waiting::{MAX_WAITING, Progress, Said, Waiting},
 };
 
@@ -30,7 +33,8 @@ enum Open {
 /// when its arguments are a whole JSON object, or the answer ends.
 ///
 /// There is place for the first of several answers. The seal on a call is a
-/// hidden thought before it.
+/// hidden thought before it. No text beside something else is blank: Anthropic
+/// would refuse the conversation with it.
 #[derive(Debug)]
 pub struct Events {
     now: u64,
@@ -38,6 +42,8 @@ pub struct Events {
     broken: Option<Broken>,
     next: u64,
     open: Option<Open>,
+    /// Blank text that a block may begin with, but may not be.
+    blank: String,
     waiting: Waiting,
     stop: Option<Stop>,
     usage: Option<Usage>,
@@ -54,6 +60,7 @@ impl Events {
             broken: None,
             next: 0,
             open: None,
+            blank: String::new(),
             waiting: Waiting::default(),
             stop: None,
             usage: None,
@@ -109,6 +116,7 @@ impl Events {
                 id,
                 name,
                 signature,
+                ..
             } => {
                 let call = Said::call(*call, id, name, signature.as_deref());
                 self.say(call, out);
@@ -185,10 +193,13 @@ impl Events {
     fn put(&mut self, what: Said<'_>, out: &mut Vec<u8>) {
         match what {
             Said::Text(text) => {
-                if !matches!(self.open, Some(Open::Text)) {
-                    self.open(Open::Text, Block::Text { text: "" }, out);
+                if matches!(self.open, Some(Open::Text)) {
+                    return self.piece(Piece::Text { text: &text }, out);
                 }
-                self.piece(Piece::Text { text: &text }, out);
+                self.blank.push_str(&text);
+                if !text.trim().is_empty() || self.blank.len() > MAX_WAITING {
+                    self.open_text(out);
+                }
             }
             Said::Thought(thinking) => {
                 if !matches!(self.open, Some(Open::Thought { sealed: false })) {
@@ -239,6 +250,13 @@ impl Events {
         self.close(out);
     }
 
+    /// Opens a block with the text that waited for it.
+    fn open_text(&mut self, out: &mut Vec<u8>) {
+        let text = std::mem::take(&mut self.blank);
+        self.open(Open::Text, Block::Text { text: "" }, out);
+        self.piece(Piece::Text { text: &text }, out);
+    }
+
     fn open_thought(&mut self, out: &mut Vec<u8>) {
         let block = Block::Thinking {
             thinking: "",
@@ -249,6 +267,7 @@ impl Events {
 
     fn open(&mut self, open: Open, content_block: Block<'_>, out: &mut Vec<u8>) {
         self.close(out);
+        self.blank.clear();
         self.open = Some(open);
         let index = self.next;
         send(
@@ -261,7 +280,11 @@ impl Events {
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
-        if self.open.take().is_some() {
+        if let Some(open) = self.open.take() {
+            if let Open::Thought { sealed: false } = open {
+                let signature = UNSEALED;
+                self.piece(Piece::Signature { signature }, out);
+            }
             send(out, &Event::ContentBlockStop { index: self.next });
             self.next += 1;
         }
@@ -294,6 +317,10 @@ impl Events {
             return;
         };
         self.flush(true, out);
+        // An answer that is nothing else is at least that.
+        if self.next == 0 && self.open.is_none() && !self.blank.is_empty() {
+            self.open_text(out);
+        }
         self.close(out);
         let reason = told(&reason, self.refuses);
         let (stop_reason, stop_sequence) = stop(reason);

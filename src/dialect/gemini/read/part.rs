@@ -24,6 +24,7 @@ pub(super) fn read(part: wire::Part<'_>, id: impl FnOnce() -> String, out: &mut 
             name: call.name.0.into_owned(),
             arguments: one_line(arguments).into_owned(),
             signature: signature.take(),
+            custom: false,
         }));
     }
     match part.text {

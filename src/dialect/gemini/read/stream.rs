@@ -175,6 +175,7 @@ impl Progress {
                     id: made.id,
                     name: made.name,
                     signature: made.signature,
+                    custom: false,
                 });
                 out.push(Delta::CallArguments {
                     choice,

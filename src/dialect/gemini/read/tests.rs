@@ -267,6 +267,7 @@ fn a_stream_says_what_the_whole_answer_says() {
                     name,
                     arguments,
                     signature,
+                    custom: false,
                 }));
             }
             Delta::CallArguments { piece, .. } => match parts.last_mut() {

@@ -48,6 +48,7 @@ fn declaration(raw: &RawValue, path: &str, lost: &mut Lost) -> Result<Tool, BadR
         description: None,
         parameters: None,
         strict: None,
+        custom: None,
     };
     for (name, raw) in fields.named() {
         match &*name {

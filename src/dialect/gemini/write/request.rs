@@ -20,6 +20,7 @@ pub const CANNOT: &[Feature] = &[
     Feature::UploadedFile,
     Feature::ParallelTools,
     Feature::StrictTools,
+    Feature::ToolGrammar,
     Feature::User,
     Feature::ImageDetail,
     Feature::Verbosity,
@@ -71,7 +72,7 @@ impl<'a> Request<'a> {
         lost: &mut Lost,
     ) -> Self {
         let model = Model::of(model);
-        asked.openai.lose(lost);
+        asked.lose_openais(lost);
         if asked.end_user().is_some() {
             lost.feature(Feature::User);
         }
@@ -90,8 +91,12 @@ impl<'a> Request<'a> {
             mut contents,
             ..
         } = writer;
-        // Google refuses a request without any.
-        if contents.is_empty() {
+        // Google refuses a request without any, and a user whose words were all
+        // left out has not asked to go on with the answer.
+        let mut spoken = asked.turns.iter().filter(|it| it.role != Role::System);
+        let is_asked = spoken.next_back().is_some_and(|it| it.role == Role::User);
+        let is_answered = contents.last().is_some_and(|last| last.role == "model");
+        if contents.is_empty() || (is_asked && is_answered) {
             lost.feature(Feature::SilentUser);
             contents.push(Content {
                 role: "user",

@@ -93,6 +93,7 @@ impl Events {
                 id,
                 name,
                 signature,
+                ..
             } => {
                 let call = Said::call(*call, id, name, signature.as_deref());
                 self.choices.entry(*choice).or_default().waiting.push(call);
@@ -181,6 +182,7 @@ impl Events {
                     name: call.name.into_owned(),
                     arguments: call.arguments,
                     signature: None,
+                    custom: false,
                 };
                 self.part(choice, Part::call(&made, seal), out);
             }

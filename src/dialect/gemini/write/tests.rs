@@ -31,6 +31,7 @@ fn call(id: &str, arguments: &str) -> Part {
         name: "f".into(),
         arguments: arguments.into(),
         signature: None,
+        custom: false,
     })
 }
 
@@ -128,6 +129,7 @@ fn asking(feature: Feature) -> Conversation {
         description: None,
         parameters: None,
         strict: None,
+        custom: None,
     };
     let url = Media {
         source: Source::Url {
@@ -392,6 +394,7 @@ fn a_stream_of_chunks() {
             id: "c1".into(),
             name: "f".into(),
             signature: None,
+            custom: false,
         },
         piece("{\"x\":"),
         piece("\n1}"),

@@ -8,8 +8,9 @@ use proptest::{
 };
 
 use crate::dialect::neutral::{
-    Conversation, Detail, Effort, Json, Media, OpenAi, OutputFormat, Part, Reasoning, Role,
-    Sampling, Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Conversation, Custom, Detail, Effort, Grammar, Json, Media, OpenAi, OutputFormat, Part,
+    Reasoning, Role, Sampling, Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    custom::wrapped,
 };
 
 /// Texts with all that breaks a careless writer; never empty.
@@ -86,19 +87,20 @@ fn thought() -> impl Strategy<Value = Part> {
     .prop_map(Part::Thought)
 }
 
-/// A call whose id is not set yet.
+/// A call whose id is not set yet: of a function mostly.
 fn call() -> impl Strategy<Value = ToolCall> {
-    (
-        name(),
-        object(),
-        weighted(0.2, Just("gemini:c2ln".to_owned())),
-    )
-        .prop_map(|(name, arguments, signature)| ToolCall {
-            id: String::new(),
-            name,
-            arguments: arguments.get().to_owned(),
-            signature,
-        })
+    let arguments = prop_oneof![
+        3 => object().prop_map(|it| (it.get().to_owned(), false)),
+        1 => text().prop_map(|it| (wrapped(&it), true)),
+    ];
+    let seal = weighted(0.2, Just("gemini:c2ln".to_owned()));
+    (name(), arguments, seal).prop_map(|(name, (arguments, custom), signature)| ToolCall {
+        id: String::new(),
+        name,
+        arguments,
+        signature,
+        custom,
+    })
 }
 
 /// Thought, text, calls: at least one of them, no two texts side by side.
@@ -187,16 +189,34 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
     })
 }
 
+/// What is told of a custom tool.
+fn custom() -> impl Strategy<Value = Custom> {
+    let grammar = Grammar {
+        syntax: "lark".to_owned(),
+        definition: "start: /a+/".to_owned(),
+    };
+    (of(text()), of(Just(grammar))).prop_map(|(description, grammar)| Custom {
+        description,
+        grammar,
+    })
+}
+
 fn tools() -> impl Strategy<Value = Vec<Tool>> {
-    let tool = (of(text()), of(object()), of(any::<bool>()));
-    vec(tool, 0..3).prop_map(|tools| {
-        let tool = |(at, (description, parameters, strict))| Tool {
+    let function = (of(text()), of(object()), of(any::<bool>()));
+    let function = function.prop_map(|(description, parameters, strict)| Tool {
+        name: String::new(),
+        description,
+        parameters,
+        strict,
+        custom: None,
+    });
+    let custom = custom().prop_map(|it| Tool::custom(String::new(), it));
+    vec(prop_oneof![3 => function, 1 => custom], 0..3).prop_map(|tools| {
+        let named = |(at, tool)| Tool {
             name: format!("tool_{at}"),
-            description,
-            parameters,
-            strict,
+            ..tool
         };
-        tools.into_iter().enumerate().map(tool).collect()
+        tools.into_iter().enumerate().map(named).collect()
     })
 }
 
@@ -282,6 +302,19 @@ fn openai() -> impl Strategy<Value = OpenAi> {
         prompt_cache_key: said.4,
         safety_identifier,
     })
+}
+
+/// As those know it who know functions only.
+pub(crate) fn with_functions_only(mut asked: Conversation) -> Conversation {
+    for tool in &mut asked.tools {
+        tool.custom = None;
+    }
+    for part in asked.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        if let Part::ToolCall(call) = part {
+            call.custom = false;
+        }
+    }
+    asked
 }
 
 /// Whole conversations, with everything a client may ask for. A tool is chosen

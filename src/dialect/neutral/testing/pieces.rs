@@ -74,6 +74,7 @@ fn cut_part(choice: u32, part: &Part, piece: usize, calls: &mut u32, out: &mut V
                 id: tool_call.id.clone(),
                 name: tool_call.name.clone(),
                 signature: tool_call.signature.clone(),
+                custom: tool_call.custom,
             });
             let piece = |piece| Delta::CallArguments {
                 choice,
@@ -167,6 +168,7 @@ fn gather(choice: &mut Choice, delta: &Delta) {
                 id,
                 name,
                 signature,
+                custom,
                 ..
             },
             _,
@@ -175,6 +177,7 @@ fn gather(choice: &mut Choice, delta: &Delta) {
             name: name.clone(),
             arguments: String::new(),
             signature: signature.clone(),
+            custom: *custom,
         })),
         (Delta::CallArguments { call, piece, .. }, _) => {
             let calls = parts.iter_mut().filter_map(|part| match part {

@@ -1,9 +1,13 @@
 //! Conversations that say one thing each, by feature and in words.
 
+mod made;
+
 use crate::dialect::neutral::{
     Conversation, Detail, Effort, Feature, Json, Media, OutputFormat, Part, Reasoning, Role,
-    Source, Thought, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Source, ToolChoice,
 };
+use made::*;
+pub(crate) use made::{inline, media};
 
 /// A conversation that uses `feature` as `what` says, and says nothing else
 /// that any dialect has trouble with.
@@ -14,135 +18,6 @@ pub(crate) struct Sample {
     pub(crate) what: &'static str,
     /// The conversation.
     pub(crate) asked: Conversation,
-}
-
-fn text(text: &str) -> Part {
-    Part::Text(text.to_owned())
-}
-
-fn turn(role: Role, parts: Vec<Part>) -> Turn {
-    Turn { role, parts }
-}
-
-fn plain() -> Conversation {
-    Conversation {
-        turns: vec![turn(Role::User, vec![text("hi")])],
-        ..Conversation::default()
-    }
-}
-
-/// Media without a name.
-pub(crate) fn media(source: Source) -> Media {
-    Media {
-        source,
-        name: None,
-        detail: None,
-    }
-}
-
-/// Media that come along, in base64.
-pub(crate) fn inline(mime: &str, data: &str) -> Media {
-    media(Source::Inline {
-        mime: mime.to_owned(),
-        data: data.to_owned(),
-    })
-}
-
-fn at(url: &str, mime: Option<&str>) -> Media {
-    media(Source::Url {
-        url: url.to_owned(),
-        mime: mime.map(str::to_owned),
-    })
-}
-
-fn says(part: Part) -> Conversation {
-    let mut asked = plain();
-    asked.turns[0].parts.push(part);
-    asked
-}
-
-fn thinks(text: &str, signature: Option<&str>, redacted: bool) -> Part {
-    Part::Thought(Thought {
-        text: text.to_owned(),
-        signature: signature.map(str::to_owned),
-        redacted,
-    })
-}
-
-/// A call of a tool and what it returned, with `thought` ahead of them.
-fn called(
-    thought: Option<Part>,
-    signature: Option<&str>,
-    content: Part,
-    is_error: bool,
-) -> Conversation {
-    let mut asked = plain();
-    asked.tools = vec![tool(None)];
-    let call = Part::ToolCall(ToolCall {
-        id: "call_1".to_owned(),
-        name: "f".to_owned(),
-        arguments: "{}".to_owned(),
-        signature: signature.map(str::to_owned),
-    });
-    let said = thought.into_iter().chain([call]).collect();
-    asked.turns.push(turn(Role::Assistant, said));
-    let result = Part::ToolResult(ToolResult {
-        id: "call_1".to_owned(),
-        name: Some("f".to_owned()),
-        content: vec![content],
-        is_error,
-    });
-    asked.turns.push(turn(Role::User, vec![result]));
-    asked
-}
-
-fn answered(part: Part) -> Conversation {
-    let mut asked = plain();
-    let said = vec![part, text("hello")];
-    asked.turns.push(turn(Role::Assistant, said));
-    asked.turns.push(turn(Role::User, vec![text("so?")]));
-    asked
-}
-
-fn tool(strict: Option<bool>) -> Tool {
-    Tool {
-        name: "f".to_owned(),
-        description: Some("d".to_owned()),
-        parameters: Json::parse(
-            r#"{"type":"object","properties":{},"additionalProperties":false}"#,
-        ),
-        strict,
-    }
-}
-
-/// The schema of arguments that are one of two objects.
-const ONE_OF: &str = r#"{"type":"object","oneOf":[
-    {"properties":{"a":{"type":"string"}},"required":["a"]},
-    {"properties":{"b":{"type":"string"}},"required":["b"]}]}"#;
-
-fn two_tools() -> Vec<Tool> {
-    let other = Tool {
-        name: "g".to_owned(),
-        ..tool(None)
-    };
-    vec![tool(None), other]
-}
-
-fn with(change: impl FnOnce(&mut Conversation)) -> Conversation {
-    let mut asked = plain();
-    change(&mut asked);
-    asked
-}
-
-fn with_tool(change: impl FnOnce(&mut Conversation)) -> Conversation {
-    with(|asked| {
-        asked.tools = vec![tool(None)];
-        change(asked);
-    })
-}
-
-fn reasons(reasoning: Reasoning) -> Conversation {
-    with(|asked| asked.reasoning = Some(reasoning))
 }
 
 /// Everything the mapping's table has a line for, in its order.
@@ -294,6 +169,19 @@ pub(crate) fn samples() -> Vec<Sample> {
             Feature::StrictTools,
             "calls that fit their schema exactly",
             with(|it| it.tools = vec![tool(Some(true))]),
+        ),
+        (
+            Feature::ToolChoice,
+            "that a custom tool must be called",
+            with(|it| {
+                it.tools = vec![custom(None)];
+                it.tool_choice = Some(ToolChoice::Named("f".to_owned()));
+            }),
+        ),
+        (
+            Feature::ToolGrammar,
+            "calls of a custom tool that fit its grammar",
+            with(|it| it.tools = vec![custom(Some("start: /a+/"))]),
         ),
         (
             Feature::ToolSchema,

@@ -7,7 +7,10 @@ mod stream;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
-use crate::dialect::neutral::{Stop, seal};
+use crate::dialect::{
+    neutral::{Media, Stop, seal},
+    openai::turns::source,
+};
 
 pub use reply::reply;
 pub use request::request;
@@ -51,9 +54,24 @@ struct Message {
     reasoning_content: Option<String>,
     reasoning: Option<String>,
     tool_calls: Option<Vec<Call>>,
+    /// What the model drew, which OpenRouter has beside the text.
+    images: Option<Value>,
 }
 
 impl Message {
+    /// Returns what the model drew.
+    fn images(&self) -> impl Iterator<Item = Media> {
+        let images = self.images.as_ref().and_then(Value::as_array);
+        let images = images.into_iter().flatten();
+        images.filter_map(|image| {
+            Some(Media {
+                source: source(image["image_url"]["url"].as_str()?.to_owned()),
+                name: None,
+                detail: None,
+            })
+        })
+    }
+
     /// Takes the thought; a provider that says it under two names says it once.
     fn take_thought(&mut self) -> Option<String> {
         let in_pieces = self
@@ -73,6 +91,7 @@ struct Call {
     index: Option<u32>,
     id: Option<String>,
     function: Option<Function>,
+    custom: Option<Text>,
     extra_content: Option<Value>,
 }
 
@@ -82,6 +101,14 @@ struct Function {
     name: Option<String>,
     #[serde(deserialize_with = "arguments")]
     arguments: Option<String>,
+}
+
+/// A call of a custom tool.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Text {
+    name: Option<String>,
+    input: Option<String>,
 }
 
 /// Reads a call's arguments; some compatible servers have the object where its

@@ -5,11 +5,13 @@ mod reply;
 mod request;
 mod stream;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::dialect::{
     Usage,
-    neutral::{Logprob, Stop, seal},
+    neutral::{Logprob, Stop, ToolCall, custom::unwrapped, seal},
     openai::logprobs::{self, Token},
 };
 
@@ -27,9 +29,65 @@ struct Call<'a> {
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     r#type: Option<&'static str>,
-    function: Function<'a>,
+    #[serde(flatten)]
+    called: Called<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra_content: Option<Extra<'a>>,
+}
+
+impl<'a> Call<'a> {
+    /// A whole call; only those of custom tools can be `custom`.
+    fn of(call: &'a ToolCall, custom: bool, extra_content: Option<Extra<'a>>) -> Self {
+        let name = Some(call.name.as_str());
+        let custom = custom && call.custom;
+        Self {
+            index: None,
+            id: Some(&call.id),
+            r#type: Some(kind(custom)),
+            called: match custom {
+                true => Called::Custom(Text {
+                    name,
+                    input: unwrapped(&call.arguments).into(),
+                }),
+                false => Called::Function(Function {
+                    name,
+                    arguments: &call.arguments,
+                }),
+            },
+            extra_content,
+        }
+    }
+
+    /// More of a call that has begun.
+    fn more(index: u32, called: Called<'a>) -> Self {
+        Self {
+            index: Some(index),
+            id: None,
+            r#type: None,
+            called,
+            extra_content: None,
+        }
+    }
+}
+
+/// Returns the `type` of a call.
+fn kind(custom: bool) -> &'static str {
+    if custom { "custom" } else { "function" }
+}
+
+/// What is called, and with what.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Called<'a> {
+    Function(Function<'a>),
+    Custom(Text<'a>),
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    input: Cow<'a, str>,
 }
 
 #[derive(Serialize)]

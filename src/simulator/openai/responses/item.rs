@@ -19,6 +19,7 @@ const fn kinds(block: &Block) -> (&'static str, &'static str) {
     match block {
         Block::Thought(_) => ("reasoning_summary_text", "reasoning_summary_part"),
         Block::Text(_) => ("output_text", "content_part"),
+        Block::Call(call) if call.custom => ("custom_tool_call_input", ""),
         Block::Call(_) => ("function_call_arguments", ""),
     }
 }
@@ -28,6 +29,7 @@ impl Made {
         match &self.answer.blocks[at] {
             Block::Thought(_) => format!("rs_{}", self.answer.id),
             Block::Text(_) => format!("msg_{}", self.answer.id),
+            Block::Call(call) if call.custom => format!("ctc_{}", call.id),
             Block::Call(call) => format!("fc_{}", call.id),
         }
     }
@@ -57,6 +59,11 @@ impl Made {
             Block::Text(_) => {
                 json!({"id": id, "type": "message", "status": status, "role": "assistant", "content": parts})
             }
+            Block::Call(call) if call.custom => json!({
+                "id": id, "type": "custom_tool_call", "status": status, "name": &*call.name,
+                "call_id": format!("call_{}", call.id),
+                "input": if done { call.arguments.whole() } else { String::new() },
+            }),
             Block::Call(call) => json!({
                 "id": id, "type": "function_call", "status": status, "name": &*call.name,
                 "call_id": format!("call_{}", call.id),
@@ -105,6 +112,7 @@ impl Made {
     pub(super) fn text_done(&self, at: usize) -> (String, Value) {
         let block = &self.answer.blocks[at];
         let key = match block {
+            Block::Call(call) if call.custom => "input",
             Block::Call(_) => "arguments",
             Block::Text(_) | Block::Thought(_) => "text",
         };
@@ -117,7 +125,9 @@ impl Made {
         data[key] = Value::String(value);
         match block {
             Block::Text(_) => data["logprobs"] = json!([]),
-            Block::Call(call) if name == "done" => data["name"] = json!(&*call.name),
+            Block::Call(call) if name == "done" && !call.custom => {
+                data["name"] = json!(&*call.name)
+            }
             Block::Call(_) | Block::Thought(_) => {}
         }
         (format!("response.{}.{name}", kinds(block).0), data)

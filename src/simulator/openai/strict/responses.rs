@@ -25,7 +25,9 @@ const FIELDS: [&str; 33] = [
 pub(in super::super) fn responses(body: &Value, input: &Value) -> Checked {
     no_unknown(body, &FIELDS)?;
     sampling(body)?;
-    tools(body, |tool| (tool["type"] == "function").then_some(tool))?;
+    tools(body, |tool| {
+        matches!(tool["type"].as_str(), Some("function" | "custom")).then_some(tool)
+    })?;
     let format = &body["text"]["format"];
     if format["type"] == "json_schema" {
         schema(format)?;
@@ -94,7 +96,12 @@ fn shape(at: usize, item: &Value) -> Checked {
                 &text("a call has a call_id, a name and arguments."),
             )
         }
-        "function_call_output" if !is_text("call_id") || item["output"].is_null() => {
+        "custom_tool_call" if !(is_text("call_id") && is_text("name") && is_text("input")) => {
+            wrong("input", &text("a call has a call_id, a name and an input."))
+        }
+        "function_call_output" | "custom_tool_call_output"
+            if !is_text("call_id") || item["output"].is_null() =>
+        {
             wrong("input", &text("a result has a call_id and an output."))
         }
         "reasoning" if !is_own(&item["encrypted_content"]) => {
@@ -136,20 +143,22 @@ fn has_id(item: &Value) -> bool {
 }
 
 fn pairs(items: &[Value]) -> Checked {
+    pairs_of(items, "function_call", "function call")?;
+    pairs_of(items, "custom_tool_call", "custom tool call")
+}
+
+fn pairs_of(items: &[Value], kind: &str, called: &str) -> Checked {
     let ids = |kind: &str| -> HashSet<&str> {
         let of = items.iter().filter(|item| item["type"] == kind);
         of.filter_map(|item| item["call_id"].as_str()).collect()
     };
-    let (calls, outputs) = (ids("function_call"), ids("function_call_output"));
+    let (calls, outputs) = (ids(kind), ids(&format!("{kind}_output")));
     if let Some(id) = outputs.difference(&calls).next() {
-        let text = format!("No tool call found for function call output with call_id {id}.");
+        let text = format!("No tool call found for {called} output with call_id {id}.");
         return wrong("input", &text);
     }
     match calls.difference(&outputs).next() {
         None => Ok(()),
-        Some(id) => wrong(
-            "input",
-            &format!("No tool output found for function call {id}."),
-        ),
+        Some(id) => wrong("input", &format!("No tool output found for {called} {id}.")),
     }
 }

@@ -26,6 +26,7 @@ fn call(id: &str, name: &str, arguments: &str) -> Part {
         name: name.to_owned(),
         arguments: arguments.to_owned(),
         signature: None,
+        custom: false,
     })
 }
 

@@ -96,6 +96,7 @@ fn whole() -> Reply {
             name: name.to_owned(),
             arguments: arguments.to_owned(),
             signature: None,
+            custom: false,
         })
     };
     let thought = |text: &str, signature: &str, redacted| {
@@ -192,6 +193,7 @@ pub(in crate::dialect::anthropic) fn gather(deltas: &[Delta]) -> Reply {
                 name: name.clone(),
                 arguments: String::new(),
                 signature: None,
+                custom: false,
             })),
             (Delta::CallArguments { call, piece, .. }, _) => {
                 let calls = parts.iter_mut().filter_map(|part| match part {
@@ -308,7 +310,8 @@ fn an_input_that_comes_at_once_is_taken() {
                 call: 0,
                 id: "toolu__0".to_owned(),
                 name: "f".to_owned(),
-                signature: None
+                signature: None,
+                custom: false,
             },
             Delta::CallArguments {
                 choice: 0,

@@ -22,6 +22,7 @@ fn call(arguments: &str) -> Part {
         name: "f".to_owned(),
         arguments: arguments.to_owned(),
         signature: Some("not ours".to_owned()),
+        custom: false,
     })
 }
 
@@ -76,7 +77,7 @@ fn an_answer_of_everything() {
         json!({
             "id": "msg_1700000000", "type": "message", "role": "assistant", "model": "gpt-5",
             "content": [
-                {"type": "thinking", "thinking": "Hm.", "signature": ""},
+                {"type": "thinking", "thinking": "Hm.", "signature": "breakerbox:unsealed"},
                 {"type": "text", "text": "Hi"},
                 {"type": "text", "text": "No."},
                 call(json!({"b": 1, "a": 1.0})),
@@ -114,7 +115,7 @@ fn part() -> impl Strategy<Value = Part> {
         }
     };
     prop_oneof![
-        "\\PC{1,9}".prop_map(Part::Text),
+        "\\PC{0,8}[a-z]".prop_map(Part::Text),
         ("\\PC{0,9}", "[a-z]{1,9}").prop_map(sealed(false)),
         ("", "[a-z]{1,9}").prop_map(sealed(true)),
         ("[a-z_]{1,9}", "[a-z]{1,9}", "\\PC{0,9}").prop_map(|(id, name, text)| {
@@ -123,6 +124,7 @@ fn part() -> impl Strategy<Value = Part> {
                 name,
                 arguments: json!({"z": text, "a": [1.0, null]}).to_string(),
                 signature: None,
+                custom: false,
             })
         }),
     ]
@@ -152,6 +154,27 @@ proptest! {
         };
         prop_assert_eq!(read::reply(&reply(&there, 0)), Ok(there));
     }
+}
+
+#[test]
+fn no_text_beside_something_else_is_blank() {
+    let text = |text: &str| Part::Text(text.to_owned());
+    let thought = || {
+        Part::Thought(Thought {
+            text: "hm".to_owned(),
+            ..Thought::default()
+        })
+    };
+    let said = |parts: Vec<Part>| {
+        let body: Value =
+            serde_json::from_slice(&reply(&answer(parts, Stop::End), 0)).unwrap_or_default();
+        let text = |block: &Value| block["text"].as_str().unwrap_or("…").to_owned();
+        let blocks = body["content"].as_array().cloned().unwrap_or_default();
+        blocks.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(said(vec![text("\n"), thought(), text(" ")]), ["…"]);
+    assert_eq!(said(vec![thought(), text("\nso")]), ["…", "\nso"]);
+    assert_eq!(said(vec![text("\n")]), ["\n"]);
 }
 
 #[test]

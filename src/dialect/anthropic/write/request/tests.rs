@@ -41,6 +41,7 @@ fn call(id: &str, arguments: &str) -> Part {
         name: "f".to_owned(),
         arguments: arguments.to_owned(),
         signature: None,
+        custom: false,
     })
 }
 
@@ -93,6 +94,7 @@ fn tool(parameters: Option<&str>) -> Tool {
         description: None,
         parameters: parameters.and_then(Json::parse),
         strict: None,
+        custom: None,
     }
 }
 
@@ -274,7 +276,14 @@ fn losses() -> Vec<(Feature, Conversation)> {
             use Feature::*;
             matches!(
                 feature,
-                ImageDetail | AllowedTools | Logprobs | Verbosity | ServiceTier | Store | Metadata
+                ImageDetail
+                    | AllowedTools
+                    | ToolGrammar
+                    | Logprobs
+                    | Verbosity
+                    | ServiceTier
+                    | Store
+                    | Metadata
             )
         })
         .collect();

@@ -63,6 +63,7 @@ fn call() -> impl Strategy<Value = Part> {
             name,
             arguments: json.get().into(),
             signature,
+            custom: false,
         })
     })
 }
@@ -163,6 +164,7 @@ fn tool() -> impl Strategy<Value = Tool> {
             description,
             parameters,
             strict: None,
+            custom: None,
         }
     })
 }
@@ -294,8 +296,8 @@ proptest! {
         for call in 0..2 {
             deltas.push(Delta::CallStart {
                 choice, call, id: format!("c{call}"), name: "f".into(),
-                signature: stop.then(|| "foreign".into()),
-            });
+                signature: stop.then(|| "foreign".into()), custom: false,
+});
             deltas.push(Delta::CallArguments { choice, call, piece: json.get().into() });
         }
         deltas.push(Delta::Usage(crate::dialect::Usage { input: 3, output: 2, cached: 1, reasoning: 1 }));

@@ -17,6 +17,7 @@ fn call(call: u32) -> Delta {
         id: format!("c{call}"),
         name: "f".into(),
         signature: None,
+        custom: false,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Message, call_id, filled, stop};
 use crate::dialect::{
     NotAnAnswer,
     neutral::{Choice, Part, Reply, Thought, ToolCall, ids::name_of_answer},
-    openai::{logprobs, shape},
+    openai::{custom, logprobs, shape},
 };
 
 #[derive(Deserialize)]
@@ -70,20 +70,30 @@ fn choice(answer: &str, at: u32, answered: Answered<'_>) -> Option<Choice> {
             ..Thought::default()
         })
     }));
+    let images: Vec<_> = message.images().map(Part::Image).collect();
     parts.extend(filled(message.content.map(|said| said.text)).map(Part::Text));
+    parts.extend(images);
     parts.extend(filled(message.refusal).map(Part::Refusal));
     let calls = message.tool_calls.unwrap_or_default();
     let reason = answered.finish_reason.unwrap_or_default();
     let stop = stop(&reason, !calls.is_empty())?;
     for (number, call) in (0..).zip(calls) {
         let signature = call.signature();
-        let function = call.function.unwrap_or_default();
-        parts.push(Part::ToolCall(ToolCall {
-            id: filled(call.id).unwrap_or_else(|| call_id(answer, at, number)),
-            name: filled(function.name)?,
-            arguments: function.arguments.unwrap_or_default(),
-            signature,
-        }));
+        let id = filled(call.id).unwrap_or_else(|| call_id(answer, at, number));
+        let made = match call.custom {
+            Some(text) => custom::call(id, filled(text.name)?, &text.input.unwrap_or_default()),
+            None => {
+                let function = call.function.unwrap_or_default();
+                ToolCall {
+                    id,
+                    name: filled(function.name)?,
+                    arguments: function.arguments.unwrap_or_default(),
+                    signature: None,
+                    custom: false,
+                }
+            }
+        };
+        parts.push(Part::ToolCall(ToolCall { signature, ..made }));
     }
     Some(Choice {
         parts,

@@ -9,6 +9,7 @@ use crate::dialect::{
             Within, count, fields, flag, integer, list, needed, number, object, text, told, utf8,
             wrong,
         },
+        custom,
         turns::{Turns, allow_only, filled, lower, openais, reasoning, tool_choice},
     },
     request::BadRequest,
@@ -109,18 +110,22 @@ fn field(
     Ok(())
 }
 
-/// Returns `None` for a tool that is no function.
+/// Returns `None` for a tool of a kind that nobody else knows.
 fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
-    let (mut kind, mut function) = (None, None);
+    let (mut kind, mut function, mut known) = (None, None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
             "type" => kind = Some(text(raw).within("type")?),
             "function" => function = Some(raw),
-            "custom" => {}
+            "custom" => known = Some(raw),
             other => lost.value(&format!("tools.{other}"), raw),
         }
     }
     let kind = needed(kind, "type")?;
+    if kind == "custom" {
+        let tool = custom::tool(needed(known, "custom")?, lost);
+        return tool.within("custom").map(Some);
+    }
     if kind != "function" {
         lost.field(&format!("tools.{kind}"));
         return Ok(None);
@@ -146,6 +151,7 @@ fn read_function(raw: &str, lost: &mut Lost) -> Result<Tool, BadRequest> {
         description,
         parameters,
         strict,
+        custom: None,
     })
 }
 
@@ -154,11 +160,11 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         asked.tool_choice = Some(tool_choice(&text(raw)?)?);
         return Ok(());
     }
-    let (mut kind, mut function, mut allowed, mut is_named) = (None, None, None, false);
+    let (mut kind, mut one, mut allowed, mut is_named) = (None, None, None, false);
     for (name, raw) in fields(raw)? {
         match &*name {
             "type" => kind = Some(text(raw).within("type")?),
-            "function" => function = Some(raw),
+            "function" | "custom" => one = Some(raw),
             "allowed_tools" => allowed = Some(raw),
             "name" => is_named = true,
             _ => {}
@@ -174,11 +180,11 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         let allowed = needed(allowed, "allowed_tools")?;
         return allow_only(asked, allowed).within("allowed_tools");
     }
-    if kind != "function" {
+    if kind != "function" && kind != "custom" {
         lost.field(&format!("tool_choice.{kind}"));
         return Ok(());
     }
-    asked.tool_choice = Some(named(needed(function, "function")?).within("function")?);
+    asked.tool_choice = Some(named(needed(one, &kind)?).within(&kind)?);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{Call, Message, call_id, filled, stop};
 use crate::dialect::{
-    neutral::{Delta, Unreadable, ids::name_of_answer},
+    neutral::{Delta, Unreadable, custom, ids::name_of_answer},
     openai::{logprobs, shape},
     sse::Event,
     waiting::Progress,
@@ -52,6 +52,8 @@ struct Begun {
     id: Option<String>,
     name: String,
     arguments: Progress,
+    /// Its tool is a custom one: nobody can tell whether its text is whole.
+    custom: bool,
 }
 
 impl Begun {
@@ -118,12 +120,14 @@ impl Events {
     /// Some servers never give a reason: whoever says that it is done is, unless
     /// it failed, has begun no answer or is in the middle of a call.
     fn done(&mut self, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
-        let is_cut = |it: &Begun| self.open.contains(&it.choice) && !it.arguments.is_whole();
+        let is_cut =
+            |it: &Begun| self.open.contains(&it.choice) && !it.custom && !it.arguments.is_whole();
         let is_empty = self.stopped.is_empty() && self.open.is_empty();
         if self.failed || is_empty || self.calls.iter().any(is_cut) {
             return Err(Unreadable);
         }
-        for choice in self.open.drain(..) {
+        for choice in std::mem::take(&mut self.open) {
+            self.end_texts(choice, out);
             let has_calls = self.calls.iter().any(|call| call.choice == choice);
             let stop = stop("", has_calls).ok_or(Unreadable)?;
             out.push(Delta::Stop { choice, stop });
@@ -161,8 +165,11 @@ impl Events {
         if let Some(mut message) = piece.delta {
             let thought = message.take_thought();
             out.extend(thought.map(|text| Delta::Thought { choice, text }));
+            // Streams of most dialects have no place for them.
+            let images: Vec<_> = message.images().map(|it| it.in_words()).collect();
             let text = filled(message.content.map(|said| said.text));
-            out.extend(text.map(|text| Delta::Text { choice, text }));
+            let texts = text.into_iter().chain(images);
+            out.extend(texts.map(|text| Delta::Text { choice, text }));
             let refusal = filled(message.refusal);
             out.extend(refusal.map(|text| Delta::Refusal { choice, text }));
             for call in message.tool_calls.unwrap_or_default() {
@@ -179,6 +186,7 @@ impl Events {
                 Some(stop) => {
                     self.open.swap_remove(at);
                     self.stopped.push(choice);
+                    self.end_texts(choice, out);
                     out.push(Delta::Stop { choice, stop });
                 }
                 None => self.failed = true,
@@ -190,8 +198,17 @@ impl Events {
     fn call(&mut self, choice: u32, call: Call, out: &mut Vec<Delta>) -> Result<(), Unreadable> {
         let signature = call.signature();
         let id = filled(call.id);
-        let function = call.function.unwrap_or_default();
-        let (name, piece) = (filled(function.name), filled(function.arguments));
+        let is_custom = call.custom.is_some();
+        let (name, piece) = match call.custom {
+            Some(text) => {
+                let piece = filled(text.input).map(|text| custom::wrapped_piece(&text));
+                (filled(text.name), piece)
+            }
+            None => {
+                let function = call.function.unwrap_or_default();
+                (filled(function.name), filled(function.arguments))
+            }
+        };
         let is_of = |begun: &Begun| {
             begun.choice == choice && call.index.is_none_or(|index| begun.index == index)
         };
@@ -217,6 +234,7 @@ impl Events {
                     id: id.clone().unwrap_or_else(made),
                     name: name.clone(),
                     signature,
+                    custom: is_custom,
                 });
                 self.calls.push(Begun {
                     choice,
@@ -225,7 +243,15 @@ impl Events {
                     id,
                     name,
                     arguments: Progress::default(),
+                    custom: is_custom,
                 });
+                if is_custom {
+                    out.push(Delta::CallArguments {
+                        choice,
+                        call: number,
+                        piece: custom::wrapping_begins().to_owned(),
+                    });
+                }
                 self.calls.last_mut().ok_or(Unreadable)?
             }
         };
@@ -238,5 +264,18 @@ impl Events {
             });
         }
         Ok(())
+    }
+
+    /// Ends the arguments of an answer's calls of custom tools.
+    fn end_texts(&self, choice: u32, out: &mut Vec<Delta>) {
+        let texts = self
+            .calls
+            .iter()
+            .filter(|it| it.choice == choice && it.custom);
+        out.extend(texts.map(|it| Delta::CallArguments {
+            choice,
+            call: it.number,
+            piece: custom::wrapping_ends().to_owned(),
+        }));
     }
 }

@@ -24,6 +24,7 @@ fn call(id: &str, arguments: &str) -> Part {
         name: "weather".to_owned(),
         arguments: arguments.to_owned(),
         signature: None,
+        custom: false,
     })
 }
 

@@ -113,6 +113,7 @@ fn everything_has_its_place() {
         name: "weather".to_owned(),
         arguments: r#"{"city":"Rom"}"#.to_owned(),
         signature: Some("gemini:seal".to_owned()),
+        custom: false,
     };
     assert_eq!(got.turns[1].parts[2], Part::ToolCall(call));
     let results = [result("c1", "rain"), result("c2", "sun"), text("And now?")];
@@ -168,18 +169,18 @@ fn what_has_no_place_is_named() {
                 {"type": "video_url", "video_url": {"url": "x"}},
             ]},
             {"role": "assistant", "content": "", "audio": {"id": "a"}, "tool_calls": [
-                {"id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}}]},
+                {"id": "c", "type": "mcp", "mcp": {"name": "patch", "input": ""}}]},
         ],
-        "tools": [{"type": "custom", "custom": {"name": "patch"}}],
-        "tool_choice": {"type": "custom", "custom": {"name": "patch"}},
+        "tools": [{"type": "mcp", "mcp": {"name": "patch"}}],
+        "tool_choice": {"type": "mcp", "mcp": {"name": "patch"}},
         "logit_bias": {"1": 2}, "logprobs": false, "metadata": {}, "store": true,
         "modalities": ["text"], "reasoning_effort": "xhigh",
     }));
     assert_eq!(
         lost,
         "not carried over: logit_bias, messages.audio, messages.content.cache_control, \
-         messages.content.video_url, messages.name, messages.tool_calls.custom, \
-         tool_choice.custom, tools.custom"
+         messages.content.video_url, messages.name, messages.tool_calls.mcp, \
+         tool_choice.mcp, tools.mcp"
     );
     assert_eq!(conversation.turns.len(), 1);
     assert_eq!(conversation.tool_choice, None);
@@ -266,6 +267,7 @@ fn with(feature: Feature) -> Conversation {
         description: None,
         parameters: Json::parse(r#"{"type":"object","additionalProperties":false}"#),
         strict: Some(true),
+        custom: None,
     };
     match feature {
         Feature::SystemInConversation => role = Role::System,
@@ -284,6 +286,7 @@ fn with(feature: Feature) -> Conversation {
                 description: None,
                 parameters: None,
                 strict: None,
+                custom: None,
             }];
         }
         Feature::ParallelTools => asked.parallel_tools = Some(false),
@@ -339,6 +342,7 @@ fn each_feature_is_said_or_named() {
                 expected.feature(Feature::SilentUser);
             }
             let openais = [
+                Feature::ToolGrammar,
                 Feature::AllowedTools,
                 Feature::HiddenThoughts,
                 Feature::Verbosity,
@@ -420,17 +424,17 @@ fn images_that_tools_returned_follow_the_results() {
     assert_eq!(body["messages"][1]["content"][0]["type"], "image_url");
 }
 
-/// What is no function's call goes with its result, which nobody could place.
+/// The call of a tool that nobody knows goes with its result, which nobody could place.
 #[test]
 fn the_result_of_a_call_that_is_left_out_is_left_out_too() {
     let (conversation, lost) = asked(&json!({"messages": [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": null, "tool_calls": [
-            {"id": "c1", "type": "custom", "custom": {"name": "patch", "input": "x"}},
+            {"id": "c1", "type": "mcp", "mcp": {"name": "patch", "input": "x"}},
             {"id": "c2", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
         {"role": "tool", "tool_call_id": "c1", "content": "patched"},
         {"role": "tool", "tool_call_id": "c2", "content": "done"}]}));
-    assert_eq!(lost, "not carried over: messages.tool_calls.custom");
+    assert_eq!(lost, "not carried over: messages.tool_calls.mcp");
     let results = conversation.turns.iter().flat_map(|turn| &turn.parts);
     let results: Vec<_> = results
         .filter_map(|part| match part {

@@ -101,6 +101,15 @@ impl Model {
         !matches!(self, Self::Plain | Self::O)
     }
 
+    /// Tells whether it calls custom tools.
+    ///
+    /// # Source
+    ///
+    /// OpenAI, "Using GPT-5", "Custom tools": they came with it.
+    pub(super) fn takes_custom_tools(self) -> bool {
+        !matches!(self, Self::Plain | Self::O)
+    }
+
     /// Tells whether it can be told how many calls may come at once.
     ///
     /// # Source

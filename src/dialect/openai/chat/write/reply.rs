@@ -82,16 +82,8 @@ fn answered((index, choice): (usize, &Choice), functions: bool) -> Answered<'_> 
                 continue;
             }
             Part::ToolCall(call) => {
-                message.tool_calls.push(Call {
-                    index: None,
-                    id: Some(&call.id),
-                    r#type: Some("function"),
-                    function: Function {
-                        name: Some(&call.name),
-                        arguments: &call.arguments,
-                    },
-                    extra_content: Extra::of(call.signature.as_deref()),
-                });
+                let extra_content = Extra::of(call.signature.as_deref());
+                message.tool_calls.push(Call::of(call, true, extra_content));
                 continue;
             }
             Part::Image(_) | Part::File(_) | Part::ToolResult(_) => continue,

@@ -40,6 +40,7 @@ pub const CANNOT: &[Feature] = &[
 /// reason, or always do, what these take.
 pub const IN_PART: &[Feature] = &[
     Feature::AllowedTools,
+    Feature::ToolGrammar,
     Feature::HiddenThoughts,
     Feature::Logprobs,
     Feature::Verbosity,
@@ -186,12 +187,13 @@ pub fn request(
     let reader = Reader {
         variant,
         hears: hears(model),
+        knows_custom: variant == Variant::OpenAi && known.takes_custom_tools(),
     };
     let body = Body {
         model,
         messages: messages(asked, reader, lost),
-        tools: tools::tools(asked, variant, lost),
-        tool_choice: tools::choice(asked, variant),
+        tools: tools::tools(asked, reader, lost),
+        tool_choice: tools::choice(asked, reader),
         parallel_tool_calls,
         response_format: format(&asked.format, variant, lost),
         max_tokens,
@@ -281,7 +283,7 @@ fn messages<'a>(asked: &'a Conversation, reader: Reader, lost: &mut Lost) -> Vec
         match turn.role {
             Role::System => message::instructions(&turn.parts, None, lost, &mut messages),
             Role::User => message::user(&turn.parts, reader, lost, &mut messages),
-            Role::Assistant => message::assistant(&turn.parts, reader.variant, lost, &mut messages),
+            Role::Assistant => message::assistant(&turn.parts, reader, lost, &mut messages),
         }
     }
     // Refused where there are none.

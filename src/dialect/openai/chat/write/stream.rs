@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Call, Counts, Extra, Function, Logprobs, id, reason};
+use super::{Call, Called, Counts, Extra, Function, Logprobs, Text, id, kind, reason};
 use crate::dialect::{
     Usage,
-    neutral::{Delta, Logprob},
+    neutral::{Delta, Logprob, custom::Unwrapping},
     sse,
 };
 
@@ -57,6 +57,8 @@ pub struct Events {
     usage: Option<Usage>,
     /// The answers that have begun.
     begun: Vec<u32>,
+    /// The calls of custom tools: of which answer, which call, and its text.
+    texts: Vec<(u32, u32, Unwrapping)>,
     /// How likely the tokens of the next piece are, and of which answer it is.
     logprobs: (u32, Vec<Logprob>),
 }
@@ -73,6 +75,7 @@ impl Events {
             functions: false,
             usage: None,
             begun: Vec::new(),
+            texts: Vec::new(),
             logprobs: (0, Vec::new()),
         }
     }
@@ -157,14 +160,24 @@ impl Events {
                 id,
                 name,
                 signature,
+                custom,
             } => {
+                if *custom {
+                    self.texts.push((*choice, *call, Unwrapping::default()));
+                }
                 message.tool_calls = Some([Call {
                     index: Some(*call),
                     id: Some(id),
-                    r#type: Some("function"),
-                    function: Function {
-                        name: Some(name),
-                        arguments: "",
+                    r#type: Some(kind(*custom)),
+                    called: match custom {
+                        true => Called::Custom(Text {
+                            name: Some(name),
+                            input: "".into(),
+                        }),
+                        false => Called::Function(Function {
+                            name: Some(name),
+                            arguments: "",
+                        }),
                     },
                     extra_content: Extra::of(signature.as_deref()),
                 }]);
@@ -175,19 +188,31 @@ impl Events {
                 call,
                 piece,
             } => {
-                message.tool_calls = Some([Call {
-                    index: Some(*call),
-                    id: None,
-                    r#type: None,
-                    function: Function {
+                let text = self
+                    .texts
+                    .iter_mut()
+                    .find(|it| (it.0, it.1) == (*choice, *call));
+                let called = match text {
+                    None => Called::Function(Function {
                         name: None,
                         arguments: piece,
-                    },
-                    extra_content: None,
-                }]);
+                    }),
+                    Some((_, _, text)) => {
+                        let input = text.push(piece);
+                        if input.is_empty() {
+                            return;
+                        }
+                        Called::Custom(Text {
+                            name: None,
+                            input: input.into(),
+                        })
+                    }
+                };
+                message.tool_calls = Some([Call::more(*call, called)]);
                 *choice
             }
             Delta::Stop { choice, stop } => {
+                self.end_texts(*choice, out);
                 finish_reason = Some(reason(stop, self.functions));
                 *choice
             }
@@ -198,6 +223,27 @@ impl Events {
         self.begin(choice, out);
         self.piece(choice, message, finish_reason, out);
         self.logprobs.1.clear();
+    }
+
+    /// Tells what was held back of calls of custom tools.
+    fn end_texts(&mut self, choice: u32, out: &mut Vec<u8>) {
+        for (of, call, mut text) in std::mem::take(&mut self.texts) {
+            if of != choice {
+                self.texts.push((of, call, text));
+                continue;
+            }
+            let input = text.rest();
+            if !input.is_empty() {
+                let (name, input) = (None, input.into());
+                let called = Called::Custom(Text { name, input });
+                let message = Message {
+                    tool_calls: Some([Call::more(call, called)]),
+                    ..Message::default()
+                };
+                self.tell_logprobs(out);
+                self.piece(choice, message, None, out);
+            }
+        }
     }
 
     /// Tells of tokens that no piece came for.

@@ -8,6 +8,7 @@ use crate::dialect::{
         body::{
             Within, count, fields, flag, list, needed, number, object, text, told, utf8, wrong,
         },
+        custom,
         turns::{Turns, allow_only, filled, openais, reasoning, tool_choice},
     },
     request::BadRequest,
@@ -136,12 +137,15 @@ fn field(
     Ok(())
 }
 
-/// Returns `None` for a tool that is no function.
+/// Returns `None` for a tool of a kind that nobody else knows.
 fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
     let fields = fields(raw)?;
     let kind = fields.iter().find(|(name, _)| name == "type");
     let (_, kind) = needed(kind, "type")?;
     let kind = text(kind).within("type")?;
+    if kind == "custom" {
+        return custom::tool(raw, lost).map(Some);
+    }
     if kind != "function" {
         lost.field(&format!("tools.{kind}"));
         return Ok(None);
@@ -163,6 +167,7 @@ fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
         description,
         parameters,
         strict,
+        custom: None,
     }))
 }
 
@@ -183,7 +188,7 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
     if kind == "allowed_tools" {
         return allow_only(asked, raw);
     }
-    if kind != "function" {
+    if kind != "function" && kind != "custom" {
         lost.field(&format!("tool_choice.{kind}"));
         return Ok(());
     }

@@ -59,6 +59,7 @@ fn rich() -> Reply {
             name: "shell".to_owned(),
             arguments: arguments.to_owned(),
             signature: None,
+            custom: false,
         })
     };
     let thought = Part::Thought(Thought {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::dialect::{
     neutral::{
         Conversation, Detail, Effort, Json, Media, OutputFormat, Part, Reasoning, Role, Sampling,
-        Source, Tool, ToolChoice,
+        Source, Tool, ToolChoice, custom::unwrapped,
     },
     openai::{responses::REDACTED, turns::data_url},
 };
@@ -32,7 +32,11 @@ pub(crate) fn request(asked: &Conversation) -> Vec<u8> {
     }
     set("input", json!(input));
     set("tools", asked.tools.iter().map(tool).collect());
-    let named = |name: &String| json!({"type": "function", "name": name});
+    let named = |name: &String| {
+        let is_custom = |tool: &Tool| tool.name == *name && tool.custom.is_some();
+        let is_custom = asked.tools.iter().any(is_custom);
+        json!({"type": if is_custom { "custom" } else { "function" }, "name": name})
+    };
     let word = asked.tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
@@ -101,7 +105,7 @@ pub(crate) fn sayable(mut asked: Conversation) -> Conversation {
         let value: Value = serde_json::from_str(json.get()).unwrap();
         *json = Json::of(&value).unwrap();
     };
-    for tool in &mut asked.tools {
+    for tool in asked.tools.iter_mut().filter(|it| it.custom.is_none()) {
         tool.parameters.iter_mut().for_each(plain);
     }
     if let OutputFormat::JsonSchema { schema, .. } = &mut asked.format {
@@ -158,6 +162,10 @@ fn answered(part: &Part) -> Value {
     match part {
         Part::Text(text) => message("assistant", &[json!({"type": "output_text", "text": text})]),
         Part::Refusal(text) => message("assistant", &[json!({"type": "refusal", "refusal": text})]),
+        Part::ToolCall(call) if call.custom => {
+            json!({"type": "custom_tool_call", "call_id": call.id, "name": call.name,
+            "input": unwrapped(&call.arguments)})
+        }
         Part::ToolCall(call) => {
             json!({"type": "function_call", "call_id": call.id, "name": call.name,
             "arguments": call.arguments})
@@ -206,6 +214,12 @@ fn said(part: &Part) -> Value {
 }
 
 fn tool(tool: &Tool) -> Value {
+    if let Some(custom) = &tool.custom {
+        let format = custom.grammar.as_ref().map(|grammar| {
+            json!({"type": "grammar", "syntax": grammar.syntax, "definition": grammar.definition})
+        });
+        return json!({"type": "custom", "name": tool.name, "description": custom.description, "format": format});
+    }
     json!({"type": "function", "name": tool.name, "description": tool.description,
         "parameters": tool.parameters, "strict": tool.strict})
 }

@@ -69,6 +69,7 @@ fn codex_is_understood() {
             name: "shell".to_owned(),
             arguments: arguments.to_owned(),
             signature: None,
+            custom: false,
         })
     };
     let thought = Part::Thought(Thought {
@@ -214,7 +215,7 @@ fn what_has_no_place_is_named() {
             {"type": "web_search_call", "id": "w"},
             {"role": "user", "content": [{"type": "input_text", "text": "hi"}, {"type": "input_video"}]},
         ],
-        "tools": [{"type": "web_search"}, {"type": "custom", "name": "apply_patch"}],
+        "tools": [{"type": "web_search"}, {"type": "computer_use"}],
         "tool_choice": {"type": "web_search"},
         "text": {"verbosity": "low"}, "truncation": "auto", "store": true, "max_tool_calls": 3,
         "include": ["message.output_text.logprobs"], "metadata": {"a": "b"},
@@ -222,7 +223,7 @@ fn what_has_no_place_is_named() {
     assert_eq!(
         lost,
         "not carried over: input.content.input_video, input.web_search_call, max_tool_calls, \
-         tool_choice.web_search, tools.custom, tools.web_search, truncation"
+         tool_choice.web_search, tools.computer_use, tools.web_search, truncation"
     );
 }
 

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::dialect::{
-    neutral::{Choice, Logprob, Part, Stop, seal::ahead_of_call},
+    neutral::{Choice, Logprob, Part, Stop, custom::unwrapped, seal::ahead_of_call},
     openai::{
         logprobs,
         responses::{REDACTED, THOUGHT_ID},
@@ -26,6 +26,13 @@ pub(super) enum Item {
         call_id: String,
         name: String,
         arguments: String,
+    },
+    CustomToolCall {
+        id: String,
+        status: &'static str,
+        call_id: String,
+        name: String,
+        input: String,
     },
     Reasoning {
         id: String,
@@ -85,14 +92,39 @@ impl Item {
         }
     }
 
-    /// A call that begins.
-    pub(super) fn call(response: &str, at: usize, call_id: String, name: String) -> Self {
-        Self::FunctionCall {
-            id: format!("fc_{response}_{at}"),
-            status: IN_PROGRESS,
-            call_id,
-            name,
-            arguments: String::new(),
+    /// A call that begins, of a custom tool or of a function.
+    pub(super) fn call(
+        response: &str,
+        at: usize,
+        call_id: String,
+        name: String,
+        custom: bool,
+    ) -> Self {
+        let status = IN_PROGRESS;
+        match custom {
+            true => Self::CustomToolCall {
+                id: format!("ctc_{response}_{at}"),
+                status,
+                call_id,
+                name,
+                input: String::new(),
+            },
+            false => Self::FunctionCall {
+                id: format!("fc_{response}_{at}"),
+                status,
+                call_id,
+                name,
+                arguments: String::new(),
+            },
+        }
+    }
+
+    /// Adds to what a call is made with.
+    pub(super) fn argue(&mut self, piece: &str) {
+        if let Self::FunctionCall { arguments: all, .. } | Self::CustomToolCall { input: all, .. } =
+            self
+        {
+            all.push_str(piece);
         }
     }
 
@@ -109,6 +141,7 @@ impl Item {
         match self {
             Self::Message { id, .. }
             | Self::FunctionCall { id, .. }
+            | Self::CustomToolCall { id, .. }
             | Self::Reasoning { id, .. } => id,
         }
     }
@@ -116,7 +149,9 @@ impl Item {
     /// Ends the item.
     pub(super) fn end(&mut self, with: &'static str) {
         match self {
-            Self::Message { status, .. } | Self::FunctionCall { status, .. } => *status = with,
+            Self::Message { status, .. }
+            | Self::FunctionCall { status, .. }
+            | Self::CustomToolCall { status, .. } => *status = with,
             Self::Reasoning { .. } => {}
         }
     }
@@ -185,9 +220,11 @@ pub(super) fn items(response: &str, choice: &Choice, status: &'static str) -> Ve
                     items.push(hidden);
                 }
                 let at = items.len();
-                let mut item = Item::call(response, at, call.id.clone(), call.name.clone());
-                if let Item::FunctionCall { arguments, .. } = &mut item {
-                    arguments.clone_from(&call.arguments);
+                let (id, name) = (call.id.clone(), call.name.clone());
+                let mut item = Item::call(response, at, id, name, call.custom);
+                match call.custom {
+                    true => item.argue(&unwrapped(&call.arguments)),
+                    false => item.argue(&call.arguments),
                 }
                 items.push(item);
             }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::dialect::{
     ResponseHead, Usage,
-    neutral::{Broken, Delta, Logprob, Stop, seal::ahead_of_call},
+    neutral::{Broken, Delta, Logprob, Stop, custom::Unwrapping, seal::ahead_of_call},
     openai::responses::echo::Echo,
     waiting::MAX_WAITING,
 };
@@ -25,8 +25,7 @@ pub struct Events {
     items: Vec<Item>,
     /// The message or thought that goes on; calls go on until the answer ends.
     speaking: Option<usize>,
-    /// The place of each call among the items.
-    calls: Vec<(u32, usize)>,
+    calls: Vec<Call>,
     stop: Option<Stop>,
     usage: Option<Usage>,
     /// How likely the tokens of the next text are.
@@ -35,6 +34,17 @@ pub struct Events {
     kept: usize,
     unexplained: bool,
     echo: Echo,
+}
+
+/// A call that goes on.
+#[derive(Debug)]
+struct Call {
+    /// Which of the answer's.
+    call: u32,
+    /// Its place among the items.
+    at: usize,
+    /// Its text, if its tool is a custom one.
+    text: Option<Unwrapping>,
 }
 
 impl Events {
@@ -137,6 +147,7 @@ impl Events {
                 id,
                 name,
                 signature,
+                custom,
             } => {
                 self.hush("completed", out);
                 if let Some(seal) = ahead_of_call(signature.as_deref()) {
@@ -145,9 +156,14 @@ impl Events {
                     self.hush("completed", out);
                 }
                 let stem = stem(&self.head.id);
-                let item = Item::call(stem, self.items.len(), id.clone(), name.clone());
-                let at = self.begin(item, out);
-                self.calls.push((*call, at));
+                let at = self.items.len();
+                let item = Item::call(stem, at, id.clone(), name.clone(), *custom);
+                let call = Call {
+                    call: *call,
+                    at: self.begin(item, out),
+                    text: custom.then(Unwrapping::default),
+                };
+                self.calls.push(call);
             }
             Delta::CallArguments {
                 choice: 0,
@@ -165,7 +181,10 @@ impl Events {
                     let last = self.items.len().checked_sub(1);
                     let of = |at| if at == last { status.0 } else { "completed" };
                     self.hush(of(self.speaking), out);
-                    for (_, at) in std::mem::take(&mut self.calls) {
+                    for Call { at, text, .. } in std::mem::take(&mut self.calls) {
+                        if let Some(mut text) = text {
+                            self.argue_at(at, &text.rest(), out);
+                        }
                         self.end(at, of(Some(at)), out);
                     }
                     let name = match status.1 {
@@ -212,12 +231,25 @@ impl Events {
     /// Ends an item for good.
     fn end(&mut self, at: usize, status: &'static str, out: &mut Out<'_>) {
         self.items[at].end(status);
-        if let Item::FunctionCall { arguments, .. } = &self.items[at] {
-            let event = At {
-                arguments: Some(arguments),
-                ..At::new(&self.items, at)
-            };
-            let name = "response.function_call_arguments.done";
+        let event = At::new(&self.items, at);
+        let done = match &self.items[at] {
+            Item::FunctionCall { arguments, .. } => Some((
+                "response.function_call_arguments.done",
+                At {
+                    arguments: Some(arguments),
+                    ..event
+                },
+            )),
+            Item::CustomToolCall { input, .. } => Some((
+                "response.custom_tool_call_input.done",
+                At {
+                    input: Some(input),
+                    ..event
+                },
+            )),
+            Item::Message { .. } | Item::Reasoning { .. } => None,
+        };
+        if let Some((name, event)) = done {
             out.at(name, &mut self.sequence, event);
         }
         let sequence = self.take_sequence();
@@ -287,7 +319,7 @@ impl Events {
                 let name = "response.reasoning_summary_part.done";
                 out.at(name, &mut self.sequence, event.with_summary(part));
             }
-            Item::FunctionCall { .. } => {}
+            Item::FunctionCall { .. } | Item::CustomToolCall { .. } => {}
         }
     }
 
@@ -409,18 +441,33 @@ impl Events {
 
     /// Adds to the arguments of a call.
     fn argue(&mut self, call: u32, piece: &str, out: &mut Out<'_>) {
-        let Some((_, at)) = self.calls.iter().find(|(number, _)| *number == call) else {
+        let Some(call) = self.calls.iter_mut().find(|it| it.call == call) else {
             return;
         };
-        let at = *at;
-        if let Item::FunctionCall { arguments, .. } = &mut self.items[at] {
-            arguments.push_str(piece);
+        let at = call.at;
+        match &mut call.text {
+            None => self.argue_at(at, piece, out),
+            Some(text) => {
+                let piece = text.push(piece);
+                self.argue_at(at, &piece, out);
+            }
         }
+    }
+
+    /// Adds to what a call is made with; nothing is no event.
+    fn argue_at(&mut self, at: usize, piece: &str, out: &mut Out<'_>) {
+        if piece.is_empty() {
+            return;
+        }
+        self.items[at].argue(piece);
         let event = At {
             delta: Some(piece),
             ..At::new(&self.items, at)
         };
-        let name = "response.function_call_arguments.delta";
+        let name = match &self.items[at] {
+            Item::CustomToolCall { .. } => "response.custom_tool_call_input.delta",
+            _ => "response.function_call_arguments.delta",
+        };
         out.at(name, &mut self.sequence, event);
     }
 }

@@ -6,6 +6,7 @@ use crate::dialect::{
     neutral::{Lost, Media, Part, Role, Source, Thought, ToolCall, seal},
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
+        custom,
         turns::{Turns, detail, source},
     },
     request::BadRequest,
@@ -134,6 +135,7 @@ fn function_call(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<Part, 
         name: called,
         arguments: arguments.unwrap_or_default(),
         signature: None,
+        custom: false,
     }))
 }
 
@@ -239,42 +241,55 @@ fn audio(raw: &str, lost: &mut Lost) -> Result<Part, BadRequest> {
     }))
 }
 
-/// Reads one call; `None` for one of a tool that is no function.
+/// Reads one call; `None` for one of a tool that nobody else knows.
 fn call(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<Option<Part>, BadRequest> {
-    let (mut id, mut kind, mut function, mut signature) = (None, None, None, None);
+    let (mut id, mut kind, mut signature) = (None, None, None);
+    let (mut function, mut known) = (None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
             "id" => id = Some(text(raw).within("id")?),
             "type" => kind = Some(text(raw).within("type")?),
             "function" => function = Some(raw),
+            "custom" => known = Some(raw),
             "extra_content" => {
                 let extra: serde_json::Value = serde_json::from_str(raw).unwrap_or_default();
                 let signed = extra["google"]["thought_signature"].as_str();
                 signature = signed.map(seal::of_gemini);
             }
             // Streams number their calls, and clients give that back.
-            "index" | "custom" => {}
+            "index" => {}
             other => lost.value(&format!("messages.tool_calls.{other}"), raw),
         }
     }
-    if let Some(kind) = kind.filter(|kind| kind != "function") {
-        lost.field(&format!("messages.tool_calls.{kind}"));
-        id.into_iter().for_each(|id| turns.drop_call(id));
-        return Ok(None);
-    }
-    let (mut called, mut arguments) = (None, None);
-    for (name, raw) in fields(needed(function, "function")?).within("function")? {
+    let (raw, kind, written) = match kind.as_deref() {
+        None | Some("function") => (function, "function", "arguments"),
+        Some("custom") => (known, "custom", "input"),
+        Some(kind) => {
+            lost.field(&format!("messages.tool_calls.{kind}"));
+            id.into_iter().for_each(|id| turns.drop_call(id));
+            return Ok(None);
+        }
+    };
+    let (mut called, mut given) = (None, None);
+    for (name, raw) in fields(needed(raw, kind)?).within(kind)? {
         match &*name {
-            "name" => called = Some(text(raw).within("name").within("function")?),
-            "arguments" => arguments = Some(text(raw).within("arguments").within("function")?),
-            other => lost.value(&format!("messages.tool_calls.function.{other}"), raw),
+            "name" => called = Some(text(raw).within("name").within(kind)?),
+            name if name == written => given = Some(text(raw).within(name).within(kind)?),
+            other => lost.value(&format!("messages.tool_calls.{kind}.{other}"), raw),
         }
     }
     let id = needed(id.filter(|id| !id.is_empty()), "id")?;
-    Ok(Some(Part::ToolCall(ToolCall {
-        id,
-        name: needed(called, "name").within("function")?,
-        arguments: arguments.unwrap_or_default(),
-        signature,
-    })))
+    let name = needed(called, "name").within(kind)?;
+    let given = given.unwrap_or_default();
+    let call = match kind {
+        "custom" => custom::call(id, name, &given),
+        _ => ToolCall {
+            id,
+            name,
+            arguments: given,
+            signature: None,
+            custom: false,
+        },
+    };
+    Ok(Some(Part::ToolCall(ToolCall { signature, ..call })))
 }

@@ -89,6 +89,7 @@ pub(crate) fn sayable_to(variant: Variant, asked: Conversation) -> Conversation 
     let mut asked = sayable(asked);
     match variant {
         Variant::Compatible => {
+            asked = testing::with_functions_only(asked);
             asked.user = asked.end_user().map(str::to_owned);
             asked.openai = OpenAi::default();
             asked.tools = asked.callable_tools().cloned().collect();

@@ -85,6 +85,7 @@ fn models_that_cannot_be_told_of_calls_at_once_are_not() {
                 description: None,
                 parameters: None,
                 strict: None,
+                custom: None,
             }],
             ..asked(&json!({"messages": [{"role": "user", "content": "hi"}]})).0
         };

@@ -27,6 +27,7 @@ fn a_tool_that_openai_would_refuse_as_strict_is_not() {
         description: None,
         parameters: Json::parse(parameters),
         strict: Some(true),
+        custom: None,
     };
     let open = r#"{"type":"object","properties":{"a":{}}}"#;
     let closed = r#"{"type":"object","additionalProperties":false}"#;

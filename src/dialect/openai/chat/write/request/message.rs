@@ -9,7 +9,7 @@ use super::{Feature, Lost, Part, Variant};
 use crate::dialect::{
     neutral::{Detail, Media, NOTHING, Source, Thought, ToolResult},
     openai::{
-        chat::write::{Call, Extra, Function},
+        chat::write::{Call, Extra},
         turns::data_url,
     },
 };
@@ -33,6 +33,8 @@ pub(super) struct Reader {
     pub(super) variant: Variant,
     /// It listens to sound.
     pub(super) hears: bool,
+    /// It calls custom tools.
+    pub(super) knows_custom: bool,
 }
 
 impl Reader {
@@ -212,7 +214,7 @@ fn result<'a>(
 /// Writes what the model said as one message.
 pub(super) fn assistant<'a>(
     parts: &'a [Part],
-    variant: Variant,
+    reader: Reader,
     lost: &mut Lost,
     messages: &mut Vec<Message<'a>>,
 ) {
@@ -226,21 +228,12 @@ pub(super) fn assistant<'a>(
             Part::Thought(Thought { text, .. }) if text.is_empty() => hidden = true,
             Part::Thought(thought) => thoughts.push(thought.text.as_str()),
             Part::ToolCall(call) => {
-                let extra_content = match variant {
+                let extra_content = match reader.variant {
                     Variant::OpenAi => None,
                     Variant::Compatible => Extra::of(call.signature.as_deref()),
                 };
                 hidden |= call.signature.is_some() && extra_content.is_none();
-                calls.push(Call {
-                    index: None,
-                    id: Some(&call.id),
-                    r#type: Some("function"),
-                    function: Function {
-                        name: Some(&call.name),
-                        arguments: &call.arguments,
-                    },
-                    extra_content,
-                });
+                calls.push(Call::of(call, reader.knows_custom, extra_content));
             }
             Part::Image(_) | Part::File(_) | Part::ToolResult(_) => {
                 lost.field("assistant.content");
@@ -248,7 +241,7 @@ pub(super) fn assistant<'a>(
         }
     }
     // Thoughts of earlier turns nobody asks for, and strict servers refuse them.
-    let is_asked_for = variant == Variant::Compatible && !calls.is_empty();
+    let is_asked_for = !reader.is_openai() && !calls.is_empty();
     if hidden || (!thoughts.is_empty() && !is_asked_for) {
         lost.feature(Feature::Thought);
     }

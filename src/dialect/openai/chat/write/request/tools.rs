@@ -4,23 +4,39 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Variant, exact};
+use super::{Variant, exact, message::Reader};
 use crate::dialect::neutral::{self, Conversation, Feature, Json, Lost, ToolChoice, flat};
 
 /// A tool.
-pub(super) type Tool<'a> = Typed<Function<'a>>;
+pub(super) type Tool<'a> = Typed<Function<'a>, Custom<'a>>;
 
+/// What is called one thing or the other.
 #[derive(Serialize)]
-pub(super) struct Typed<T> {
-    r#type: &'static str,
-    function: T,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Typed<F, C> {
+    Function { function: F },
+    Custom { custom: C },
 }
 
-fn function<T>(function: T) -> Typed<T> {
-    Typed {
-        r#type: "function",
-        function,
-    }
+#[derive(Serialize)]
+pub(super) struct Custom<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Format<'a> {
+    Grammar { grammar: Grammar<'a> },
+}
+
+#[derive(Serialize)]
+struct Grammar<'a> {
+    syntax: &'a str,
+    definition: &'a str,
 }
 
 #[derive(Serialize)]
@@ -39,12 +55,14 @@ pub(super) struct Name<'a> {
     name: &'a str,
 }
 
+type Named<'a> = Typed<Name<'a>, Name<'a>>;
+
 /// A `tool_choice`.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Choice<'a> {
     Word(&'static str),
-    Named(Typed<Name<'a>>),
+    Named(Named<'a>),
     Among {
         r#type: &'static str,
         allowed_tools: Allowed<'a>,
@@ -54,23 +72,20 @@ pub(super) enum Choice<'a> {
 #[derive(Serialize)]
 pub(super) struct Allowed<'a> {
     mode: &'static str,
-    tools: Vec<Typed<Name<'a>>>,
+    tools: Vec<Named<'a>>,
 }
 
 /// Writes the tools: where nobody but OpenAI reads which may be called, only these.
-pub(super) fn tools<'a>(
-    asked: &'a Conversation,
-    variant: Variant,
-    lost: &mut Lost,
-) -> Vec<Tool<'a>> {
-    let tools: Vec<_> = match variant {
-        Variant::OpenAi => {
-            let tools = asked.tools.iter();
-            tools.map(|it| tool(it, variant, lost)).collect()
-        }
+pub(super) fn tools<'a>(asked: &'a Conversation, reader: Reader, lost: &mut Lost) -> Vec<Tool<'a>> {
+    let tools: Vec<_> = match reader.variant {
+        Variant::OpenAi => asked
+            .tools
+            .iter()
+            .map(|it| tool(it, reader, lost))
+            .collect(),
         Variant::Compatible => {
-            let tools = asked.callable_tools();
-            tools.map(|it| tool(it, variant, lost)).collect()
+            let callable = asked.callable_tools();
+            callable.map(|it| tool(it, reader, lost)).collect()
         }
     };
     if tools.len() < asked.tools.len() {
@@ -79,9 +94,15 @@ pub(super) fn tools<'a>(
     tools
 }
 
-fn tool<'a>(tool: &'a neutral::Tool, variant: Variant, lost: &mut Lost) -> Tool<'a> {
+fn tool<'a>(tool: &'a neutral::Tool, reader: Reader, lost: &mut Lost) -> Tool<'a> {
+    if let Some(known) = tool.custom.as_ref().filter(|_| reader.knows_custom) {
+        return Typed::Custom {
+            custom: custom(&tool.name, known),
+        };
+    }
+    tool.lose_grammar(lost);
     let said = tool.parameters.as_ref();
-    let flat = match variant {
+    let flat = match reader.variant {
         Variant::OpenAi => said.and_then(|it| flat(it, &exact::REFUSED, lost)),
         Variant::Compatible => None,
     };
@@ -91,16 +112,39 @@ fn tool<'a>(tool: &'a neutral::Tool, variant: Variant, lost: &mut Lost) -> Tool<
     if strict != tool.strict {
         lost.feature(Feature::StrictTools);
     }
-    function(Function {
+    let function = Function {
         name: &tool.name,
         description: tool.description.as_deref(),
         parameters: schema,
         strict,
-    })
+    };
+    Typed::Function { function }
+}
+
+fn custom<'a>(name: &'a str, of: &'a neutral::Custom) -> Custom<'a> {
+    let format = of.grammar.as_ref().map(|of| Format::Grammar {
+        grammar: Grammar {
+            syntax: &of.syntax,
+            definition: &of.definition,
+        },
+    });
+    Custom {
+        name,
+        description: of.description.as_deref(),
+        format,
+    }
 }
 
 /// Writes the choice; there is none where there is nothing to choose from.
-pub(super) fn choice(asked: &Conversation, variant: Variant) -> Option<Choice<'_>> {
+pub(super) fn choice(asked: &Conversation, reader: Reader) -> Option<Choice<'_>> {
+    let named = |name| {
+        let is_custom = |tool: &neutral::Tool| tool.name == name && tool.custom.is_some();
+        let name = Name { name };
+        match reader.knows_custom && asked.tools.iter().any(is_custom) {
+            true => Typed::Custom { custom: name },
+            false => Typed::Function { function: name },
+        }
+    };
     let word = match asked
         .tool_choice
         .as_ref()
@@ -109,11 +153,10 @@ pub(super) fn choice(asked: &Conversation, variant: Variant) -> Option<Choice<'_
         ToolChoice::Auto => "auto",
         ToolChoice::None => "none",
         ToolChoice::Any => "required",
-        ToolChoice::Named(name) => return Some(Choice::Named(function(Name { name }))),
+        ToolChoice::Named(name) => return Some(Choice::Named(named(name.as_str()))),
     };
-    let named = |name| function(Name { name });
     let tools: Vec<_> = asked.allowed_tools.iter().map(|name| named(name)).collect();
-    Some(match (variant, word) {
+    Some(match (reader.variant, word) {
         (Variant::OpenAi, "auto" | "required") if !tools.is_empty() => Choice::Among {
             r#type: "allowed_tools",
             allowed_tools: Allowed { mode: word, tools },

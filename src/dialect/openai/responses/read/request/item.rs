@@ -6,6 +6,7 @@ use crate::dialect::{
     neutral::{Feature, Lost, Media, Part, Role, Source, Thought, ToolCall},
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
+        custom,
         responses::{OPENAIS_OWN, REDACTED},
         turns::{Turns, detail, source},
     },
@@ -25,7 +26,8 @@ pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), 
     match kind?.as_str() {
         "message" => message(&fields, turns, lost),
         "function_call" => call(&fields, turns, lost),
-        "function_call_output" => result(&fields, turns, lost),
+        "custom_tool_call" => custom_call(&fields, turns, lost),
+        "function_call_output" | "custom_tool_call_output" => result(&fields, turns, lost),
         "reasoning" => reasoning(&fields, turns, lost),
         "item_reference" => Err(wrong(
             "must not be item_reference: this model's provider keeps nothing; \
@@ -82,7 +84,25 @@ fn call(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), B
         name: needed(called, "name")?,
         arguments: arguments.unwrap_or_default(),
         signature: None,
+        custom: false,
     }));
+    Ok(())
+}
+
+fn custom_call(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
+    let (mut id, mut called, mut input) = (None, None, None);
+    for (name, raw) in fields {
+        match &**name {
+            "call_id" => id = Some(text(raw).within("call_id")?),
+            "name" => called = Some(text(raw).within("name")?),
+            "input" => input = Some(text(raw).within("input")?),
+            other => unknown(other, raw, lost),
+        }
+    }
+    let id = needed(id.filter(|id| !id.is_empty()), "call_id")?;
+    let input = input.unwrap_or_default();
+    let call = custom::call(id, needed(called, "name")?, &input);
+    turns.add_to_answer(Part::ToolCall(call));
     Ok(())
 }
 

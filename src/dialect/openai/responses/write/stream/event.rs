@@ -45,6 +45,8 @@ pub(super) struct At<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) arguments: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) input: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logprobs: Option<Tokens<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) part: Option<Part<'a>>,
