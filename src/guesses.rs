@@ -131,13 +131,18 @@ impl Guesses {
         if is_right() {
             return Judged::Right;
         }
-        metrics::credentials_refused(plane.label(), "wrong");
         let mut bucket = known.copied().unwrap_or(Bucket {
             full_at: now,
             told: false,
         });
         bucket.full_at += plane.every();
-        if bucket.wait(plane, now).is_some() && !std::mem::replace(&mut bucket.told, true) {
+        let is_news =
+            bucket.wait(plane, now).is_some() && !std::mem::replace(&mut bucket.told, true);
+        buckets.insert(peer, bucket);
+        // Others need not wait for who reads the log.
+        drop(buckets);
+        metrics::credentials_refused(plane.label(), "wrong");
+        if is_news {
             let address = peer.map(tracing::field::display);
             let plane = plane.label();
             tracing::warn!(
@@ -146,7 +151,6 @@ impl Guesses {
                 "too many wrong keys or tokens: it has to wait"
             );
         }
-        buckets.insert(peer, bucket);
         Judged::Wrong
     }
 }

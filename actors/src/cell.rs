@@ -351,8 +351,7 @@ impl Cell {
         let more = estimate.checked_sub(hoped).filter(|more| *more > 0)?;
         let step = self.tokens_step.load(Ordering::Relaxed).max(1);
         let steps = usize::try_from(more.div_ceil(step)).unwrap_or(usize::MAX);
-        let at = self.tokens_free.get(steps - 1);
-        let at = at.or(self.tokens_free.last())?;
+        let at = &self.tokens_free[steps.min(self.tokens_free.len()) - 1];
         self.instant(at.load(Ordering::Relaxed))
     }
 

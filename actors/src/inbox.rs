@@ -85,6 +85,9 @@ impl Drop for Unread<'_> {
         if let Some(at) = self.at.filter(|at| *at < reports.len()) {
             reports.remove(at);
         }
+        if reports.is_empty() {
+            return;
+        }
         // Who panicked looks again anyway; who takes over has to be told.
         if self.target.inbox.put_back(reports) {
             self.target.post(Reports);

@@ -49,6 +49,9 @@ struct Field {
     shown: Option<String>,
     /// What tells two secrets or contents apart, which people may not see.
     hidden: Option<[u8; 32]>,
+    /// Whether people may not see its value either, but for the part of a
+    /// secret that is `shown` where that part differs.
+    is_secret: bool,
 }
 
 type Named<'a> = Vec<(&'a str, Vec<Field>)>;
@@ -60,13 +63,20 @@ fn all<'a, T>(list: &'a [T], fields: impl Fn(&'a T) -> (&'a str, Vec<Field>)) ->
 fn fields(what: What, name: Option<&str>, old: &[Field], new: &[Field]) -> Vec<Change> {
     let pairs = old.iter().zip(new);
     pairs
-        .filter(|(old, new)| old.shown != new.shown || old.hidden != new.hidden)
+        .filter(|(old, new)| {
+            // What only came or went is shown as such.
+            let both = old.hidden.zip(new.hidden);
+            old.shown != new.shown || both.is_some_and(|(old, new)| old != new)
+        })
         .map(|(old, new)| {
             let values = [old.shown.as_deref(), new.shown.as_deref()];
-            // What people may see of two secrets is the same.
-            let is_shown = matches!(values, [Some(old), Some(new)] if old != new);
-            let secret = (old.hidden.is_some() || new.hidden.is_some()) && !is_shown;
-            Change::key(what, name, new.key, values, secret)
+            // What people may see of two secrets or contents may be the same.
+            let is_hidden = match (new.is_secret, values) {
+                (true, [Some(old), Some(new)]) => old == new,
+                (true, _) => true,
+                (false, [old, new]) => old == new,
+            };
+            Change::key(what, name, new.key, values, is_hidden)
         })
         .collect()
 }
@@ -108,6 +118,7 @@ fn secret(key: &'static str, secret: Option<&Secret>) -> Field {
         key,
         shown: secret.map(Secret::to_string),
         hidden: secret.map(|secret| Sha256::digest(secret.expose()).into()),
+        is_secret: true,
     }
 }
 
@@ -116,6 +127,7 @@ fn option(key: &'static str, value: Option<impl Display>) -> Field {
         key,
         shown: value.map(|value| value.to_string()),
         hidden: None,
+        is_secret: false,
     }
 }
 
@@ -126,6 +138,7 @@ fn planes(config: &Config) -> Vec<Field> {
         key,
         shown: None,
         hidden: file.map(|it| it.sha256),
+        is_secret: false,
     };
     let [cert, key] = [tls.map(|tls| &tls.cert), tls.map(|tls| &tls.key)];
     let tls = tls.map(|tls| format!("{} + {}", tls.cert.path.display(), tls.key.path.display()));
@@ -242,6 +255,7 @@ fn client(client: &Client) -> Vec<Field> {
             key: "key",
             shown: Some("***".to_owned()),
             hidden: Some(client.key_sha256),
+            is_secret: true,
         },
         field("models", globs.join(", ")),
         option("limits.rpm", limits.rpm),

@@ -52,6 +52,9 @@ pub(crate) struct Failed {
 pub(super) enum Blame {
     /// The endpoint failed.
     Failure,
+    /// The endpoint answered what only the gateway cannot take: it would again,
+    /// and be paid again.
+    Ours,
     /// The endpoint says that it is overloaded, and for how long if it does.
     Overload(Option<Duration>),
     /// The endpoint was too slow.
@@ -172,6 +175,7 @@ impl Flight {
         let blame = match outcome {
             Outcome::Failure(FailureKind::Timeout) => Blame::Slowness,
             Outcome::KeyRejected => Blame::Key,
+            Outcome::Cancelled => Blame::Ours,
             Outcome::RateLimited { retry_after, .. } => Blame::RateLimit(retry_after),
             _ => Blame::Failure,
         };

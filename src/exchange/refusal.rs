@@ -14,7 +14,7 @@ use breakerbox_actors::{
 };
 
 use super::flight::{Blame, Failed};
-use crate::error::{GatewayError, Reasons};
+use crate::error::{GatewayError, Reasons, SOON};
 
 /// Says why there is no answer: the last failure, or why nobody could be
 /// asked any more.
@@ -57,10 +57,10 @@ pub(super) fn give_up(
             reasons: attempts,
         },
         Some(Blame::Overload(wait)) => GatewayError::UpstreamOverloaded {
-            retry_after: wait.unwrap_or(crate::error::SOON),
+            retry_after: wait.unwrap_or(SOON),
             attempts,
         },
-        Some(Blame::Failure) | None => GatewayError::UpstreamError { attempts },
+        Some(Blame::Failure | Blame::Ours) | None => GatewayError::UpstreamError { attempts },
     }
 }
 
@@ -116,7 +116,6 @@ fn all_keys(refusal: &Unavailable) -> bool {
 /// How long until somebody may be back, as far as anyone knows: 1 s if nobody
 /// does, or if it may be any moment.
 fn wait(refusal: &Unavailable, now: Instant) -> Duration {
-    const SOON: Duration = Duration::from_secs(1);
     let wait = refusal.until();
     let wait = wait.map_or(SOON, |at| at.saturating_duration_since(now));
     let mut exclusions = refusal.exclusions.iter();

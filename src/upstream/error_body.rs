@@ -24,8 +24,6 @@ pub(super) struct ErrorBody {
     pub(super) message: String,
     /// `retry_after`, as text.
     pub(super) retry_after: Option<String>,
-    /// Whose fault it is, if this came with a 403 and says so.
-    pub(super) forbidden: Option<Blame>,
     /// The quotas that are used up, in lower case; Gemini's names for them.
     pub(super) quotas: Vec<String>,
 }
@@ -48,13 +46,27 @@ pub(crate) fn rejects_key(body: &[u8]) -> bool {
     ErrorBody::parse(body).rejects_key()
 }
 
+/// Returns what an error's envelope and what is in it say, each the same value
+/// where there is no envelope.
+pub(super) fn envelope(body: &Value) -> (&Value, &Value) {
+    let outer = body.get(0).unwrap_or(body);
+    (outer, outer.get("error").unwrap_or(outer))
+}
+
+/// Returns whose fault the 403 is that came with this body, if it says so.
+pub(super) fn forbids(body: &[u8]) -> Option<Blame> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let (outer, inner) = envelope(&body);
+    // xAI's words stand beside its code.
+    forbidden::blame(if inner.is_string() { outer } else { inner })
+}
+
 impl ErrorBody {
     pub(super) fn parse(body: &[u8]) -> Self {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };
-        let outer = body.get(0).unwrap_or(&body);
-        let inner = outer.get("error").unwrap_or(outer);
+        let (outer, inner) = envelope(&body);
         let text = |key| inner.get(key).and_then(Value::as_str);
         let message = inner.as_str().or_else(|| text("message"));
         let details = || inner.get("details").and_then(Value::as_array);
@@ -74,10 +86,7 @@ impl ErrorBody {
             .filter_map(|detail| detail.get("violations")?.as_array())
             .flatten();
         let quotas = violations.filter_map(|it| it.get("quotaId")?.as_str());
-        // xAI's words stand beside its code.
-        let whole = if inner.is_string() { outer } else { inner };
         Self {
-            forbidden: forbidden::blame(whole),
             quotas: quotas.map(str::to_ascii_lowercase).collect(),
             words: ["code", "type"]
                 .into_iter()

@@ -8,7 +8,7 @@ use breakerbox_actors::state::event::{FailureKind, Outcome};
 use crate::dialect::{Blame, Dialect};
 
 use super::{
-    error_body::ErrorBody,
+    error_body::{self, ErrorBody},
     head::{AnswerHeaders, Framing},
     retry_after,
 };
@@ -86,7 +86,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         200..=299 if evidence.flaw().is_none() => Verdict::Accept,
         100..=299 => failure(FailureKind::Malformed),
         401 | 402 => Verdict::Elsewhere(Outcome::KeyRejected),
-        403 => match ErrorBody::parse(evidence.body).forbidden {
+        403 => match error_body::forbids(evidence.body) {
             Some(Blame::Client) => Verdict::PassThrough,
             Some(_) => Verdict::Elsewhere(Outcome::KeyRejected),
             // Maybe one request's fault, or that of a filter on the way: if it is

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::error_body::envelope;
 use crate::dialect::{Api, Reported};
 
 /// OpenAI's code for a conversation that is longer than the model can read.
@@ -29,8 +30,7 @@ impl Refusal {
     /// tokens allowed (1048575)` and `models/gemini-9 is not found for API version v1beta`.
     pub fn read(body: &[u8]) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let outer = body.get(0).unwrap_or(&body);
-        let inner = outer.get("error").unwrap_or(outer);
+        let (_, inner) = envelope(&body);
         let text = |name: &str| inner.get(name).and_then(Value::as_str);
         let message = inner.as_str().or_else(|| text("message"));
         let message = message.unwrap_or_default();

@@ -282,7 +282,6 @@ mod tests {
                     ("x-ratelimit-reset-tokens", value.as_str()),
                 ].into_iter().collect();
                 let body = ErrorBody {
-                    forbidden: None,
                     words: Vec::new(),
                     message: format!("try again in {message}{number}"),
                     quotas: Vec::new(),

@@ -12,7 +12,7 @@ use crate::support::gateway::House;
 fn house(says: Says, name: &str, evil: &Evil) -> House {
     let endpoint = says.endpoint(name, evil);
     House::start(&format!(
-        "endpoints:\n{endpoint}routing: {{ max_attempts: 1, queue: {{ max_wait: 0s }} }}\n\
+        "endpoints:\n{endpoint}routing: {{ queue: {{ max_wait: 0s }} }}\n\
          breaker: {{ failure_threshold: 1 }}\n"
     ))
 }

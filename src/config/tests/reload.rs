@@ -233,6 +233,33 @@ fn keys_that_only_count_at_start_are_refused_with_their_line() {
 }
 
 #[test]
+fn a_file_that_comes_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    keys::files(folder.path());
+    let path = folder.path().join("x.yaml");
+    let [plain, trusting, served] = [
+        "a",
+        "a, ca_file: one.pem",
+        "a }]\nserver: { tls: { cert: one.pem, key: one.key } }\nmodels: [{ name: m",
+    ]
+    .map(|more| {
+        let endpoint = "endpoints: [{ provider: openai, api_key: k, models: [m], name: ";
+        std::fs::write(&path, format!("{endpoint}{more} }}]\n")).unwrap();
+        load(&path, &env(&[])).unwrap()
+    });
+    let [came] = &diff(&plain, &trusting)[..] else {
+        panic!("one change");
+    };
+    assert_eq!((came.kind, &came.from), (How::Added, &None));
+    let to = came.to.as_ref().expect("a file's name is no secret");
+    assert!(to.ends_with("one.pem") && came.text.ends_with(to), "{came}");
+    // What is in files that come is new with them.
+    let diff = diff(&plain, &served);
+    let keys: Vec<_> = diff.iter().filter_map(|it| it.key.as_deref()).collect();
+    assert_eq!(keys, ["server.tls"]);
+}
+
+#[test]
 fn a_new_order_is_told() {
     let a = "  - { name: a, provider: openai, api_key: k, models: [m] }\n";
     let b = a.replace("name: a", "name: b");

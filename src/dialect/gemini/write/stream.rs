@@ -36,6 +36,8 @@ struct Choice {
     has_called: bool,
     /// How likely the tokens of the next part are.
     logprobs: Vec<Logprob>,
+    /// How much memory those take, in bytes: counted as they come.
+    held: usize,
     stop: Option<Stop>,
 }
 
@@ -67,6 +69,7 @@ impl Events {
             Delta::Logprobs { choice, tokens } => {
                 let progress = self.choices.entry(*choice).or_default();
                 progress.logprobs.extend_from_slice(tokens);
+                progress.held += Logprob::size(tokens);
                 self.limit();
             }
             Delta::Text { choice, text } | Delta::Refusal { choice, text } => {
@@ -137,8 +140,8 @@ impl Events {
     }
 
     fn limit(&mut self) {
-        let size = |it: &Choice| it.waiting.size() + Logprob::size(&it.logprobs);
-        let waits: usize = self.choices.values().map(size).sum();
+        let choices = self.choices.values();
+        let waits: usize = choices.map(|it| it.waiting.size() + it.held).sum();
         if waits > MAX_WAITING {
             self.broken = Some(Broken::TooLarge);
             self.choices.clear();
@@ -190,7 +193,9 @@ impl Events {
     }
 
     fn part(&mut self, choice: u32, part: Part<'_>, out: &mut Vec<u8>) {
-        let tokens = std::mem::take(&mut self.choices.entry(choice).or_default().logprobs);
+        let progress = self.choices.entry(choice).or_default();
+        let tokens = std::mem::take(&mut progress.logprobs);
+        progress.held = 0;
         let candidate = Candidate::new(choice, vec![part], &tokens, None);
         self.chunk(vec![candidate], None, out);
     }
