@@ -118,7 +118,11 @@ impl Explain {
         if config.model(&self.model).is_none() && !self.is_auto(config) {
             let auto = (!config.routes.is_empty()).then_some(AUTO);
             let known = config.models.iter().map(|model| &*model.name).chain(auto);
-            return Err(unknown("model", &self.model, known));
+            let unknown = unknown("model", &self.model, known);
+            return Err(match self.model == AUTO {
+                true => format!("{unknown}\n`auto` needs `routes`, which say what it stands for"),
+                false => unknown,
+            });
         }
         let Some(name) = &self.client else {
             return Ok(());

@@ -118,13 +118,23 @@ impl Gateway {
             request = request.bearer_auth(token);
         }
         let sent = request.send().await;
-        let mut answer = sent.map_err(|it| format!("no gateway answers at {address}: {it}"))?;
+        let mut answer = sent.map_err(|it| {
+            format!("no gateway answers at {address}: {it}\nis it running? --admin HOST:PORT or --config FILE says where")
+        })?;
         let body = answer.body().limit(LONGEST).await;
         let body = body.map_err(|it| format!("the answer of {address} broke off: {it}"))?;
-        let value: Value = serde_json::from_slice(&body)
-            .map_err(|_| format!("what answers at {address} is no admin address of a gateway"))?;
         let status = answer.status().as_u16();
+        let value: Option<Value> = serde_json::from_slice(&body).ok();
+        // Clients' port is a gateway's too, but has nothing of this.
+        let Some(value) = value.filter(|_| status != 404) else {
+            return Err(format!(
+                "what answers at {address} is no admin address of a gateway: that is admin.listen, 127.0.0.1:8081 unless configured"
+            ));
+        };
         match value["error"]["message"].as_str() {
+            Some(_) if status == 401 => Err(format!(
+                "{address}: the admin token is missing or wrong: give --token, or --config FILE with the gateway's file"
+            )),
             Some(message) => Err(format!("{address}: {message}")),
             None => Ok((status, value)),
         }

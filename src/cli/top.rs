@@ -1,6 +1,10 @@
 //! `breakerbox top`: a running gateway, live in the terminal.
 
-use std::{io, pin::pin, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    pin::pin,
+    time::Duration,
+};
 
 use actix_rt::System;
 use actix_web::http::Method;
@@ -40,6 +44,12 @@ pub(super) struct Top {
 impl Top {
     /// Shows the gateway until a key ends it; returns the exit code.
     pub(super) fn run(self) -> u8 {
+        if !io::stdout().is_terminal() {
+            say(
+                "top draws on a terminal, and this is none: `breakerbox status` prints the same once",
+            );
+            return FAILED;
+        }
         let gateway = match self.remote.find() {
             Ok(gateway) => gateway,
             Err(why) => {

@@ -89,9 +89,10 @@ fn value(inside: &str, env: Lookup<'_>) -> Result<String, Problem> {
     let filled = set.clone().filter(|value| !value.is_empty());
     if rest.is_empty() {
         return set.ok_or_else(|| {
+            let early = "set it before the gateway starts, for a running one keeps what it has";
             Problem::new("unset_variable", &format!("the variable {name} is not set"))
                 .expect("a variable of the environment")
-                .help(&format!("set it, or give a default: ${{{name}:-default}}"))
+                .help(&format!("{early}, or give a default: ${{{name}:-default}}"))
         });
     }
     if rest.contains("${") {

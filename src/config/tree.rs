@@ -182,11 +182,13 @@ impl Builder {
                     .expect("YAML: `key: value`, lists with `- `, indented with spaces")
                     .at(convert(*error.marker(), *error.marker()));
                 let line = text.lines().nth(error.marker().line().saturating_sub(1));
-                match line.is_some_and(|line| line.contains("${")) {
-                    true => {
-                        problem.help("within { } and [ ], write a variable in quotes: \"${NAME}\"")
-                    }
-                    false => problem,
+                if line.is_some_and(|line| line.contains("${")) {
+                    problem.help("within { } and [ ], write a variable in quotes: \"${NAME}\"")
+                } else if error.info().contains("<document start>") {
+                    // What stands before is a whole document to the parser.
+                    problem.help("keys of one mapping begin in the same column: those before this line do not")
+                } else {
+                    problem
                 }
             })?;
             self.event(event, convert(span.start, span.end))?;

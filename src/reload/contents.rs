@@ -4,16 +4,17 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
-    io::Read,
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
 /// The most of a file that is looked at: more than a configuration may have.
 const MOST: u64 = 2 * 1024 * 1024;
 
-/// The content of each file, as a number; `None` if it cannot be read.
+/// The content of each file, as a number; or why it cannot be read, which is
+/// told, and so has to be told anew once it is another reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Contents(BTreeMap<PathBuf, Option<u64>>);
+pub(super) struct Contents(BTreeMap<PathBuf, Result<u64, ErrorKind>>);
 
 impl Contents {
     /// Reads `files`.
@@ -52,13 +53,22 @@ impl Contents {
     }
 }
 
-fn content(path: &Path) -> Option<u64> {
+fn content(path: &Path) -> Result<u64, ErrorKind> {
+    hash(path).map_err(|error| error.kind())
+}
+
+fn hash(path: &Path) -> io::Result<u64> {
+    let found = fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
     // A pipe would have to be waited for, and cannot be read twice.
-    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    if !found.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MOST).read_to_end(&mut bytes).ok()?;
+    File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
     let mut hasher = DefaultHasher::new();
     (bytes, found.len()).hash(&mut hasher);
-    Some(hasher.finish())
+    Ok(hasher.finish())
 }

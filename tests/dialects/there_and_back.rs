@@ -22,6 +22,8 @@ impl Asks {
 /// A conversation as a client keeps it: what it was told is given back as it was.
 struct Talk {
     asks: Asks,
+    /// The tool at hand is a custom one, which OpenAI's clients only have.
+    custom: bool,
     turns: Vec<Value>,
     /// Calls of the last answer, and their names.
     calls: Vec<(Value, Value)>,
@@ -40,7 +42,7 @@ impl Talk {
         let model = says.provider();
         let schema = json!({"type": "object", "properties": {}, "additionalProperties": false});
         let turns = &self.turns;
-        let body = match self.asks {
+        let mut body = match self.asks {
             Asks::Chat => json!({"model": model, "messages": turns, "reasoning_effort": "high",
                 "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]}),
             Asks::Responses => json!({"model": model, "input": turns, "store": false,
@@ -53,6 +55,12 @@ impl Talk {
                 "generationConfig": {"thinkingConfig": {"includeThoughts": true}},
                 "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema}]}]}),
         };
+        if self.custom {
+            body["tools"] = match self.asks {
+                Asks::Chat => json!([{"type": "custom", "custom": {"name": "f"}}]),
+                _ => json!([{"type": "custom", "name": "f"}]),
+            };
+        }
         let path = self.asks.path(false).replace("/m:", &format!("/{model}:"));
         let answer = post(house.addr(), &path, &body).await;
         assert_eq!(answer.status(), 200, "{says:?}: {}\n{body}", answer.text());
@@ -61,6 +69,9 @@ impl Talk {
     }
 
     fn is_told(&mut self, answer: &Value) {
+        if self.custom {
+            assert!(!answer.to_string().contains("\"arguments\""), "{answer}");
+        }
         let calls = |list: &Value, id: &str, name: &str| {
             let list = list.as_array().into_iter().flatten();
             let called = list.filter(|it| !it.pointer(name).unwrap_or(&Value::Null).is_null());
@@ -70,7 +81,11 @@ impl Talk {
         match self.asks {
             Asks::Chat => {
                 let message = &answer["choices"][0]["message"];
-                self.calls = calls(&message["tool_calls"], "id", "/function/name");
+                let name = match self.custom {
+                    true => "/custom/name",
+                    false => "/function/name",
+                };
+                self.calls = calls(&message["tool_calls"], "id", name);
                 self.turns.push(message.clone());
             }
             Asks::Responses => {
@@ -97,6 +112,9 @@ impl Talk {
         assert!(!calls.is_empty(), "no calls: {:?}", self.turns);
         let results = calls.into_iter().map(|(id, name)| match self.asks {
             Asks::Chat => json!({"role": "tool", "tool_call_id": id, "content": "done"}),
+            Asks::Responses if self.custom => {
+                json!({"type": "custom_tool_call_output", "call_id": id, "output": "done"})
+            }
             Asks::Responses => {
                 json!({"type": "function_call_output", "call_id": id, "output": "done"})
             }
@@ -148,12 +166,13 @@ fn providers() -> (Vec<Running>, House) {
 
 /// Has `asks` talk with its own provider, another one, and its own again; and returns, of each other one,
 /// what the way home has cost.
-async fn there_and_back(asks: Asks) -> Vec<(Says, Option<String>)> {
+async fn there_and_back(asks: Asks, custom: bool) -> Vec<(Says, Option<String>)> {
     let (_running, house) = providers();
     let mut costs = Vec::new();
     for away in PROVIDERS.into_iter().filter(|says| *says != asks.home()) {
         let mut talk = Talk {
             asks,
+            custom,
             turns: Vec::new(),
             calls: Vec::new(),
         };
@@ -186,7 +205,8 @@ async fn chat_finds_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Chat).await, costs);
+    assert_eq!(there_and_back(Asks::Chat, false).await, costs);
+    assert_eq!(there_and_back(Asks::Chat, true).await, costs);
 }
 
 #[tokio::test]
@@ -195,7 +215,8 @@ async fn responses_find_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Responses).await, costs);
+    assert_eq!(there_and_back(Asks::Responses, false).await, costs);
+    assert_eq!(there_and_back(Asks::Responses, true).await, costs);
 }
 
 #[tokio::test]
@@ -204,11 +225,11 @@ async fn messages_find_home() {
         (Says::OpenAi, lost("reasoning")),
         (Says::Gemini, lost("reasoning, thought")),
     ];
-    assert_eq!(there_and_back(Asks::Messages).await, costs);
+    assert_eq!(there_and_back(Asks::Messages, false).await, costs);
 }
 
 #[tokio::test]
 async fn geminis_contents_find_home() {
     let costs = [(Says::OpenAi, None), (Says::Anthropic, lost("thought"))];
-    assert_eq!(there_and_back(Asks::Content).await, costs);
+    assert_eq!(there_and_back(Asks::Content, false).await, costs);
 }

@@ -71,7 +71,7 @@ fn text(value: &Value) -> &str {
 }
 
 impl Board {
-    fn panels(&self) -> &[Value] {
+    pub(crate) fn panels(&self) -> &[Value] {
         list(&self.json["panels"])
     }
 

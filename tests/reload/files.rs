@@ -2,10 +2,12 @@
 
 use std::os::unix::fs::symlink;
 
+use breakerbox_actors::clock;
 use serde_json::{Value, json};
 
 use super::{Served, config};
 use crate::support::client::Client;
+use crate::support::wait::DEADLINE;
 
 #[tokio::test]
 async fn a_file_that_is_written_or_replaced_is_put_in_force() {
@@ -145,4 +147,33 @@ async fn what_is_no_configuration_changes_nothing_and_the_next_good_one_does() {
     assert!(status["reload"]["ok"] == true);
     let alerts = served.generation(2).await["alerts"][0].clone();
     assert!(alerts["at"].is_string());
+}
+
+/// The reason that is shown is the one of now: who mends the first would look in vain otherwise.
+#[tokio::test]
+async fn a_file_that_cannot_be_read_for_another_reason_says_which() {
+    let served = Served::plain().await;
+    let shows = async |words: &str| {
+        let start = clock::now();
+        loop {
+            let status = served.status().await;
+            let message = &status["reload"]["problems"][0]["message"];
+            if message.as_str().is_some_and(|it| it.contains(words)) {
+                break;
+            }
+            assert!(clock::now() - start < DEADLINE, "{words}: {status}");
+        }
+    };
+    std::fs::remove_file(served.path()).expect("removed");
+    shows("there is no such file").await;
+    std::fs::create_dir(served.path()).expect("a folder");
+    shows("it is a folder").await;
+    std::fs::remove_dir(served.path()).expect("removed");
+    shows("there is no such file").await;
+    symlink(served.path(), served.path()).expect("a link to itself");
+    shows("the system refuses").await;
+    std::fs::remove_file(served.path()).expect("removed");
+    std::fs::write(served.path(), served.config("back")).expect("written");
+    served.generation(2).await;
+    assert_eq!(served.asks("back").await, 200);
 }

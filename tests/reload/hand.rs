@@ -56,10 +56,41 @@ async fn the_commands_ask_the_running_gateway_and_tell_by_their_exit_code() {
         "{}",
         ended.err
     );
+    assert!(ended.err.contains("is it running? "), "{}", ended.err);
     assert_eq!(
         run(&["reload", "--admin", "127.0.0.1:9"]).await.code,
         Some(1)
     );
+}
+
+/// What a newcomer gets wrong, and what to do about it.
+#[tokio::test]
+async fn a_command_that_asks_the_wrong_way_says_what_is_right() {
+    let served = Served::plain().await;
+    let admin = served.admin.to_string();
+    let data = served.data.to_string();
+    let wrong = async |args: &[&str], says: &str| {
+        let ended = run(args).await;
+        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{args:?}");
+        assert!(ended.err.contains(says), "{args:?}: {}", ended.err);
+    };
+    for command in ["status", "reload"] {
+        wrong(&[command, "--admin", &data], "that is admin.listen").await;
+    }
+    wrong(&["top", "--admin", &admin], "`breakerbox status` prints").await;
+    let token = "admin: { listen: \"127.0.0.1:0\", token: right }";
+    served.replace(
+        &served
+            .config("m")
+            .replace("admin: { listen: \"127.0.0.1:0\" }", token),
+    );
+    let start = clock::now();
+    while run(&["status", "--admin", &admin]).await.code == Some(0) {
+        assert!(clock::now() - start < DEADLINE, "the token is not in force");
+    }
+    wrong(&["status", "--admin", &admin], "give --token, or --config").await;
+    let ended = run(&["status", "--admin", &admin, "--token", "right"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[tokio::test]
