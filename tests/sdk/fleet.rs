@@ -82,7 +82,7 @@ impl Fleet {
             "server: {{ workers: 1 }}\n\
              endpoints:\n{endpoints}\
              probe: {{ kind: none }}\n\
-             routing: {{ first_byte_timeout: 1s, queue: {{ max_wait: 0s }} }}\n\
+             routing: {{ first_byte_timeout: 3s, queue: {{ max_wait: 0s }} }}\n\
              clients: [{{ name: sdk, key: {KEY}, models: [\"gpt-*\", \"text-*\", \"meta/*\"] }}]\n",
         ));
         Self {
