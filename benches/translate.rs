@@ -157,7 +157,7 @@ fn peeked(asked: Api) -> Peek {
 fn exchange(peek: &Peek, asked: Api, sent: Api, answer: &[u8]) -> usize {
     let read = Asked::read(peek).expect("a conversation");
     let written = read.write(sent, Variant::OpenAi, "m");
-    let told = translate::answer(sent, asked, &written.names, answer, "", 9).expect("an answer");
+    let told = translate::answer(sent, asked, &written.context, answer, "", 9).expect("an answer");
     written.body.len() + told.len() + usize::from(written.lost.is_empty())
 }
 

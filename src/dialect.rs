@@ -11,6 +11,7 @@
 //!   client ◀── write::Events ◀── Delta        ◀── read::Events   ◀── provider
 //! ```
 
+pub mod answer_context;
 pub mod anthropic;
 mod api;
 pub(crate) mod forbidden;
@@ -23,7 +24,7 @@ pub mod request;
 pub mod sse;
 #[cfg(test)]
 mod tests;
-pub mod tool_names;
+mod tool_names;
 pub mod translate;
 mod waiting;
 

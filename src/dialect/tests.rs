@@ -53,7 +53,15 @@ fn write_request(to: Api, asked: &Conversation, model: &str, lost: &mut Lost) ->
 
 /// Returns the whole answer `body` of `sent` as a client of `asked` gets it.
 fn answered(sent: Api, asked: Api, body: &[u8]) -> Vec<u8> {
-    translate::answer(sent, asked, &tool_names::ToolNames::default(), body, "", 9).unwrap()
+    translate::answer(
+        sent,
+        asked,
+        &answer_context::AnswerContext::default(),
+        body,
+        "",
+        9,
+    )
+    .unwrap()
 }
 
 fn read_request(from: Api, body: &[u8], stream: bool, lost: &mut Lost) -> Conversation {

@@ -1,7 +1,9 @@
 //! From one dialect to another: requests, whole answers, streams.
 
 use super::{
-    Api, Dialect, NotAnAnswer, ResponseHead, anthropic, gemini,
+    Api, Dialect, NotAnAnswer, ResponseHead,
+    answer_context::AnswerContext,
+    anthropic, gemini,
     neutral::{Broken, Conversation, Delta, Lost, Unreadable, ids},
     openai::{
         chat::{self, write::Variant},
@@ -9,7 +11,7 @@ use super::{
     },
     request::{BadRequest, Peek},
     sse::Event,
-    tool_names::{self, ToolNames},
+    tool_names,
 };
 
 /// What a client asked, read once however many endpoints are tried.
@@ -55,9 +57,9 @@ impl Asked {
     /// `variant` matters to chat only.
     pub fn write(&self, sent: Api, variant: Variant, model: &str) -> Written {
         let mut lost = self.lost.clone();
-        let mut names = ToolNames::of(&self.conversation, sent.dialect());
-        names.echo = self.echo.clone();
-        let renamed = names.renamed(&self.conversation, sent.dialect());
+        let mut context = AnswerContext::of(&self.conversation, sent.dialect());
+        context.echo = self.echo.clone();
+        let renamed = context.renamed(&self.conversation, sent.dialect());
         let asked = &*renamed;
         let body = match sent {
             Api::CountMessageTokens => anthropic::count::write_request(asked, model, &mut lost),
@@ -68,7 +70,11 @@ impl Asked {
                 Dialect::Gemini => gemini::write::request(asked, model, &mut lost),
             },
         };
-        Written { body, lost, names }
+        Written {
+            body,
+            lost,
+            context,
+        }
     }
 }
 
@@ -79,12 +85,12 @@ pub struct Written {
     pub body: Vec<u8>,
     /// What could not be said in it.
     pub lost: Lost,
-    /// The tools that go by another name in it.
-    pub names: ToolNames,
+    /// What its answer must know of it.
+    pub context: AnswerContext,
 }
 
 /// Translates a whole answer to a call of `sent` into one to a call of `asked`,
-/// in which tools have the names that the client knows; `own` is the request's
+/// which knows of its request what `context` says; `own` is the request's
 /// id, for an answer that has none, and `now` is in seconds since 1970.
 ///
 /// # Errors
@@ -93,7 +99,7 @@ pub struct Written {
 pub fn answer(
     sent: Api,
     asked: Api,
-    names: &ToolNames,
+    context: &AnswerContext,
     body: &[u8],
     own: &str,
     now: u64,
@@ -110,15 +116,15 @@ pub fn answer(
         Dialect::Anthropic => anthropic::read::reply(body)?,
         Dialect::Gemini => gemini::read::reply(body)?,
     };
-    names.restore(&mut reply).ok_or(NotAnAnswer::Malformed)?;
+    context.restore(&mut reply).ok_or(NotAnAnswer::Malformed)?;
     reply.id = ids::for_client(asked, &reply.id, own);
     if asked.dialect() != Dialect::Gemini {
         reply.put_media_in_words();
     }
     Ok(match asked {
-        Api::Responses => responses::write::reply(&reply, &names.echo, now),
+        Api::Responses => responses::write::reply(&reply, &context.echo, now),
         asked => match asked.dialect() {
-            Dialect::OpenAi => chat::write::reply(&reply, names.are_functions(), now),
+            Dialect::OpenAi => chat::write::reply(&reply, context.are_functions(), now),
             Dialect::Anthropic => anthropic::write::reply(&reply, now),
             Dialect::Gemini => gemini::write::reply(&reply, now),
         },
@@ -140,7 +146,7 @@ pub struct Translation {
     writer: Writer,
     asked: Api,
     own: String,
-    names: ToolNames,
+    context: AnswerContext,
     deltas: Vec<Delta>,
 }
 
@@ -220,21 +226,22 @@ impl Translation {
             writer,
             asked,
             own: String::new(),
-            names: ToolNames::default(),
+            context: AnswerContext::default(),
             deltas: Vec::new(),
         }
     }
 
-    /// Tells the client of tools by the names that it knows.
+    /// Says in the answer what it must know of the request, such as its tools by the
+    /// names that the client gave them.
     #[must_use]
-    pub fn with_names(mut self, names: ToolNames) -> Self {
+    pub fn with_context(mut self, context: AnswerContext) -> Self {
         if let Writer::Chat(writer) = &mut self.writer {
-            writer.call_functions(names.are_functions());
+            writer.call_functions(context.are_functions());
         }
         if let Writer::Responses(writer) = &mut self.writer {
-            writer.repeat(names.echo.clone());
+            writer.repeat(context.echo.clone());
         }
-        self.names = names;
+        self.context = context;
         self
     }
 
@@ -280,7 +287,9 @@ impl Translation {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
-        self.names.restore_in(&mut self.deltas).ok_or(Unreadable)?;
+        self.context
+            .restore_in(&mut self.deltas)
+            .ok_or(Unreadable)?;
         for delta in &mut self.deltas {
             if let Delta::Start { id, .. } = delta {
                 *id = ids::for_client(self.asked, id, &self.own);

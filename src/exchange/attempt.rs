@@ -280,9 +280,9 @@ impl Exchange<'_> {
             Ok(usage) => {
                 let body = match outgoing.is_translated {
                     true => {
-                        let (sent, names) = (outgoing.sent, &outgoing.names);
+                        let (sent, context) = (outgoing.sent, &outgoing.context);
                         let (own, now) = (story.who().id(), wall::unix_seconds());
-                        match translate::answer(sent, asked, names, &body, own, now) {
+                        match translate::answer(sent, asked, context, &body, own, now) {
                             Ok(body) => body.into(),
                             // An answer to all but us is nobody's failure.
                             Err(_) => {
@@ -388,7 +388,7 @@ impl Exchange<'_> {
         if outgoing.is_translated {
             let (sent, usage) = (outgoing.sent, peek.include_usage);
             let translation = Translation::new(sent, peek.api, usage, wall::unix_seconds());
-            let translation = translation.with_names(outgoing.names.clone());
+            let translation = translation.with_context(outgoing.context.clone());
             relay = relay.translated(translation.with_id(story.who().id()));
         }
         let relay = relay.until(async move {

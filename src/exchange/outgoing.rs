@@ -11,11 +11,12 @@ use actix_web::{
 use crate::{
     config::Provider,
     dialect::{
-        Api, Dialect, marks,
+        Api, Dialect,
+        answer_context::AnswerContext,
+        marks,
         neutral::Lost,
         openai::chat::write::Variant,
         request::{BadRequest, Peek},
-        tool_names::ToolNames,
         translate::Asked,
     },
     generation::Site,
@@ -34,8 +35,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) lost: Lost,
     /// Whether the answer has to be translated back.
     pub(super) is_translated: bool,
-    /// The tools that go by another name there.
-    pub(super) names: ToolNames,
+    /// What the answer must know of the request.
+    pub(super) context: AnswerContext,
 }
 
 /// What a client sent, read as far as endpoints want it, each thing once.
@@ -90,7 +91,7 @@ impl<'a> Incoming<'a> {
                 lines: [own, wanted(sent, named)],
                 lost,
                 is_translated: false,
-                names: ToolNames::default(),
+                context: AnswerContext::default(),
             }));
         }
         let asked = self.asked.get_or_init(|| Asked::read(peek));
@@ -104,7 +105,7 @@ impl<'a> Incoming<'a> {
             lines: [self.neutral.get_or_init(neutral), wanted(sent, false)],
             lost: written.lost,
             is_translated: true,
-            names: written.names,
+            context: written.context,
         }))
     }
 }

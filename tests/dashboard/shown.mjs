@@ -131,6 +131,7 @@ await run({
       await live(page);
       for (const view of ["Overview", "Requests", "Actors", "Configuration", "Explain"]) {
         await page.getByRole("link", { name: view, exact: true }).click();
+        await page.locator('nav [aria-current="page"]', { hasText: view }).waitFor();
         await page.locator(".curl:visible").first().waitFor();
         const told = await page.locator(".curl:visible").allInnerTexts();
         assert(view !== "Configuration" || told.some((it) => it.includes("rollback")), told.join());

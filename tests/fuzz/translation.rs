@@ -2,11 +2,12 @@
 //! against: whatever comes in, what goes out is of its dialect and can be read.
 
 use super::dialect::{
-    Api, Dialect, EventJudge, Kind, judge_answer,
+    Api, Dialect, EventJudge, Kind,
+    answer_context::AnswerContext,
+    judge_answer,
     openai::chat::write::Variant,
     request::{InPath, Peek, peek, peek_at},
     sse::Splitter,
-    tool_names::ToolNames,
     translate::{self, Asked, Translation},
 };
 use bytes::Bytes;
@@ -90,18 +91,18 @@ fn other(api: Api) -> Api {
 }
 
 fn answer(sent: Api, asked: Api, input: &[u8]) -> Checked {
-    let names = ToolNames::default();
+    let context = AnswerContext::default();
     if judge_answer(sent, input).is_err() {
         return Ok(());
     }
-    let Ok(out) = translate::answer(sent, asked, &names, input, "", 9) else {
+    let Ok(out) = translate::answer(sent, asked, &context, input, "", 9) else {
         return Ok(());
     };
     let is_good = judge_answer(asked, &out).is_ok();
     // Nobody reads responses here.
     let is_read = || {
         asked == Api::Responses
-            || translate::answer(asked, other(asked), &names, &out, "", 9).is_ok()
+            || translate::answer(asked, other(asked), &context, &out, "", 9).is_ok()
     };
     match is_good && is_read() {
         true => Ok(()),

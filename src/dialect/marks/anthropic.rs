@@ -87,8 +87,11 @@ fn is_foreign(block: &str) -> bool {
         let seal = member(block, name).and_then(|it| it.strip_prefix('"')?.strip_suffix('"'));
         seal.is_some_and(|seal| !seal::is_anthropics(seal))
     };
-    says(block, "type", "thinking") && is_ours("signature")
-        || says(block, "type", "redacted_thinking") && is_ours("data")
+    match member(block, "type") {
+        Some(r#""thinking""#) => is_ours("signature"),
+        Some(r#""redacted_thinking""#) => is_ours("data"),
+        _ => false,
+    }
 }
 
 /// Tells whether the calls whose results come last were made without a thought.

@@ -193,7 +193,7 @@ fn a_call_comes_back_as_the_client_knows_the_tool() {
         let (body, written) = told(&asked(Api::Responses, &responses()), other);
         let given = calling(other.0, &name_in(&body)).to_string();
         let back = |asked| {
-            let given = answer(other.0, asked, &written.names, given.as_bytes(), "", 9);
+            let given = answer(other.0, asked, &written.context, given.as_bytes(), "", 9);
             serde_json::from_slice::<Value>(&given.unwrap()).unwrap()
         };
         let item = &back(Api::Responses)["output"][0];
@@ -217,7 +217,7 @@ fn a_call_comes_back_as_the_client_knows_the_tool() {
         let shell = answer(
             other.0,
             Api::Responses,
-            &written.names,
+            &written.context,
             shell.as_bytes(),
             "",
             9,
@@ -286,7 +286,8 @@ fn streaming(sent: Api, name: &str, native: bool, piece: usize) -> Vec<String> {
 }
 
 fn translated(sent: Api, asked: Api, written: &Written, events: &[String]) -> Vec<Value> {
-    let mut translation = Translation::new(sent, asked, false, 9).with_names(written.names.clone());
+    let mut translation =
+        Translation::new(sent, asked, false, 9).with_context(written.context.clone());
     let mut out = Vec::new();
     for event in events {
         let event = format!("data: {event}\n\n");

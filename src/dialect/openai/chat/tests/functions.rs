@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::super::read;
 use crate::dialect::{
     Api,
+    answer_context::AnswerContext,
     neutral::{Lost, Part, ToolChoice},
     openai::chat::write::Variant,
     request,
-    tool_names::ToolNames,
     translate::{self, Asked, Translation},
 };
 
@@ -71,10 +71,10 @@ fn a_choice_may_be_a_word_and_a_result_must_have_its_call() {
 }
 
 /// The names with which answers to [`body`] are told.
-fn names() -> ToolNames {
+fn names() -> AnswerContext {
     let peek = request::peek(&body().to_string().into(), Api::ChatCompletions).unwrap();
     let asked = Asked::read(&peek).unwrap();
-    asked.write(Api::Messages, Variant::OpenAi, "m").names
+    asked.write(Api::Messages, Variant::OpenAi, "m").context
 }
 
 const EVENTS: [&str; 9] = [
@@ -110,7 +110,7 @@ fn an_answer_calls_one_function() {
     assert_eq!(choice["message"]["tool_calls"], Value::Null);
     assert_eq!(choice["finish_reason"], "function_call");
 
-    let mut translation = Translation::new(Api::Messages, chat, false, 9).with_names(names());
+    let mut translation = Translation::new(Api::Messages, chat, false, 9).with_context(names());
     let mut out = Vec::new();
     for event in EVENTS {
         translation

@@ -18,14 +18,14 @@ fn told(request: &Value) -> [Value; 2] {
     let asked = Asked::read(&peek(&body, Api::Responses).unwrap()).unwrap();
     let names = asked
         .write(Api::ChatCompletions, Variant::OpenAi, "m")
-        .names;
+        .context;
     let answer = json!({"id": "c", "model": "m", "choices": [{"index": 0, "finish_reason": "stop",
         "message": {"role": "assistant", "content": "hi"}}]});
     let (from, to) = (Api::ChatCompletions, Api::Responses);
     let whole = translate::answer(from, to, &names, answer.to_string().as_bytes(), "", 9);
     let whole = serde_json::from_slice(&whole.unwrap()).unwrap();
 
-    let mut translation = Translation::new(from, to, false, 9).with_names(names);
+    let mut translation = Translation::new(from, to, false, 9).with_context(names);
     let chunk = json!({"id": "c", "model": "m", "choices": [{"index": 0, "finish_reason": "stop",
         "delta": {"content": "hi"}}]});
     let mut out = Vec::new();
