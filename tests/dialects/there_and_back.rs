@@ -24,6 +24,8 @@ struct Talk {
     asks: Asks,
     /// The tool at hand is a custom one, which OpenAI's clients only have.
     custom: bool,
+    /// Thoughts are referred to, as SDKs do that leave `store` alone.
+    refers: bool,
     turns: Vec<Value>,
     /// Calls of the last answer, and their names.
     calls: Vec<(Value, Value)>,
@@ -91,7 +93,14 @@ impl Talk {
             Asks::Responses => {
                 self.calls = calls(&answer["output"], "call_id", "/name");
                 let items = answer["output"].as_array().expect("items");
-                self.turns.extend(items.iter().cloned());
+                let items = items.iter().cloned();
+                let refers = self.refers;
+                self.turns.extend(items.map(|item| match &item["type"] {
+                    kind if refers && kind == "reasoning" => {
+                        json!({"type": "item_reference", "id": item["id"]})
+                    }
+                    _ => item,
+                }));
             }
             Asks::Messages => {
                 self.calls = calls(&answer["content"], "id", "/name");
@@ -166,13 +175,14 @@ fn providers() -> (Vec<Running>, House) {
 
 /// Has `asks` talk with its own provider, another one, and its own again; and returns, of each other one,
 /// what the way home has cost.
-async fn there_and_back(asks: Asks, custom: bool) -> Vec<(Says, Option<String>)> {
+async fn there_and_back(asks: Asks, custom: bool, refers: bool) -> Vec<(Says, Option<String>)> {
     let (_running, house) = providers();
     let mut costs = Vec::new();
     for away in PROVIDERS.into_iter().filter(|says| *says != asks.home()) {
         let mut talk = Talk {
             asks,
             custom,
+            refers,
             turns: Vec::new(),
             calls: Vec::new(),
         };
@@ -205,8 +215,8 @@ async fn chat_finds_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Chat, false).await, costs);
-    assert_eq!(there_and_back(Asks::Chat, true).await, costs);
+    assert_eq!(there_and_back(Asks::Chat, false, false).await, costs);
+    assert_eq!(there_and_back(Asks::Chat, true, false).await, costs);
 }
 
 #[tokio::test]
@@ -215,8 +225,9 @@ async fn responses_find_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Responses, false).await, costs);
-    assert_eq!(there_and_back(Asks::Responses, true).await, costs);
+    assert_eq!(there_and_back(Asks::Responses, false, false).await, costs);
+    assert_eq!(there_and_back(Asks::Responses, true, false).await, costs);
+    assert_eq!(there_and_back(Asks::Responses, false, true).await, costs);
 }
 
 #[tokio::test]
@@ -225,11 +236,11 @@ async fn messages_find_home() {
         (Says::OpenAi, lost("reasoning")),
         (Says::Gemini, lost("reasoning, thought")),
     ];
-    assert_eq!(there_and_back(Asks::Messages, false).await, costs);
+    assert_eq!(there_and_back(Asks::Messages, false, false).await, costs);
 }
 
 #[tokio::test]
 async fn geminis_contents_find_home() {
     let costs = [(Says::OpenAi, None), (Says::Anthropic, lost("thought"))];
-    assert_eq!(there_and_back(Asks::Content, false).await, costs);
+    assert_eq!(there_and_back(Asks::Content, false, false).await, costs);
 }
