@@ -1,6 +1,6 @@
 //! What a client asks: the conversation so far, and how it is to go on.
 
-use super::{Custom, Json, Lost, OpenAi, Reasoning};
+use super::{Custom, Feature, Json, Lost, OpenAi, Reasoning};
 
 /// A request, in the words of no dialect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,14 +38,24 @@ pub struct Conversation {
 
 impl Conversation {
     /// Lets the model call these tools only, and has it call one if it `must`.
-    /// Names of tools that are not there say nothing, and none at all no more.
-    pub(in crate::dialect) fn allow_only(&mut self, mut names: Vec<String>, must: bool) {
+    /// Names of tools that are not there say nothing. Where no other is left, none
+    /// may be called, and the set is `lost`: without it, all might be.
+    pub(in crate::dialect) fn allow_only(
+        &mut self,
+        mut names: Vec<String>,
+        must: bool,
+        lost: &mut Lost,
+    ) {
         names.retain(|name| self.tools.iter().any(|tool| tool.name == *name));
-        self.allowed_tools = names;
-        self.tool_choice = Some(match must {
-            true => ToolChoice::Any,
-            false => ToolChoice::Auto,
+        self.tool_choice = Some(if names.is_empty() {
+            lost.feature(Feature::AllowedTools);
+            ToolChoice::None
+        } else if must {
+            ToolChoice::Any
+        } else {
+            ToolChoice::Auto
         });
+        self.allowed_tools = names;
     }
 
     /// Returns the tools that may be called: all that a dialect is told that

@@ -191,8 +191,13 @@ pub(super) fn tool_choice(word: &str) -> Result<ToolChoice, BadRequest> {
     }
 }
 
-/// Reads a set of tools that may be called, `tools` and `mode` of an object.
-pub(super) fn allow_only(asked: &mut Conversation, raw: &str) -> Result<(), BadRequest> {
+/// Reads a set of tools that may be called, `tools` and `mode` of an object. Those
+/// without a name are the provider's own, which no other has.
+pub(super) fn allow_only(
+    asked: &mut Conversation,
+    raw: &str,
+    lost: &mut Lost,
+) -> Result<(), BadRequest> {
     let (mut names, mut must) = (Vec::new(), false);
     for (name, raw) in fields(raw)? {
         match &*name {
@@ -205,7 +210,7 @@ pub(super) fn allow_only(asked: &mut Conversation, raw: &str) -> Result<(), BadR
             _ => {}
         }
     }
-    asked.allow_only(names, must);
+    asked.allow_only(names, must, lost);
     Ok(())
 }
 

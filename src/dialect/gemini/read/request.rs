@@ -70,7 +70,7 @@ pub(in crate::dialect::gemini) fn conversation(
     }
     if !only.is_empty() {
         let must = asked.tool_choice == Some(ToolChoice::Any);
-        asked.allow_only(only, must);
+        asked.allow_only(only, must, lost);
     }
     if validated {
         asked

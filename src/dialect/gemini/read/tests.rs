@@ -367,6 +367,12 @@ fn a_set_of_tools_is_kept_beside_them() {
     let two = r#"["a","c"]"#;
     assert_eq!(of("ANY", two), told("ac", ToolChoice::Any, ""));
     assert_eq!(of("VALIDATED", two), told("ac", ToolChoice::Auto, ""));
+    assert_eq!(of("ANY", "[]"), told("", ToolChoice::Any, ""));
+    let unknown = "not carried over: allowed_tools";
+    assert_eq!(
+        of("ANY", r#"["d","e"]"#),
+        told("", ToolChoice::None, unknown)
+    );
     let named = "not carried over: allowedFunctionNames";
     assert_eq!(of("AUTO", two), told("", ToolChoice::Auto, named));
     let one = ToolChoice::Named("b".to_owned());

@@ -3,7 +3,7 @@
 mod made;
 
 use crate::dialect::neutral::{
-    Conversation, Detail, Effort, Feature, Json, Media, OutputFormat, Part, Reasoning, Role,
+    Conversation, Detail, Effort, Feature, Json, Lost, Media, OutputFormat, Part, Reasoning, Role,
     Source, ToolChoice,
 };
 use made::*;
@@ -156,7 +156,7 @@ pub(crate) fn samples() -> Vec<Sample> {
             "that only some tools may be called",
             with(|it| {
                 it.tools = two_tools();
-                it.allow_only(vec!["f".to_owned()], false);
+                it.allow_only(vec!["f".to_owned()], false, &mut Lost::default());
             }),
         ),
         (
@@ -164,7 +164,7 @@ pub(crate) fn samples() -> Vec<Sample> {
             "that one of some tools must be called",
             with(|it| {
                 it.tools = two_tools();
-                it.allow_only(vec!["f".to_owned()], true);
+                it.allow_only(vec!["f".to_owned()], true, &mut Lost::default());
             }),
         ),
         (

@@ -264,7 +264,7 @@ proptest! {
         // One tool that must be called is the one that is chosen.
         if asked.tool_choice == Some(ToolChoice::Any) && asked.tools.len() > 1 {
             asked.tools.iter_mut().zip(0..).for_each(|(tool, at)| tool.name = format!("f{at}"));
-            asked.allow_only(vec!["f0".to_owned(), "f1".to_owned()], true);
+            asked.allow_only(vec!["f0".to_owned(), "f1".to_owned()], true, &mut Lost::default());
         }
         let mut lost = Lost::default();
         let body = request(&asked, NEWEST, &mut lost);

@@ -178,7 +178,7 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
     let kind = needed(kind, "type")?;
     if kind == "allowed_tools" {
         let allowed = needed(allowed, "allowed_tools")?;
-        return allow_only(asked, allowed).within("allowed_tools");
+        return allow_only(asked, allowed, lost).within("allowed_tools");
     }
     if kind != "function" && kind != "custom" {
         lost.field(&format!("tool_choice.{kind}"));

@@ -186,7 +186,7 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
     }
     let kind = needed(kind, "type")?;
     if kind == "allowed_tools" {
-        return allow_only(asked, raw);
+        return allow_only(asked, raw, lost);
     }
     if kind != "function" && kind != "custom" {
         lost.field(&format!("tool_choice.{kind}"));

@@ -208,6 +208,29 @@ fn a_set_of_tools_is_kept_beside_them() {
     }
 }
 
+/// OpenAI's own, which has no name and is left out.
+#[test]
+fn where_no_tool_of_a_set_is_left_none_may_be_called() {
+    let search = json!([{"type": "web_search"}]);
+    for (mode, only) in [
+        ("required", &search),
+        ("auto", &search),
+        ("auto", &json!([])),
+    ] {
+        let (conversation, lost) = understood(&json!({
+            "input": "hi",
+            "tools": [{"type": "function", "name": "shell"}, {"type": "custom", "name": "apply_patch"}, search[0]],
+            "tool_choice": {"type": "allowed_tools", "mode": mode, "tools": only},
+        }));
+        assert_eq!(conversation.tool_choice, Some(ToolChoice::None), "{mode}");
+        assert_eq!(conversation.tools.len(), 2, "{mode}");
+        assert_eq!(
+            lost, "not carried over: allowed_tools, tools.web_search",
+            "{mode}"
+        );
+    }
+}
+
 #[test]
 fn what_has_no_place_is_named() {
     let (_, lost) = understood(&json!({
