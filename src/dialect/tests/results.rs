@@ -1,4 +1,4 @@
-//! Where the results of tools go: right behind their calls.
+//! Where the results of tools go: right behind their calls, and nowhere without.
 
 use serde_json::{Value, json};
 
@@ -133,5 +133,17 @@ fn results_come_right_behind_their_calls() {
                 told,
             );
         }
+    }
+}
+
+#[test]
+fn what_an_unknown_call_returned_is_left_out_with_it() {
+    for kind in ["local_shell_call", "some_call_of_tomorrow"] {
+        let said = format!("hi, {kind} a, call b, out a, out b");
+        are_told(
+            Api::Responses,
+            &json!({"input": input(&said)}),
+            "hi, call b, out b",
+        );
     }
 }
