@@ -8,6 +8,7 @@ mod hostile;
 mod mapping;
 mod pairs;
 mod readers;
+mod results;
 mod seals;
 mod tiers;
 mod unsaid;
