@@ -33,6 +33,8 @@ enum Tool {
 struct Talk {
     asks: Asks,
     tool: Tool,
+    /// Thoughts are referred to, as SDKs do that leave `store` alone.
+    refers: bool,
     turns: Vec<Value>,
     /// Calls of the last answer, and their names.
     calls: Vec<(Value, Value)>,
@@ -122,7 +124,14 @@ impl Talk {
             Asks::Responses => {
                 self.calls = calls(&answer["output"], "call_id", "/name");
                 let items = answer["output"].as_array().expect("items");
-                self.turns.extend(items.iter().cloned());
+                let items = items.iter().cloned();
+                let refers = self.refers;
+                self.turns.extend(items.map(|item| match &item["type"] {
+                    kind if refers && kind == "reasoning" => {
+                        json!({"type": "item_reference", "id": item["id"]})
+                    }
+                    _ => item,
+                }));
             }
             Asks::Messages => {
                 self.calls = calls(&answer["content"], "id", "/name");
@@ -197,13 +206,14 @@ fn providers() -> (Vec<Running>, House) {
 
 /// Has `asks` talk with its own provider, another one, and its own again; and returns, of each other one,
 /// what the way home has cost.
-async fn there_and_back(asks: Asks, tool: Tool) -> Vec<(Says, Option<String>)> {
+async fn there_and_back(asks: Asks, tool: Tool, refers: bool) -> Vec<(Says, Option<String>)> {
     let (_running, house) = providers();
     let mut costs = Vec::new();
     for away in PROVIDERS.into_iter().filter(|says| *says != asks.home()) {
         let mut talk = Talk {
             asks,
             tool,
+            refers,
             turns: Vec::new(),
             calls: Vec::new(),
         };
@@ -236,8 +246,11 @@ async fn chat_finds_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Chat, Tool::Function).await, costs);
-    assert_eq!(there_and_back(Asks::Chat, Tool::Custom).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Chat, Tool::Function, false).await,
+        costs
+    );
+    assert_eq!(there_and_back(Asks::Chat, Tool::Custom, false).await, costs);
 }
 
 #[tokio::test]
@@ -246,10 +259,18 @@ async fn responses_find_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Responses, Tool::Function).await, costs);
-    assert_eq!(there_and_back(Asks::Responses, Tool::Custom).await, costs);
-    let namespaced = there_and_back(Asks::Responses, Tool::Namespaced);
+    assert_eq!(
+        there_and_back(Asks::Responses, Tool::Function, false).await,
+        costs
+    );
+    assert_eq!(
+        there_and_back(Asks::Responses, Tool::Custom, false).await,
+        costs
+    );
+    let namespaced = there_and_back(Asks::Responses, Tool::Namespaced, false);
     assert_eq!(namespaced.await, costs);
+    let referring = there_and_back(Asks::Responses, Tool::Function, true);
+    assert_eq!(referring.await, costs);
 }
 
 #[tokio::test]
@@ -258,11 +279,17 @@ async fn messages_find_home() {
         (Says::OpenAi, lost("reasoning")),
         (Says::Gemini, lost("reasoning, thought")),
     ];
-    assert_eq!(there_and_back(Asks::Messages, Tool::Function).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Messages, Tool::Function, false).await,
+        costs
+    );
 }
 
 #[tokio::test]
 async fn geminis_contents_find_home() {
     let costs = [(Says::OpenAi, None), (Says::Anthropic, lost("thought"))];
-    assert_eq!(there_and_back(Asks::Content, Tool::Function).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Content, Tool::Function, false).await,
+        costs
+    );
 }

@@ -13,7 +13,8 @@ const STREAM_PATH: &str = "/v1beta/models/m:streamGenerateContent?alt=sse";
 fn body() -> Value {
     let tool = json!({"name": NAME, "parametersJsonSchema": {"type": "object", "properties": {}}});
     let call = json!({"functionCall": {"name": NAME, "args": {}}});
-    let result = json!({"functionResponse": {"name": NAME, "response": {"output": "1"}}});
+    // gemini-cli makes up an id where a call has none, and says it here only.
+    let result = json!({"functionResponse": {"id": "files.read-170-abc", "name": NAME, "response": {"output": "1"}}});
     json!({"tools": [{"functionDeclarations": [tool]}], "contents": [
         {"role": "user", "parts": [{"text": "hello"}]},
         {"role": "model", "parts": [call]},
@@ -33,6 +34,9 @@ async fn name_there() -> String {
     assert!(!name.contains('.'), "{name}");
     let called = &asked["messages"][1]["content"][0]["name"];
     assert_eq!(called, name, "{asked}");
+    let id = &asked["messages"][1]["content"][0]["id"];
+    let answered = &asked["messages"][2]["content"][0]["tool_use_id"];
+    assert_eq!(answered, id, "{asked}");
     name.to_owned()
 }
 

@@ -244,6 +244,23 @@ async fn responses_are_refused_only_in_earnest() {
     }
     let body = json!({"model": "m", "input": [call, told]});
     assert_eq!(status(&strict, path, &body).await.0, 200);
+    // What it may have given itself can be referred to, and nothing else.
+    for (id, expected) in [
+        ("rs_1", 200),
+        ("msg_1", 200),
+        ("rs_other_1", 404),
+        ("x", 404),
+    ] {
+        for item in [
+            json!({"id": id}),
+            json!({"id": id, "type": "item_reference"}),
+        ] {
+            let body = json!({"model": "m", "input": [{"role": "user", "content": "hi"}, item]});
+            let (code, text) = status(&strict, path, &body).await;
+            assert_eq!(code, expected, "{body}: {text}");
+            assert_eq!(text.contains("not found"), expected == 404, "{text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! From the wire to the neutral form.
 
+mod calls;
 mod config;
 mod part;
 mod reply;

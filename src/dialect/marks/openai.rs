@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 
 use super::{
     Edit, Mark,
-    edit::{list, member, object, says},
+    edit::{list, member, object},
     thought,
 };
 use crate::dialect::{
@@ -66,20 +66,27 @@ fn is_foreign(value: &[u8], variant: Variant) -> bool {
     is_ours || variant == Variant::OpenAi && !seal.starts_with(OPENAIS_OWN.as_bytes())
 }
 
-/// Leaves thoughts out that are not the provider's own.
+/// Leaves thoughts out that are not the provider's own, and references to them.
 pub(super) fn responses(body: &str, variant: Variant, lost: &mut Lost) -> Edit {
-    let is_foreign = |item: &str| {
-        let sealed = member(item, "encrypted_content");
+    let is_written_here = |item: &str| {
         let id = member(item, "id");
+        id.is_some_and(|id| id.trim_start_matches('"').starts_with(THOUGHT_ID))
+    };
+    let is_sealed_elsewhere = |item: &str| {
+        let sealed = member(item, "encrypted_content");
         sealed.is_some_and(|seal| is_foreign(seal.as_bytes(), variant))
-            || id.is_some_and(|id| id.trim_start_matches('"').starts_with(THOUGHT_ID))
+    };
+    let goes = |item: &str| match member(item, "type") {
+        Some(r#""reasoning""#) => is_sealed_elsewhere(item) || is_written_here(item),
+        Some(r#""item_reference""#) => is_written_here(item),
+        // A reference may leave its type out, and so may a message.
+        None => member(item, "role").is_none() && is_written_here(item),
+        Some(_) => false,
     };
     object(body, |name, raw| match name {
-        "input" => list(raw, |item| {
-            match says(item, "type", "reasoning") && is_foreign(item) {
-                true => thought(lost),
-                false => Edit::Keep,
-            }
+        "input" => list(raw, |item| match goes(item) {
+            true => thought(lost),
+            false => Edit::Keep,
         }),
         _ => Edit::Keep,
     })

@@ -42,13 +42,14 @@ fn responses_keep_openais_own_thoughts_alone() {
             {"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAAAAB"},
             {"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":null},
             {"type":"reasoning","id":"rs_breakerbox_msg_1_0","summary":[]},
+            {"type":"item_reference","id":"rs_breakerbox_msg_1_1"}, {"id":"rs_breakerbox_msg_1_2"}, {"id":"rs_3"},
             {"type":"reasoning","summary":[],"encrypted_content":"redacted:gemini:call:c2ln"},
             {"type":"reasoning","summary":[], "encrypted_content" : "ErUB"},
             {"type":"compaction","encrypted_content":"other"}]}"#,
         concat!(
             r#"{"include":["reasoning.encrypted_content"],"input":["#,
             r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAAAAB"},"#,
-            r#"{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":null},"#,
+            r#"{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":null},{"id":"rs_3"},"#,
             r#"{"type":"compaction","encrypted_content":"other"}]}"#,
         ),
         "thought",
@@ -160,7 +161,8 @@ fn everything_else_stays_as_it_is() {
         ),
         (
             Api::Responses,
-            r#"{ "input": [ {"type":"message","id":"rs_breakerbox_1","encrypted_content":"gemini:"} ] }"#,
+            r#"{ "input": [ {"type":"message","id":"rs_breakerbox_1","encrypted_content":"gemini:"},
+                {"role":"user","id":"rs_breakerbox_1","content":"hi"} ] }"#,
         ),
         (Api::Responses, r#"{ "input": "redacted:" }"#),
         (

@@ -1,6 +1,12 @@
-//! Ids where a provider gives none.
+//! Ids where a provider gives none, or takes none such as they are.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::{
+    borrow::Cow,
+    hash::{DefaultHasher, Hasher},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
 
 use crate::dialect::{Api, Dialect};
 
@@ -19,6 +25,35 @@ pub(in crate::dialect) fn name_of_answer(given: &str, sent: &[u8]) -> String {
     let mut hash = DefaultHasher::new();
     hash.write(sent);
     format!("{:016x}", hash.finish())
+}
+
+/// The longest name of an end user that all who speak OpenAI's dialect take, in
+/// bytes.
+///
+/// # Source
+///
+/// OpenAI, API reference, "Chat completions", `safety_identifier`, which replaces
+/// `user`; others take 128 (looplj/axonhub, issue 1669).
+const LONGEST_USER: usize = 64;
+
+/// Returns `user`, or where that is too long what tells one end user from another
+/// as well: the same for the same one.
+pub(in crate::dialect) fn of_user(user: &str) -> Cow<'_, str> {
+    match user.len() <= LONGEST_USER {
+        true => Cow::Borrowed(user),
+        false => Cow::Owned(URL_SAFE_NO_PAD.encode(Sha256::digest(user))),
+    }
+}
+
+/// How much longer [`in_place_of`] is than what is kept, in bytes.
+pub(in crate::dialect) const MARK: usize = 17;
+
+/// Returns an id that stands for `id`, of which `kept` is what can be kept: the
+/// same one for the same one, and another for another.
+pub(in crate::dialect) fn in_place_of(id: &str, kept: &str) -> String {
+    let mut hash = DefaultHasher::new();
+    hash.write(id.as_bytes());
+    format!("{kept}_{:016x}", hash.finish())
 }
 
 /// Returns the id of an answer as a client of `asked` knows ids: `given`, or the
@@ -47,6 +82,18 @@ pub(in crate::dialect) fn for_client(asked: Api, given: &str, own: &str) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_told_apart_as_well() {
+        let [one, other] = ["a", "b"].map(|last| format!("{}{last}", "x".repeat(200)));
+        assert_eq!(of_user(&one[..64]), one[..64]);
+        assert_eq!(of_user(&one).len(), 43);
+        assert_eq!(of_user(&one), of_user(&one.clone()));
+        assert_ne!(of_user(&one), of_user(&other));
+        let [one, other] = [one, other].map(|id| in_place_of(&id, "kept"));
+        assert_ne!(one, other);
+        assert_eq!(one.len(), "kept".len() + MARK);
+    }
 
     #[test]
     fn every_client_finds_ids_of_its_own_kind() {

@@ -22,3 +22,6 @@ pub(in crate::dialect) const OPENAIS_OWN: &str = "gAAAA";
 /// How the ids of thoughts begin that are written here: OpenAI must not be given
 /// them back, as it knows its own only.
 pub(in crate::dialect) const THOUGHT_ID: &str = "rs_breakerbox_";
+
+/// How the ids of all thoughts begin, OpenAI's own as well.
+pub(in crate::dialect) const A_THOUGHT: &str = "rs_";

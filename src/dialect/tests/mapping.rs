@@ -67,8 +67,10 @@ fn requests(page: &mut String) {
         What is carried over (+), and what `x-breakerbox-warnings: not carried over: …` names instead, by the model\n\
         that is asked. `compatible` is any model of an openai-compatible endpoint. Where it names `silent_user`, a dot is\n\
         said for a user who has said nothing that can be carried over, since no request may be without.\n\
-        A custom tool is a function of one text, `input`, to all but OpenAI's models from GPT-5 on; its grammar is then said\n\
-        in the description, and nobody sees to it (`tool_grammar`). To the client its calls are those of a custom tool.\n\n",
+        A custom tool is a function of one text, `input`, to all but OpenAI's models from GPT-5 on, and those of OpenAI and\n\
+        Azure whose name tells nothing; its grammar is then said in the description, and nobody sees to it (`tool_grammar`).\n\
+        To the client its calls are those of a custom tool. To OpenAI's dialect, a name of the end user above 64 bytes goes as\n\
+        its hash, and to OpenAI itself an id of a call above 40 bytes ends in one: the same for the same one.\n\n",
     );
     let models = MODELS.iter().map(|(_, _, model)| code(model));
     let head: Vec<_> = ["the client asks for".to_owned()]

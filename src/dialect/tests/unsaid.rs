@@ -195,6 +195,31 @@ fn a_reference_is_told_how_to_be_mended() {
         let wrong = wrong.unwrap_err();
         assert_eq!(wrong.param.as_deref(), Some("input[1].type"));
         assert!(wrong.message.contains("send the item itself"), "{wrong}");
+        assert!(wrong.message.contains("`store: false`"), "{wrong}");
+    }
+}
+
+/// SDKs that leave `store` alone refer to thoughts, which nobody else could open.
+#[test]
+fn a_reference_to_a_thought_is_a_thought_lost() {
+    let wanted = [json!("hi"), json!("hi"), json!("hi")];
+    let places = [
+        "/messages/0/content",
+        "/messages/0/content/0/text",
+        "/contents/0/parts/0/text",
+    ];
+    for item in [
+        json!({"type": "item_reference", "id": "rs_breakerbox_resp_1_0"}),
+        json!({"id": "rs_breakerbox_resp_1_0"}),
+        json!({"type": "item_reference", "id": "rs_0a1b"}),
+    ] {
+        let body = json!({"model": "m", "input": [{"role": "user", "content": "hi"}, item]});
+        for (got, wanted) in told(Api::Responses, &body, places).into_iter().zip(&wanted) {
+            assert_eq!(
+                got,
+                (wanted.clone(), "not carried over: thought".to_owned())
+            );
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const place = jsonSchema({
   required: ["place"],
   additionalProperties: false,
 });
-const tools = Object.fromEntries(
+export const tools = Object.fromEntries(
   ["weather", "news"].map((name) => [
     name,
     tool({ description: name, inputSchema: place, execute: async ({ place }) => `${name} of ${place}` }),

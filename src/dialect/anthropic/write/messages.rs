@@ -1,16 +1,13 @@
 //! The turns of a conversation, as Anthropic wants them.
 
-use std::{
-    borrow::Cow,
-    hash::{DefaultHasher, Hasher},
-};
+use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::block::{Block, Input};
 use crate::dialect::{
     anthropic::model::Model,
-    neutral::{Conversation, Feature, Lost, NOTHING, Part, Role, seal::is_anthropics},
+    neutral::{Conversation, Feature, Lost, NOTHING, Part, Role, ids, seal::is_anthropics},
 };
 
 #[derive(Debug, Serialize)]
@@ -206,9 +203,7 @@ fn id(id: &str) -> Cow<'_, str> {
         false => {
             let fair = id.chars().map(|c| if is_fair(c) { c } else { '_' });
             let fair: String = fair.take(LONGEST_ODD_ID).collect();
-            let mut hash = DefaultHasher::new();
-            hash.write(id.as_bytes());
-            Cow::Owned(format!("{fair}_{:016x}", hash.finish()))
+            Cow::Owned(ids::in_place_of(id, &fair))
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Requests.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{config, part, tools, wrong};
+use super::{calls::Calls, config, part, tools, wrong};
 use crate::dialect::{
     gemini::{
         line::one_line,
@@ -20,8 +18,8 @@ use crate::dialect::{
 ///
 /// Answers of the model in a row become one turn, as do texts and thoughts in
 /// a row within one: that is how clients give back a stream. A call without an
-/// id is `call_{content}_{call}`, both counted from 0, and a result without one
-/// answers the oldest call of its name that has no answer yet.
+/// id is `call_{content}_{call}`, both counted from 0; which one a result answers
+/// that bears the id of none, [`Calls`] tells.
 ///
 /// # Errors
 ///
@@ -142,11 +140,16 @@ fn turn(
             answered += 1;
             turn.parts.push(Part::ToolResult(result(response, id)));
         }
-        part::read(part, || format!("call_{at}_{called}"), &mut found);
+        let mut bears = true;
+        let id = || {
+            bears = false;
+            format!("call_{at}_{called}")
+        };
+        part::read(part, id, &mut found);
         for part in found.drain(..) {
             if let Part::ToolCall(call) = &part {
                 called += 1;
-                calls.made(&call.id, &call.name);
+                calls.made(call, bears);
             }
             match role {
                 Role::Assistant => part::join(&mut turn.parts, part),
@@ -213,36 +216,4 @@ fn result(response: wire::Response<'_>, id: String) -> ToolResult {
         result.content.extend(part.media.and_then(part::media));
     }
     result
-}
-
-/// The calls that have no result yet.
-#[derive(Default)]
-struct Calls {
-    open: HashMap<String, VecDeque<String>>,
-    /// Ids that were answered by id and are still in `open`.
-    answered: HashSet<String>,
-}
-
-impl Calls {
-    fn made(&mut self, id: &str, name: &str) {
-        self.open
-            .entry(name.to_owned())
-            .or_default()
-            .push_back(id.to_owned());
-    }
-
-    /// Returns the id of the call that a result of the tool `name` answers.
-    fn answered(&mut self, id: Option<&str>, name: &str) -> Option<String> {
-        if let Some(id) = id {
-            self.answered.insert(id.to_owned());
-            return Some(id.to_owned());
-        }
-        let open = self.open.get_mut(name)?;
-        while let Some(id) = open.pop_front() {
-            if !self.answered.remove(&id) {
-                return Some(id);
-            }
-        }
-        None
-    }
 }

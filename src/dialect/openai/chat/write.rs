@@ -26,7 +26,7 @@ struct Call<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
+    id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     r#type: Option<&'static str>,
     #[serde(flatten)]
@@ -36,13 +36,18 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A whole call; only those of custom tools can be `custom`.
-    fn of(call: &'a ToolCall, custom: bool, extra_content: Option<Extra<'a>>) -> Self {
+    /// A whole call, by this id; only those of custom tools can be `custom`.
+    fn of(
+        call: &'a ToolCall,
+        id: Cow<'a, str>,
+        custom: bool,
+        extra_content: Option<Extra<'a>>,
+    ) -> Self {
         let name = Some(call.name.as_str());
         let custom = custom && call.custom;
         Self {
             index: None,
-            id: Some(&call.id),
+            id: Some(id),
             r#type: Some(kind(custom)),
             called: match custom {
                 true => Called::Custom(Text {

@@ -58,7 +58,12 @@ pub(in super::super) fn responses(body: &Value, input: &Value) -> Checked {
 fn shape(at: usize, item: &Value) -> Checked {
     let text = |rest: &str| format!("Invalid 'input[{at}]': {rest}");
     let is_text = |name: &str| item[name].is_string();
-    match item["type"].as_str().unwrap_or("message") {
+    // A reference may leave its type out, and so may a message.
+    let untyped = match item["role"].is_null() && item["id"].is_string() {
+        true => "item_reference",
+        false => "message",
+    };
+    match item["type"].as_str().unwrap_or(untyped) {
         "message" => {
             let role = item["role"].as_str().unwrap_or_default();
             if !matches!(role, "system" | "developer" | "user" | "assistant") {
@@ -113,11 +118,10 @@ fn shape(at: usize, item: &Value) -> Checked {
                 text,
             )))
         }
-        "reasoning" if item["encrypted_content"].is_null() && !is_kept(&item["id"]) => {
-            let id = item["id"].as_str().unwrap_or_default();
-            let text = format!("Item with id '{id}' not found.");
-            Err(Box::new(error(404, "invalid_request_error", None, &text)))
+        "reasoning" if item["encrypted_content"].is_null() && !is_kept(&item["id"], &["rs"]) => {
+            not_found(item)
         }
+        "item_reference" if !is_kept(&item["id"], &KEPT) => not_found(item),
         // A thought that is not kept must come back sealed or with its id.
         "reasoning" if !item["summary"].is_array() || !has_id(item) => wrong(
             "input",
@@ -132,10 +136,21 @@ fn is_own(seal: &Value) -> bool {
     seal.is_null() || seal.as_str().is_some_and(|seal| seal.starts_with(SEAL))
 }
 
-/// Whether a thought may be one of those that this provider keeps, by its id's form.
-fn is_kept(id: &Value) -> bool {
-    let name = id.as_str().map(|id| id.strip_prefix("rs_"));
-    name.is_none_or(|name| name.is_some_and(|name| !name.contains('_')))
+/// What the ids of this provider's items begin with.
+const KEPT: [&str; 4] = ["msg", "rs", "fc", "ctc"];
+
+/// Whether an item of one of `kinds` may be one that this provider keeps, by its id's form.
+fn is_kept(id: &Value, kinds: &[&str]) -> bool {
+    let parts = id.as_str().map(|id| id.split_once('_'));
+    parts.is_none_or(|parts| {
+        parts.is_some_and(|(kind, name)| kinds.contains(&kind) && !name.contains('_'))
+    })
+}
+
+fn not_found(item: &Value) -> Checked {
+    let id = item["id"].as_str().unwrap_or_default();
+    let text = format!("Item with id '{id}' not found.");
+    Err(Box::new(error(404, "invalid_request_error", None, &text)))
 }
 
 fn has_id(item: &Value) -> bool {

@@ -83,7 +83,9 @@ fn answered((index, choice): (usize, &Choice), functions: bool) -> Answered<'_> 
             }
             Part::ToolCall(call) => {
                 let extra_content = Extra::of(call.signature.as_deref());
-                message.tool_calls.push(Call::of(call, true, extra_content));
+                message
+                    .tool_calls
+                    .push(Call::of(call, (&*call.id).into(), true, extra_content));
                 continue;
             }
             Part::Image(_) | Part::File(_) | Part::ToolResult(_) => continue,

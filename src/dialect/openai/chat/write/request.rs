@@ -4,12 +4,14 @@ mod exact;
 mod message;
 mod tools;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::model::{Model, hears};
 use crate::dialect::neutral::{
     Conversation, Feature, Json, Lost, OpenAi, OutputFormat, Part, Reasoning, Role, Sampling,
-    ToolChoice,
+    ToolChoice, ids,
 };
 use message::{Message, Reader};
 use tools::{Choice, Tool};
@@ -97,7 +99,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
+    user: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,7 +208,8 @@ pub fn request(
         user: match variant {
             Variant::OpenAi => asked.user.as_deref(),
             Variant::Compatible => asked.end_user(),
-        },
+        }
+        .map(ids::of_user),
         stream: asked.stream.then_some(true),
         stream_options: asked.stream.then_some(StreamOptions {
             include_usage: true,

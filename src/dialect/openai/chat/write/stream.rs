@@ -167,7 +167,7 @@ impl Events {
                 }
                 message.tool_calls = Some([Call {
                     index: Some(*call),
-                    id: Some(id),
+                    id: Some(id.as_str().into()),
                     r#type: Some(kind(*custom)),
                     called: match custom {
                         true => Called::Custom(Text {

@@ -124,3 +124,32 @@ fn an_image_has_a_media_type_without_parameters() {
         assert_eq!((&media.source, lost.as_str()), (&inline, ""), "{kind}");
     }
 }
+
+/// Claude Code names its user in 190 bytes, and vLLM a call in 46.
+#[test]
+fn names_and_ids_that_are_too_long_are_shorter_and_still_one_for_one() {
+    let (user, id) = ("u".repeat(190), format!("chatcmpl-tool-{}", "c".repeat(32)));
+    let body = json!({"user": user, "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [
+            {"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}},
+            {"id": format!("{id}2"), "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": id, "content": "done"},
+        {"role": "tool", "tool_call_id": format!("{id}2"), "content": "done"}]});
+    let (conversation, _) = asked(&body);
+    for variant in [Variant::OpenAi, Variant::Compatible] {
+        let (told, lost) = written(&conversation, variant);
+        assert_eq!(lost, Lost::default());
+        assert_eq!(told["user"].as_str().unwrap().len(), 43, "{variant:?}");
+        let calls = [0, 1].map(|at| &told["messages"][1]["tool_calls"][at]["id"]);
+        let results = [2, 3].map(|at| &told["messages"][at]["tool_call_id"]);
+        assert_eq!(calls, results, "{variant:?}");
+        assert_ne!(calls[0], calls[1], "{variant:?}");
+        let longest = if variant == Variant::OpenAi {
+            40
+        } else {
+            id.len()
+        };
+        assert_eq!(calls[0].as_str().unwrap().len(), longest, "{variant:?}");
+    }
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Feature, Lost, Part, Variant};
 use crate::dialect::{
-    neutral::{Detail, Media, NOTHING, Source, Thought, ToolResult},
+    neutral::{Detail, Media, NOTHING, Source, Thought, ToolResult, ids},
     openai::{
         chat::write::{Call, Extra},
         turns::data_url,
@@ -57,7 +57,7 @@ pub(super) struct Message<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a str>,
+    tool_call_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -206,9 +206,25 @@ fn result<'a>(
     }
     let text = joined(&texts, "\n").unwrap_or_default();
     Message {
-        tool_call_id: Some(&result.id),
+        tool_call_id: Some(id(&result.id, reader)),
         ..message("tool", Some(Content::Text(text)))
     }
+}
+
+/// The longest id of a call that OpenAI takes, in bytes.
+///
+/// # Source
+///
+/// BerriAI/litellm, issue 17343.
+const LONGEST_ID: usize = 40;
+
+/// Returns an id that `reader` takes: ids of vLLM and of others are longer.
+fn id(id: &str, reader: Reader) -> Cow<'_, str> {
+    if !reader.is_openai() || id.len() <= LONGEST_ID {
+        return Cow::Borrowed(id);
+    }
+    let kept = id.floor_char_boundary(LONGEST_ID - ids::MARK);
+    Cow::Owned(ids::in_place_of(id, &id[..kept]))
 }
 
 /// Writes what the model said as one message.
@@ -233,7 +249,8 @@ pub(super) fn assistant<'a>(
                     Variant::Compatible => Extra::of(call.signature.as_deref()),
                 };
                 hidden |= call.signature.is_some() && extra_content.is_none();
-                calls.push(Call::of(call, reader.knows_custom, extra_content));
+                let id = id(&call.id, reader);
+                calls.push(Call::of(call, id, reader.knows_custom, extra_content));
             }
             Part::Image(_) | Part::File(_) | Part::ToolResult(_) => {
                 lost.field("assistant.content");

@@ -7,7 +7,7 @@ use crate::dialect::{
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
         custom,
-        responses::{OPENAIS_OWN, REDACTED},
+        responses::{A_THOUGHT, OPENAIS_OWN, REDACTED},
         turns::{Turns, detail, source},
     },
     request::BadRequest,
@@ -29,16 +29,28 @@ pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), 
         "custom_tool_call" => custom_call(&fields, turns, lost),
         "function_call_output" | "custom_tool_call_output" => result(&fields, turns, lost),
         "reasoning" => reasoning(&fields, turns, lost),
-        "item_reference" => Err(wrong(
-            "must not be item_reference: this model's provider keeps nothing; \
-             send the item itself, as it was in the answer",
-        ))
-        .within("type"),
+        "item_reference" => reference(&fields, lost),
         other => {
             lost.field(&format!("input.{other}"));
             Ok(())
         }
     }
+}
+
+/// Reads a reference to what an earlier answer had, which is kept nowhere here:
+/// a thought can be done without.
+fn reference(fields: &Fields<'_>, lost: &mut Lost) -> Result<(), BadRequest> {
+    let id = fields.iter().find(|(name, _)| name == "id");
+    let id = id.map(|(_, raw)| text(raw).within("id")).transpose()?;
+    if id.is_some_and(|id| id.starts_with(A_THOUGHT)) {
+        lost.feature(Feature::Thought);
+        return Ok(());
+    }
+    Err(wrong(
+        "must not be item_reference: this model's provider keeps nothing; send the item itself, as it was in \
+         the answer, which SDKs do with `store: false` (AI SDK: `providerOptions.openai.store`)",
+    ))
+    .within("type")
 }
 
 /// What an item that a client gives back still has from its answer.
