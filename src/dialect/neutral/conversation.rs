@@ -64,6 +64,14 @@ impl Conversation {
         }
     }
 
+    /// Tells whether an answer of its own is asked for, whatever of the last turn
+    /// can be said, and not the rest of one that is begun: the user has spoken
+    /// last, or whoever gives the instructions.
+    pub(in crate::dialect) fn asks_anew(&self) -> bool {
+        let last = self.turns.last();
+        last.is_some_and(|turn| turn.role != Role::Assistant)
+    }
+
     /// Returns who the end user is, by whichever name.
     pub(in crate::dialect) fn end_user(&self) -> Option<&str> {
         let safety = self.openai.safety_identifier.as_deref();

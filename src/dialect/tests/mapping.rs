@@ -66,7 +66,8 @@ fn requests(page: &mut String) {
         "\n## Requests\n\n\
         What is carried over (+), and what `x-breakerbox-warnings: not carried over: …` names instead, by the model\n\
         that is asked. `compatible` is any model of an openai-compatible endpoint. Where it names `silent_user`, a dot is\n\
-        said for a user who has said nothing that can be carried over, since no request may be without.\n\
+        said for a user who has said nothing that can be carried over, since no request may be without, or nothing behind\n\
+        instructions that come last: they are moved, and the answer before them is not to be gone on with.\n\
         A custom tool is a function of one text, `input`, to all but OpenAI's models from GPT-5 on, and those of OpenAI and\n\
         Azure whose name tells nothing; its grammar is then said in the description, and nobody sees to it (`tool_grammar`).\n\
         To the client its calls are those of a custom tool. To OpenAI's dialect, a name of the end user above 64 bytes goes as\n\

@@ -318,6 +318,10 @@ fn the_words_of_a_warning_are_the_tables() {
                     if sample.feature == Feature::Metadata {
                         words.feature(Feature::Store);
                     }
+                    // The answer before them is not to be gone on with.
+                    if sample.what == "instructions behind an answer" {
+                        words.feature(Feature::SilentUser);
+                    }
                     assert_eq!(told, words, "{from:?} {to:?} {}", sample.what);
                 }
             }

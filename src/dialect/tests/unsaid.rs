@@ -255,3 +255,36 @@ fn a_user_who_has_said_nothing_has_had_a_turn() {
         }
     }
 }
+
+/// They are moved to the front, where nothing shows that they came last.
+#[test]
+fn instructions_that_come_last_ask_for_an_answer_of_its_own() {
+    let turns = |role: &str| {
+        json!([{"role": "user", "content": "q"}, {"role": "assistant", "content": "I did it. "},
+            {"role": role, "content": "Summarise in French"}])
+    };
+    let places = [
+        "/messages/2/content",
+        "/messages/2/content/0/text",
+        "/contents/2/parts/0/text",
+    ];
+    let (chat, other) = (json!("Summarise in French"), json!("."));
+    let named = "not carried over: silent_user, system_in_conversation".to_owned();
+    let expected = [
+        (chat, String::new()),
+        (other.clone(), named.clone()),
+        (other, named),
+    ];
+    for (from, body) in [
+        (
+            Api::ChatCompletions,
+            json!({"model": "m", "messages": turns("system")}),
+        ),
+        (
+            Api::Responses,
+            json!({"model": "m", "input": turns("developer")}),
+        ),
+    ] {
+        assert_eq!(told(from, &body, places), expected, "{from:?}");
+    }
+}

@@ -95,12 +95,9 @@ pub(super) fn messages<'a>(
         list.insert(0, Message::of_silent_user());
     }
     let is_begun = list.last().is_some_and(|last| last.role == "assistant");
-    // A user whose words were all left out has not asked to go on with the answer.
-    let mut spoken = of.turns.iter().filter(|turn| turn.role != Role::System);
-    let is_asked = spoken
-        .next_back()
-        .is_some_and(|turn| turn.role == Role::User);
-    if is_begun && (is_asked || !model.goes_on()) {
+    // Neither a user whose words were all left out nor instructions, which are
+    // moved, have asked to go on with the answer.
+    if is_begun && (of.asks_anew() || !model.goes_on()) {
         lost.feature(Feature::SilentUser);
         list.push(Message::of_silent_user());
     }

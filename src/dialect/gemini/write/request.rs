@@ -91,12 +91,11 @@ impl<'a> Request<'a> {
             mut contents,
             ..
         } = writer;
-        // Google refuses a request without any, and a user whose words were all
-        // left out has not asked to go on with the answer.
-        let mut spoken = asked.turns.iter().filter(|it| it.role != Role::System);
-        let is_asked = spoken.next_back().is_some_and(|it| it.role == Role::User);
+        // Google refuses a request without any; and neither a user whose words were
+        // all left out nor instructions, which are moved, have asked to go on with
+        // the answer.
         let is_answered = contents.last().is_some_and(|last| last.role == "model");
-        if contents.is_empty() || (is_asked && is_answered) {
+        if contents.is_empty() || (is_answered && asked.asks_anew()) {
             lost.feature(Feature::SilentUser);
             contents.push(Content {
                 role: "user",

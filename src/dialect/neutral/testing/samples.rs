@@ -47,11 +47,18 @@ pub(crate) fn samples() -> Vec<Sample> {
         strict: None,
     };
     let system = turn(Role::System, vec![text("be kind")]);
+    let hello = turn(Role::Assistant, vec![text("hello")]);
+    let behind = [hello, system.clone()];
     let lines = [
         (
             Feature::SystemInConversation,
             "instructions in the middle",
             with(|it| it.turns.push(system)),
+        ),
+        (
+            Feature::SystemInConversation,
+            "instructions behind an answer",
+            with(|it| it.turns.extend(behind)),
         ),
         (
             Feature::SilentUser,
