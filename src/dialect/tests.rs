@@ -9,6 +9,7 @@ mod mapping;
 mod namespaces;
 mod pairs;
 mod readers;
+mod results;
 mod seals;
 mod tiers;
 mod unsaid;

@@ -17,11 +17,13 @@ use super::body::{Within, fields, flag, list, object, text, wrong};
 #[derive(Default)]
 pub(super) struct Turns {
     /// Instructions ahead of all turns.
-    pub(super) system: Vec<Part>,
+    system: Vec<Part>,
     /// The turns, oldest first.
-    pub(super) turns: Vec<Turn>,
-    /// The tool of each call, by the call's id.
-    calls: HashMap<String, String>,
+    turns: Vec<Turn>,
+    /// The tool of each call, and the place of the turn behind it, by the call's id.
+    calls: HashMap<String, (String, usize)>,
+    /// Results that something else stood before, by the places of their turns.
+    late: HashMap<usize, Vec<Part>>,
     /// Calls of tools that no other dialect knows.
     dropped: HashSet<String>,
     /// The last call of each function, and how many there were.
@@ -38,9 +40,7 @@ impl Turns {
             parts.push(Part::Text(String::new()));
         }
         for part in &parts {
-            if let Part::ToolCall(call) = part {
-                self.calls.insert(call.id.clone(), call.name.clone());
-            }
+            self.note(part, self.turns.len() + 1);
         }
         match (role, self.turns.last_mut()) {
             _ if parts.is_empty() => {}
@@ -52,15 +52,21 @@ impl Turns {
 
     /// Adds what the model said to its turn, if that is the last one.
     pub(super) fn add_to_answer(&mut self, part: Part) {
-        if let Part::ToolCall(call) = &part {
-            self.calls.insert(call.id.clone(), call.name.clone());
-        }
-        match self.turns.last_mut() {
-            Some(turn) if turn.role == Role::Assistant => turn.parts.push(part),
-            _ => self.turns.push(Turn {
-                role: Role::Assistant,
-                parts: vec![part],
-            }),
+        let open = self.turns.pop_if(|turn| turn.role == Role::Assistant);
+        self.note(&part, self.turns.len() + 1);
+        let mut parts = open.map_or_else(Vec::new, |turn| turn.parts);
+        parts.push(part);
+        self.turns.push(Turn {
+            role: Role::Assistant,
+            parts,
+        });
+    }
+
+    /// Keeps in mind where the results of a call are to be.
+    fn note(&mut self, part: &Part, place: usize) {
+        if let Part::ToolCall(call) = part {
+            let called = (call.name.clone(), place);
+            self.calls.insert(call.id.clone(), called);
         }
     }
 
@@ -83,24 +89,56 @@ impl Turns {
         self.dropped.insert(id);
     }
 
-    /// Adds what a tool returned; several in a row are one turn.
+    /// Adds what a tool returned; several in a row are one turn. It belongs right
+    /// behind its call, where every provider wants it.
     pub(super) fn add_result(&mut self, id: String, content: Vec<Part>) {
         if self.dropped.contains(&id) {
             return;
         }
+        let count = self.turns.len();
+        let (name, place) = match self.calls.get(&id) {
+            Some((name, place)) => (Some(name.clone()), *place),
+            None => (None, count),
+        };
         let result = Part::ToolResult(ToolResult {
-            name: self.calls.get(&id).cloned(),
+            name,
             id,
             content,
             is_error: false,
         });
         match self.turns.last_mut() {
-            Some(turn) if has_just_results(turn) => turn.parts.push(result),
-            _ => self.turns.push(Turn {
+            Some(turn) if has_just_results(turn) && place + 1 >= count => turn.parts.push(result),
+            _ if place >= count => self.turns.push(Turn {
                 role: Role::User,
                 parts: vec![result],
             }),
+            _ => self.late.entry(place).or_default().push(result),
         }
+    }
+
+    /// Returns the instructions ahead of all turns, and the turns: results before
+    /// what stood between them and their calls.
+    pub(super) fn in_order(mut self) -> (Vec<Part>, Vec<Turn>) {
+        if self.late.is_empty() {
+            return (self.system, self.turns);
+        }
+        let mut turns = Vec::with_capacity(self.turns.len() + self.late.len());
+        for (place, mut turn) in self.turns.into_iter().enumerate() {
+            let late = self.late.remove(&place).unwrap_or_default();
+            if turn.role == Role::User {
+                let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
+                let rest = turn.parts.iter().position(|part| !is_result(part));
+                let rest = rest.unwrap_or(turn.parts.len());
+                turn.parts.splice(rest..rest, late);
+            } else if !late.is_empty() {
+                turns.push(Turn {
+                    role: Role::User,
+                    parts: late,
+                });
+            }
+            turns.push(turn);
+        }
+        (self.system, turns)
     }
 }
 

@@ -59,8 +59,7 @@ fn field(
             for (at, raw) in all.into_iter().enumerate() {
                 message::read(raw, &mut turns, lost).at(at)?;
             }
-            asked.system = turns.system;
-            asked.turns = turns.turns;
+            (asked.system, asked.turns) = turns.in_order();
         }
         "tools" => {
             for (at, raw) in list(raw)?.into_iter().enumerate() {

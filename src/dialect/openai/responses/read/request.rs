@@ -39,11 +39,11 @@ fn read(json: &str, lost: &mut Lost) -> Result<Conversation, BadRequest> {
     if let Some(raw) = choice {
         choose(&mut asked, raw, lost).within("tool_choice")?;
     }
-    let turns = needed(input, "input")?;
+    let (system, turns) = needed(input, "input")?.in_order();
     let instructions = instructions.filter(|text| !text.is_empty());
     asked.system.extend(instructions.map(Part::Text));
-    asked.system.extend(turns.system);
-    asked.turns = turns.turns;
+    asked.system.extend(system);
+    asked.turns = turns;
     for turn in &mut asked.turns {
         seal::rejoin(&mut turn.parts);
     }

@@ -32,6 +32,9 @@ pub(super) fn read(raw: &str, turns: &mut Turns, lost: &mut Lost) -> Result<(), 
         "item_reference" => reference(&fields, lost),
         other => {
             lost.field(&format!("input.{other}"));
+            let call = fields.iter().find(|(name, _)| name == "call_id");
+            let id = call.and_then(|(_, raw)| text(raw).ok());
+            id.into_iter().for_each(|id| turns.drop_call(id));
             Ok(())
         }
     }
