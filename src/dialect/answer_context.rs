@@ -1,7 +1,8 @@
 //! What an answer must know of the request that it answers.
 //!
 //! A tool whose name a provider refuses goes by another one to it, and by its own
-//! to the client, whatever the provider says of it: nothing is lost.
+//! to the client, whatever the provider says of it: nothing is lost. So does one
+//! within a namespace, which only responses know.
 
 use std::{
     borrow::Cow,
@@ -33,11 +34,17 @@ impl AnswerContext {
     /// Returns that of `asked`, told to a provider of `dialect`.
     pub(super) fn of(asked: &Conversation, dialect: Dialect) -> Self {
         let custom = asked.tools.iter().filter(|tool| tool.custom.is_some());
-        let odd = tool_names::all(asked).filter(|name| !tool_names::is_fair(name, dialect));
+        let names: BTreeSet<&str> = tool_names::all(asked).collect();
+        let mut given = BTreeMap::new();
+        for name in &names {
+            if !tool_names::is_fair(name, dialect) {
+                let is_free = |told: &str| !names.contains(told) && !given.contains_key(told);
+                let told = tool_names::told(name, dialect, is_free);
+                given.insert(told, (*name).to_owned());
+            }
+        }
         Self {
-            given: odd
-                .map(|name| (tool_names::fair(name), name.to_owned()))
-                .collect(),
+            given,
             custom: custom.map(|tool| tool.name.clone()).collect(),
             functions: asked.functions,
             echo: Echo::default(),
@@ -45,17 +52,15 @@ impl AnswerContext {
     }
 
     /// Returns `asked` as the provider is to be told it.
-    pub(super) fn renamed<'a>(
-        &self,
-        asked: &'a Conversation,
-        dialect: Dialect,
-    ) -> Cow<'a, Conversation> {
+    pub(super) fn renamed<'a>(&self, asked: &'a Conversation) -> Cow<'a, Conversation> {
         if self.given.is_empty() {
             return Cow::Borrowed(asked);
         }
+        let given = self.given.iter();
+        let by_own: BTreeMap<&str, &str> = given.map(|(told, own)| (&**own, &**told)).collect();
         let told = |name: &mut String| {
-            if !tool_names::is_fair(name, dialect) {
-                *name = tool_names::fair(name);
+            if let Some(told) = by_own.get(name.as_str()) {
+                (*told).clone_into(name);
             }
         };
         let mut asked = asked.clone();
@@ -191,11 +196,11 @@ mod tests {
 
     proptest! {
             #[test]
-            fn every_name_is_fair_and_comes_back(given in "[a-c0-1._:é -]{1,70}") {
+            fn every_name_is_fair_and_comes_back(given in "[a-c0-1._:é\u{1f} -]{1,70}") {
                 let asked = asking(&given);
                 for to in DIALECTS {
                     let names = AnswerContext::of(&asked, to);
-                    let told = names.renamed(&asked, to);
+                    let told = names.renamed(&asked);
                     for name in all(&told) {
                         prop_assert!(is_fair(name, to), "{name}");
                         prop_assert_eq!(name, &told.tools[0].name);

@@ -11,6 +11,7 @@ mod flat;
 pub(in crate::dialect) mod ids;
 mod json;
 mod lost;
+pub(in crate::dialect) mod namespace;
 mod openai;
 mod reasoning;
 mod reply;

@@ -6,6 +6,7 @@ mod exchange;
 mod fuzz;
 mod hostile;
 mod mapping;
+mod namespaces;
 mod pairs;
 mod readers;
 mod results;

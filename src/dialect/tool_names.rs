@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use super::{
     Dialect,
-    neutral::{Conversation, Part, ToolChoice},
+    neutral::{Conversation, Part, ToolChoice, namespace},
     request::BadRequest,
 };
 
@@ -64,9 +64,17 @@ pub(super) fn is_fair(name: &str, dialect: Dialect) -> bool {
     begins && name.len() <= LONGEST && name.chars().all(fits)
 }
 
+/// Returns what a provider of `dialect` is told in place of `name`, which it
+/// refuses, and in place of no other name: `is_free` says so.
+pub(super) fn told(name: &str, dialect: Dialect, is_free: impl Fn(&str) -> bool) -> String {
+    let in_one = namespace::in_one(name);
+    let in_one = in_one.filter(|it| is_fair(it, dialect) && is_free(it));
+    in_one.unwrap_or_else(|| fair(name))
+}
+
 /// Returns the name, fair to everybody, that stands for `name`: what can be
 /// kept of it, and a mark that hardly any other name has.
-pub(super) fn fair(name: &str) -> String {
+fn fair(name: &str) -> String {
     let mut mark = DefaultHasher::new();
     mark.write(name.as_bytes());
     let mark = format!("_{:08x}", mark.finish() as u32);

@@ -59,7 +59,7 @@ impl Asked {
         let mut lost = self.lost.clone();
         let mut context = AnswerContext::of(&self.conversation, sent.dialect());
         context.echo = self.echo.clone();
-        let renamed = context.renamed(&self.conversation, sent.dialect());
+        let renamed = context.renamed(&self.conversation);
         let asked = &*renamed;
         let body = match sent {
             Api::CountMessageTokens => anthropic::count::write_request(asked, model, &mut lost),

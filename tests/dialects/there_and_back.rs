@@ -19,11 +19,20 @@ impl Asks {
     }
 }
 
+/// The tool at hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    Function,
+    /// A custom one, which OpenAI's clients only have.
+    Custom,
+    /// Beside a function, one of the same name within a namespace, which clients of responses only have.
+    Namespaced,
+}
+
 /// A conversation as a client keeps it: what it was told is given back as it was.
 struct Talk {
     asks: Asks,
-    /// The tool at hand is a custom one, which OpenAI's clients only have.
-    custom: bool,
+    tool: Tool,
     /// Thoughts are referred to, as SDKs do that leave `store` alone.
     refers: bool,
     turns: Vec<Value>,
@@ -57,21 +66,43 @@ impl Talk {
                 "generationConfig": {"thinkingConfig": {"includeThoughts": true}},
                 "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema}]}]}),
         };
-        if self.custom {
-            body["tools"] = match self.asks {
-                Asks::Chat => json!([{"type": "custom", "custom": {"name": "f"}}]),
-                _ => json!([{"type": "custom", "name": "f"}]),
-            };
+        match (self.tool, self.asks) {
+            (Tool::Function, _) => {}
+            (Tool::Custom, Asks::Chat) => {
+                body["tools"] = json!([{"type": "custom", "custom": {"name": "f"}}])
+            }
+            (Tool::Custom, _) => body["tools"] = json!([{"type": "custom", "name": "f"}]),
+            (Tool::Namespaced, _) => {
+                let function = body["tools"][0].take();
+                let space = json!({"type": "namespace", "name": "mcp__s__", "description": "S.", "tools": [function]});
+                // They call the first, and the one at home knows functions only.
+                body["tools"] = match says == self.asks.home() {
+                    true => json!([function, space]),
+                    false => json!([space, function]),
+                };
+            }
         }
         let path = self.asks.path(false).replace("/m:", &format!("/{model}:"));
         let answer = post(house.addr(), &path, &body).await;
         assert_eq!(answer.status(), 200, "{says:?}: {}\n{body}", answer.text());
-        self.is_told(&answer.json());
+        let told = answer.json();
+        if self.tool == Tool::Namespaced {
+            let output = told["output"].as_array().expect("items");
+            for call in output.iter().filter(|it| it["type"] == "function_call") {
+                let space = if says == self.asks.home() {
+                    Value::Null
+                } else {
+                    json!("mcp__s__")
+                };
+                assert_eq!([&call["namespace"], &call["name"]], [&space, &json!("f")]);
+            }
+        }
+        self.is_told(&told);
         answer
     }
 
     fn is_told(&mut self, answer: &Value) {
-        if self.custom {
+        if self.tool == Tool::Custom {
             assert!(!answer.to_string().contains("\"arguments\""), "{answer}");
         }
         let calls = |list: &Value, id: &str, name: &str| {
@@ -83,9 +114,9 @@ impl Talk {
         match self.asks {
             Asks::Chat => {
                 let message = &answer["choices"][0]["message"];
-                let name = match self.custom {
-                    true => "/custom/name",
-                    false => "/function/name",
+                let name = match self.tool {
+                    Tool::Custom => "/custom/name",
+                    _ => "/function/name",
                 };
                 self.calls = calls(&message["tool_calls"], "id", name);
                 self.turns.push(message.clone());
@@ -121,7 +152,7 @@ impl Talk {
         assert!(!calls.is_empty(), "no calls: {:?}", self.turns);
         let results = calls.into_iter().map(|(id, name)| match self.asks {
             Asks::Chat => json!({"role": "tool", "tool_call_id": id, "content": "done"}),
-            Asks::Responses if self.custom => {
+            Asks::Responses if self.tool == Tool::Custom => {
                 json!({"type": "custom_tool_call_output", "call_id": id, "output": "done"})
             }
             Asks::Responses => {
@@ -175,13 +206,13 @@ fn providers() -> (Vec<Running>, House) {
 
 /// Has `asks` talk with its own provider, another one, and its own again; and returns, of each other one,
 /// what the way home has cost.
-async fn there_and_back(asks: Asks, custom: bool, refers: bool) -> Vec<(Says, Option<String>)> {
+async fn there_and_back(asks: Asks, tool: Tool, refers: bool) -> Vec<(Says, Option<String>)> {
     let (_running, house) = providers();
     let mut costs = Vec::new();
     for away in PROVIDERS.into_iter().filter(|says| *says != asks.home()) {
         let mut talk = Talk {
             asks,
-            custom,
+            tool,
             refers,
             turns: Vec::new(),
             calls: Vec::new(),
@@ -215,8 +246,11 @@ async fn chat_finds_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Chat, false, false).await, costs);
-    assert_eq!(there_and_back(Asks::Chat, true, false).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Chat, Tool::Function, false).await,
+        costs
+    );
+    assert_eq!(there_and_back(Asks::Chat, Tool::Custom, false).await, costs);
 }
 
 #[tokio::test]
@@ -225,9 +259,18 @@ async fn responses_find_home() {
         (Says::Anthropic, lost("thought")),
         (Says::Gemini, lost("thought")),
     ];
-    assert_eq!(there_and_back(Asks::Responses, false, false).await, costs);
-    assert_eq!(there_and_back(Asks::Responses, true, false).await, costs);
-    assert_eq!(there_and_back(Asks::Responses, false, true).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Responses, Tool::Function, false).await,
+        costs
+    );
+    assert_eq!(
+        there_and_back(Asks::Responses, Tool::Custom, false).await,
+        costs
+    );
+    let namespaced = there_and_back(Asks::Responses, Tool::Namespaced, false);
+    assert_eq!(namespaced.await, costs);
+    let referring = there_and_back(Asks::Responses, Tool::Function, true);
+    assert_eq!(referring.await, costs);
 }
 
 #[tokio::test]
@@ -236,11 +279,17 @@ async fn messages_find_home() {
         (Says::OpenAi, lost("reasoning")),
         (Says::Gemini, lost("reasoning, thought")),
     ];
-    assert_eq!(there_and_back(Asks::Messages, false, false).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Messages, Tool::Function, false).await,
+        costs
+    );
 }
 
 #[tokio::test]
 async fn geminis_contents_find_home() {
     let costs = [(Says::OpenAi, None), (Says::Anthropic, lost("thought"))];
-    assert_eq!(there_and_back(Asks::Content, false, false).await, costs);
+    assert_eq!(
+        there_and_back(Asks::Content, Tool::Function, false).await,
+        costs
+    );
 }

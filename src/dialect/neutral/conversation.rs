@@ -188,7 +188,7 @@ pub enum Source {
 /// A function the model may call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool {
-    /// Its name, unique among the tools.
+    /// Its name, unique among the tools; both names of one within a namespace.
     pub name: String,
     /// What it is for.
     pub description: Option<String>,

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::dialect::{
     neutral::{
         Conversation, Detail, Effort, Feature, Json, Lost, OpenAi, Part, Reasoning, Role, Source,
-        ToolChoice, ToolResult, Turn, says_nothing,
+        ToolChoice, ToolResult, Turn, namespace, says_nothing,
     },
     request::BadRequest,
 };
@@ -248,20 +248,24 @@ pub(super) fn allow_only(
             _ => {}
         }
     }
-    asked.allow_only(names, must, lost);
+    let names = names.into_iter();
+    let names = names.flat_map(|name| namespace::meant(&asked.tools, name));
+    asked.allow_only(names.collect(), must, lost);
     Ok(())
 }
 
 /// Returns the name of a tool, which chat has one level deeper.
 fn named(raw: &str) -> Result<Option<String>, BadRequest> {
+    let (mut called, mut space) = (None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
-            "name" => return text(raw).within("name").map(Some),
+            "name" => called = Some(text(raw).within("name")?),
+            "namespace" => space = Some(text(raw).within("namespace")?),
             kind @ ("function" | "custom") => return named(raw).within(kind),
             _ => {}
         }
     }
-    Ok(None)
+    Ok(called.map(|name| namespace::joined(space.as_deref(), &name)))
 }
 
 /// Keeps the smaller of two limits on the answer's length.

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::dialect::translate::{Asked, Translation, Written, answer};
 
-const PATCH: &str = "*** Begin Patch\n+\"né\" \\ 🎉\n*** End Patch\n";
+pub(super) const PATCH: &str = "*** Begin Patch\n+\"né\" \\ 🎉\n*** End Patch\n";
 /// A name that most providers refuse.
 const NAME: &str = "apply.patch";
 const NATIVE: (Api, Variant, &str) = (Api::ChatCompletions, Variant::OpenAi, "gpt-5.2");
 /// Who knows functions only.
-const OTHERS: [(Api, Variant, &str); 4] = [
+pub(super) const OTHERS: [(Api, Variant, &str); 4] = [
     (Api::ChatCompletions, Variant::OpenAi, "gpt-4o"),
     (Api::ChatCompletions, Variant::Compatible, "m"),
     (Api::Messages, Variant::OpenAi, "claude-sonnet-4-5"),
@@ -42,12 +42,12 @@ fn chat() -> Value {
         "tool_choice": {"type": "custom", "custom": {"name": NAME}}})
 }
 
-fn asked(from: Api, body: &Value) -> Asked {
+pub(super) fn asked(from: Api, body: &Value) -> Asked {
     let peek = request::peek(&body.to_string().into(), from).unwrap();
     Asked::read(&peek).unwrap()
 }
 
-fn told(asked: &Asked, (to, variant, model): (Api, Variant, &str)) -> (Value, Written) {
+pub(super) fn told(asked: &Asked, (to, variant, model): (Api, Variant, &str)) -> (Value, Written) {
     let written = asked.write(to, variant, model);
     (serde_json::from_slice(&written.body).unwrap(), written)
 }
@@ -157,7 +157,7 @@ fn all_others_are_told_of_a_function_of_one_text() {
 }
 
 /// A whole answer of `sent` that calls `name` for the patch.
-fn calling(sent: Api, name: &str) -> Value {
+pub(super) fn calling(sent: Api, name: &str) -> Value {
     let input = json!({"input": PATCH});
     match sent {
         Api::ChatCompletions => {
@@ -229,7 +229,7 @@ fn a_call_comes_back_as_the_client_knows_the_tool() {
 
 /// The stream that says the same, the arguments in pieces of `piece` characters
 /// where they come in pieces.
-fn streaming(sent: Api, name: &str, native: bool, piece: usize) -> Vec<String> {
+pub(super) fn streaming(sent: Api, name: &str, native: bool, piece: usize) -> Vec<String> {
     let letters = |text: &str| text.chars().collect::<Vec<_>>();
     let cut = |text: &str| -> Vec<String> {
         letters(text)
@@ -285,7 +285,12 @@ fn streaming(sent: Api, name: &str, native: bool, piece: usize) -> Vec<String> {
     events
 }
 
-fn translated(sent: Api, asked: Api, written: &Written, events: &[String]) -> Vec<Value> {
+pub(super) fn translated(
+    sent: Api,
+    asked: Api,
+    written: &Written,
+    events: &[String],
+) -> Vec<Value> {
     let mut translation =
         Translation::new(sent, asked, false, 9).with_context(written.context.clone());
     let mut out = Vec::new();

@@ -108,7 +108,8 @@ fn fields(page: &mut String) {
         ),
         (
             Api::Responses,
-            json!({"input": "hi", "tools": [{"type": "web_search"}], "truncation": "auto", "max_tool_calls": 3}),
+            json!({"input": "hi", "tools": [{"type": "web_search"}, {"type": "namespace", "name": "n", "tools": [
+            {"type": "function", "name": "f", "defer_loading": true}]}], "truncation": "auto", "max_tool_calls": 3}),
         ),
         (
             Api::Messages,
@@ -140,7 +141,9 @@ fn fields(page: &mut String) {
 fn tool_names(page: &mut String) {
     page.push_str(
         "\n## Names of tools\n\n\
-        A name that the provider would refuse is another one there, and the client's own in its answers.\n\n",
+        A name that the provider would refuse is another one there, and the client's own in its answers. A tool within a\n\
+        namespace (of responses, as Codex has those of MCP servers) has both names in one there, marked if another tool has\n\
+        it, and calls of it have both apart; what the namespace is for is said ahead of what each of its tools is for.\n\n",
     );
     let head = [
         "the client's",
@@ -149,12 +152,31 @@ fn tool_names(page: &mut String) {
         "to Gemini",
     ];
     title(page, &head.map(str::to_owned));
-    for name in ["get_weather", "files.read", "2nd-try", "größe"] {
-        let chat = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}],
-            "tools": [{"type": "function", "function": {"name": name}}]});
-        let body = chat.to_string().into();
-        // Only to be asked in another dialect than its own.
-        let asked = request::peek(&body, Api::ChatCompletions).unwrap();
+    let function = |name| json!({"type": "function", "name": name});
+    let within =
+        |space, name| json!({"type": "namespace", "name": space, "tools": [function(name)]});
+    let both = |space, name| format!("{} within {}", code(name), code(space));
+    let jira = ("mcp__jira__", "get_issue");
+    let plain = ["get_weather", "files.read", "2nd-try", "größe"];
+    let mut rows: Vec<_> = plain
+        .map(|name| (code(name), json!([function(name)])))
+        .into();
+    rows.push((both(jira.0, jira.1), json!([within(jira.0, jira.1)])));
+    rows.push((
+        both("jira", "get_issue"),
+        json!([within("jira", "get_issue")]),
+    ));
+    let taken = json!([within(jira.0, jira.1), function("mcp__jira__get_issue")]);
+    let clash = format!(
+        "{} beside {}",
+        both(jira.0, jira.1),
+        code("mcp__jira__get_issue")
+    );
+    rows.push((clash, taken));
+    for (name, tools) in rows {
+        let body = json!({"model": "m", "input": "hi", "tools": tools});
+        let body = body.to_string().into();
+        let asked = request::peek(&body, Api::Responses).unwrap();
         let asked = translate::Asked::read(&asked).unwrap();
         let told = PROVIDERS.map(|to| {
             let body = asked.write(to, Variant::OpenAi, "m").body;
@@ -166,7 +188,7 @@ fn tool_names(page: &mut String) {
                 .find_map(|place| tool.pointer(place)?.as_str());
             code(name.unwrap())
         });
-        row(page, [code(name)].into_iter().chain(told));
+        row(page, [name].into_iter().chain(told));
     }
 }
 

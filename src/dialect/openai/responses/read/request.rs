@@ -1,14 +1,14 @@
 //! What a client asks.
 
 mod item;
+mod tools;
 
 use crate::dialect::{
-    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, Tool, ToolChoice, seal},
+    neutral::{Conversation, Json, Lost, OutputFormat, Part, Role, ToolChoice, namespace, seal},
     openai::{
         body::{
             Within, count, fields, flag, list, needed, number, object, text, told, utf8, wrong,
         },
-        custom,
         turns::{Turns, allow_only, filled, openais, reasoning, tool_choice},
     },
     request::BadRequest,
@@ -74,7 +74,7 @@ fn field(
     match name {
         "tools" => {
             for (at, raw) in list(raw)?.into_iter().enumerate() {
-                asked.tools.extend(tool(raw, lost).at(at)?);
+                asked.tools.extend(tools::read(raw, lost).at(at)?);
             }
         }
         "parallel_tool_calls" => asked.parallel_tools = Some(flag(raw)?),
@@ -137,50 +137,17 @@ fn field(
     Ok(())
 }
 
-/// Returns `None` for a tool of a kind that nobody else knows.
-fn tool(raw: &str, lost: &mut Lost) -> Result<Option<Tool>, BadRequest> {
-    let fields = fields(raw)?;
-    let kind = fields.iter().find(|(name, _)| name == "type");
-    let (_, kind) = needed(kind, "type")?;
-    let kind = text(kind).within("type")?;
-    if kind == "custom" {
-        return custom::tool(raw, lost).map(Some);
-    }
-    if kind != "function" {
-        lost.field(&format!("tools.{kind}"));
-        return Ok(None);
-    }
-    let mut called = None;
-    let (mut description, mut parameters, mut strict) = (None, None, None);
-    for (name, raw) in fields {
-        match &*name {
-            "type" => {}
-            "name" => called = Some(text(raw).within("name")?),
-            "description" => description = Some(text(raw).within("description")?),
-            "parameters" => parameters = Some(object(raw).within("parameters")?),
-            "strict" => strict = Some(flag(raw).within("strict")?),
-            other => lost.value(&format!("tools.{other}"), raw),
-        }
-    }
-    Ok(Some(Tool {
-        name: needed(called, "name")?,
-        description,
-        parameters,
-        strict,
-        custom: None,
-    }))
-}
-
 fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), BadRequest> {
     if raw.starts_with('"') {
         asked.tool_choice = Some(tool_choice(&text(raw)?)?);
         return Ok(());
     }
-    let (mut kind, mut called) = (None, None);
+    let (mut kind, mut called, mut space) = (None, None, None);
     for (name, raw) in fields(raw)? {
         match &*name {
             "type" => kind = Some(text(raw).within("type")?),
             "name" => called = Some(text(raw).within("name")?),
+            "namespace" => space = Some(text(raw).within("namespace")?),
             _ => {}
         }
     }
@@ -192,7 +159,13 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         lost.field(&format!("tool_choice.{kind}"));
         return Ok(());
     }
-    asked.tool_choice = Some(ToolChoice::Named(needed(called, "name")?));
+    let name = namespace::joined(space.as_deref(), &needed(called, "name")?);
+    let name = match namespace::meant(&asked.tools, name.clone()).as_slice() {
+        [one] => one.clone(),
+        // Nobody can tell, and the provider says so.
+        _ => name,
+    };
+    asked.tool_choice = Some(ToolChoice::Named(name));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::dialect::{
-    neutral::{Choice, Logprob, Part, Stop, custom::unwrapped, seal::ahead_of_call},
+    neutral::{Choice, Logprob, Part, Stop, custom::unwrapped, namespace, seal::ahead_of_call},
     openai::{
         logprobs,
         responses::{REDACTED, THOUGHT_ID},
@@ -24,6 +24,8 @@ pub(super) enum Item {
         id: String,
         status: &'static str,
         call_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
         name: String,
         arguments: String,
     },
@@ -31,6 +33,8 @@ pub(super) enum Item {
         id: String,
         status: &'static str,
         call_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
         name: String,
         input: String,
     },
@@ -97,15 +101,18 @@ impl Item {
         response: &str,
         at: usize,
         call_id: String,
-        name: String,
+        name: &str,
         custom: bool,
     ) -> Self {
+        let (namespace, name) = namespace::apart(name);
+        let (namespace, name) = (namespace.map(str::to_owned), name.to_owned());
         let status = IN_PROGRESS;
         match custom {
             true => Self::CustomToolCall {
                 id: format!("ctc_{response}_{at}"),
                 status,
                 call_id,
+                namespace,
                 name,
                 input: String::new(),
             },
@@ -113,6 +120,7 @@ impl Item {
                 id: format!("fc_{response}_{at}"),
                 status,
                 call_id,
+                namespace,
                 name,
                 arguments: String::new(),
             },
@@ -220,8 +228,7 @@ pub(super) fn items(response: &str, choice: &Choice, status: &'static str) -> Ve
                     items.push(hidden);
                 }
                 let at = items.len();
-                let (id, name) = (call.id.clone(), call.name.clone());
-                let mut item = Item::call(response, at, id, name, call.custom);
+                let mut item = Item::call(response, at, call.id.clone(), &call.name, call.custom);
                 match call.custom {
                     true => item.argue(&unwrapped(&call.arguments)),
                     false => item.argue(&call.arguments),

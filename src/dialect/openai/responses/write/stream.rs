@@ -157,7 +157,7 @@ impl Events {
                 }
                 let stem = stem(&self.head.id);
                 let at = self.items.len();
-                let item = Item::call(stem, at, id.clone(), name.clone(), *custom);
+                let item = Item::call(stem, at, id.clone(), name, *custom);
                 let call = Call {
                     call: *call,
                     at: self.begin(item, out),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::dialect::{
-    neutral::{Feature, Lost, Media, Part, Role, Source, Thought, ToolCall},
+    neutral::{Feature, Lost, Media, Part, Role, Source, Thought, ToolCall, namespace::joined},
     openai::{
         body::{Within, fields, list, needed, parts, text, wrong},
         custom,
@@ -85,18 +85,19 @@ fn message(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<()
 }
 
 fn call(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
-    let (mut id, mut called, mut arguments) = (None, None, None);
+    let (mut id, mut called, mut space, mut arguments) = (None, None, None, None);
     for (name, raw) in fields {
         match &**name {
             "call_id" => id = Some(text(raw).within("call_id")?),
             "name" => called = Some(text(raw).within("name")?),
+            "namespace" => space = Some(text(raw).within("namespace")?),
             "arguments" => arguments = Some(text(raw).within("arguments")?),
             other => unknown(other, raw, lost),
         }
     }
     turns.add_to_answer(Part::ToolCall(ToolCall {
         id: needed(id.filter(|id| !id.is_empty()), "call_id")?,
-        name: needed(called, "name")?,
+        name: joined(space.as_deref(), &needed(called, "name")?),
         arguments: arguments.unwrap_or_default(),
         signature: None,
         custom: false,
@@ -105,18 +106,20 @@ fn call(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), B
 }
 
 fn custom_call(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(), BadRequest> {
-    let (mut id, mut called, mut input) = (None, None, None);
+    let (mut id, mut called, mut space, mut input) = (None, None, None, None);
     for (name, raw) in fields {
         match &**name {
             "call_id" => id = Some(text(raw).within("call_id")?),
             "name" => called = Some(text(raw).within("name")?),
+            "namespace" => space = Some(text(raw).within("namespace")?),
             "input" => input = Some(text(raw).within("input")?),
             other => unknown(other, raw, lost),
         }
     }
     let id = needed(id.filter(|id| !id.is_empty()), "call_id")?;
     let input = input.unwrap_or_default();
-    let call = custom::call(id, needed(called, "name")?, &input);
+    let name = joined(space.as_deref(), &needed(called, "name")?);
+    let call = custom::call(id, name, &input);
     turns.add_to_answer(Part::ToolCall(call));
     Ok(())
 }
@@ -127,6 +130,8 @@ fn result(fields: &Fields<'_>, turns: &mut Turns, lost: &mut Lost) -> Result<(),
         match &**name {
             "call_id" => id = Some(text(raw).within("call_id")?),
             "output" => output = Some(parts(raw, |raw| part(raw, lost)).within("output")?),
+            // The call has said it.
+            "name" | "namespace" => {}
             other => unknown(other, raw, lost),
         }
     }
