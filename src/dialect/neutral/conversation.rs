@@ -1,5 +1,7 @@
 //! What a client asks: the conversation so far, and how it is to go on.
 
+use std::collections::HashSet;
+
 use super::{Custom, Feature, Json, Lost, OpenAi, Reasoning};
 
 /// A request, in the words of no dialect.
@@ -42,12 +44,14 @@ impl Conversation {
     /// may be called, and the set is `lost`: without it, all might be.
     pub(in crate::dialect) fn allow_only(
         &mut self,
-        mut names: Vec<String>,
+        names: Vec<String>,
         must: bool,
         lost: &mut Lost,
     ) {
-        names.retain(|name| self.tools.iter().any(|tool| tool.name == *name));
-        self.tool_choice = Some(if names.is_empty() {
+        let names: HashSet<String> = names.into_iter().collect();
+        let all = self.tools.iter().map(|tool| &tool.name);
+        let left: Vec<_> = all.filter(|name| names.contains(*name)).cloned().collect();
+        self.tool_choice = Some(if left.is_empty() {
             lost.feature(Feature::AllowedTools);
             ToolChoice::None
         } else if must {
@@ -55,14 +59,14 @@ impl Conversation {
         } else {
             ToolChoice::Auto
         });
-        self.allowed_tools = names;
+        self.allowed_tools = left;
     }
 
     /// Returns the tools that may be called: all that a dialect is told that
     /// cannot tell one that may not.
     pub(in crate::dialect) fn callable_tools(&self) -> impl Iterator<Item = &Tool> {
-        let all = self.allowed_tools.is_empty();
-        let may = move |tool: &&Tool| all || self.allowed_tools.contains(&tool.name);
+        let only: HashSet<&String> = self.allowed_tools.iter().collect();
+        let may = move |tool: &&Tool| only.is_empty() || only.contains(&tool.name);
         self.tools.iter().filter(may)
     }
 
@@ -241,6 +245,17 @@ pub struct ToolResult {
     pub content: Vec<Part>,
     /// Whether the tool failed.
     pub is_error: bool,
+}
+
+impl ToolResult {
+    /// The longest name that results repeat, in bytes: far more than any provider
+    /// takes. A longer one, with each of many results, would be out of proportion.
+    const LONGEST_NAME: usize = 256;
+
+    /// Returns what a result repeats of the name of its call's tool.
+    pub(in crate::dialect) fn name_of_call(name: &str) -> Option<String> {
+        (name.len() <= Self::LONGEST_NAME).then(|| name.to_owned())
+    }
 }
 
 /// What the model thought.

@@ -5,6 +5,8 @@
 //! no provider takes in a name: it is one of the names that go by another, and
 //! only who tells a client of responses takes it apart again.
 
+use std::collections::HashSet;
+
 use super::Tool;
 
 /// Stands between a namespace and a name: the unit separator.
@@ -38,18 +40,23 @@ pub(in crate::dialect) fn in_one(name: &str) -> Option<String> {
     Some([space, between, name].concat())
 }
 
-/// Returns the tools that a client means by `name`: that of this name, or else
-/// those of a namespace of this name or of this name within one.
-pub(in crate::dialect) fn meant(tools: &[Tool], name: String) -> Vec<String> {
-    if tools.iter().any(|tool| tool.name == name) {
-        return vec![name];
-    }
-    let all = tools.iter().map(|tool| &tool.name);
-    let of_it = all.filter(|tool| match apart(tool) {
-        (Some(space), inner) => space == name || inner == name,
+/// Returns the tools that a client means by `names`, each once: by each that of
+/// this name, or else those of a namespace of this name or of this name within
+/// one.
+pub(in crate::dialect) fn meant(
+    tools: &[Tool],
+    names: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    let all = || tools.iter().map(|tool| tool.name.as_str());
+    let whole: HashSet<_> = all().collect();
+    let names: HashSet<_> = names.into_iter().collect();
+    let says = |name: &str| names.contains(name) && !whole.contains(name);
+    let is_meant = |tool: &&str| match apart(tool) {
+        _ if names.contains(*tool) => true,
+        (Some(space), inner) => says(space) || says(inner),
         (None, _) => false,
-    });
-    of_it.cloned().collect()
+    };
+    all().filter(is_meant).map(str::to_owned).collect()
 }
 
 impl Tool {

@@ -97,7 +97,7 @@ impl Turns {
         }
         let count = self.turns.len();
         let (name, place) = match self.calls.get(&id) {
-            Some((name, place)) => (Some(name.clone()), *place),
+            Some((name, place)) => (ToolResult::name_of_call(name), *place),
             None => (None, count),
         };
         let result = Part::ToolResult(ToolResult {
@@ -248,9 +248,8 @@ pub(super) fn allow_only(
             _ => {}
         }
     }
-    let names = names.into_iter();
-    let names = names.flat_map(|name| namespace::meant(&asked.tools, name));
-    asked.allow_only(names.collect(), must, lost);
+    let names = namespace::meant(&asked.tools, names);
+    asked.allow_only(names, must, lost);
     Ok(())
 }
 

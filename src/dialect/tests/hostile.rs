@@ -83,6 +83,50 @@ fn what_is_meant_to_hurt_is_refused_in_no_time() {
     }
 }
 
+/// What a provider is told, and what is kept to tell it, is in proportion to what the client said.
+#[test]
+fn a_small_request_becomes_no_huge_one() {
+    let half = "x".repeat(50_000);
+    let many = |item: &str| vec![item; 50_000 / item.len()].join(",");
+    let tools = many(r#"{"type":"function","name":"a"}"#);
+    let tools = |name: &str, about: &str| {
+        format!(
+            r#""tools":[{{"type":"namespace","name":"{name}","description":"{about}","tools":[{tools}]}}]"#
+        )
+    };
+    let only = many(r#"{"name":"n"}"#);
+    let results = many(r#"{"type":"function_call_output","call_id":"c","output":""}"#);
+    let hi = r#""input":"hi""#;
+    for (what, said) in [
+        ("a description", format!("{hi},{}", tools("n", &half))),
+        (
+            "names",
+            format!(
+                r#"{hi},{},"tool_choice":{{"type":"allowed_tools","mode":"auto","tools":[{only}]}}"#,
+                tools("n", "")
+            ),
+        ),
+        (
+            "a call",
+            format!(
+                r#""input":[{{"type":"function_call","call_id":"c","name":"{half}","arguments":"{{}}"}},{results}]"#
+            ),
+        ),
+    ] {
+        let body = Bytes::from(format!(r#"{{"model":"m",{said}}}"#));
+        let asked = Asked::read(&peek(&body, Api::Responses).unwrap()).unwrap();
+        let kept = format!("{asked:?}").len();
+        assert!(kept <= 32 * body.len(), "{what}: {kept} kept");
+        for sent in [Api::ChatCompletions, Api::Messages, Api::GenerateContent] {
+            let told = asked.write(sent, Variant::OpenAi, "m").body.len();
+            assert!(told <= 32 * body.len(), "{what}: {told} to {sent:?}");
+        }
+    }
+    let long = format!(r#"{{"model":"m",{hi},{}}}"#, tools(&half, ""));
+    let refused = Asked::read(&peek(&Bytes::from(long), Api::Responses).unwrap()).unwrap_err();
+    assert_eq!(refused.param.as_deref(), Some("tools[0].name"));
+}
+
 #[test]
 fn a_field_twice_is_refused_or_read_once() {
     for api in CLIENTS {

@@ -143,7 +143,8 @@ fn tool_names(page: &mut String) {
         "\n## Names of tools\n\n\
         A name that the provider would refuse is another one there, and the client's own in its answers. A tool within a\n\
         namespace (of responses, as Codex has those of MCP servers) has both names in one there, marked if another tool has\n\
-        it, and calls of it have both apart; what the namespace is for is said ahead of what each of its tools is for.\n\n",
+        it, and calls of it have both apart; what the namespace is for is said ahead of what each of its tools is for, or\n\
+        of the first, where it is very long.\n\n",
     );
     let head = [
         "the client's",

@@ -12,7 +12,7 @@ use super::{
 use crate::dialect::{
     neutral::{
         Conversation, Effort, Json, Lost, OutputFormat, Part, Reasoning, Role, Sampling, Tool,
-        ToolChoice, Turn, seal,
+        ToolChoice, ToolResult, Turn, seal,
     },
     request::BadRequest,
 };
@@ -163,7 +163,10 @@ fn name_results(turns: &mut [Turn]) {
     for part in turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match part {
             Part::ToolCall(call) => drop(names.insert(call.id.clone(), call.name.clone())),
-            Part::ToolResult(result) => result.name = names.get(&result.id).cloned(),
+            Part::ToolResult(result) => {
+                let called = names.get(&result.id);
+                result.name = called.and_then(|name| ToolResult::name_of_call(name));
+            }
             _ => {}
         }
     }

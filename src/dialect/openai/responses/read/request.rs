@@ -160,7 +160,7 @@ fn choose(asked: &mut Conversation, raw: &str, lost: &mut Lost) -> Result<(), Ba
         return Ok(());
     }
     let name = namespace::joined(space.as_deref(), &needed(called, "name")?);
-    let name = match namespace::meant(&asked.tools, name.clone()).as_slice() {
+    let name = match namespace::meant(&asked.tools, [name.clone()]).as_slice() {
         [one] => one.clone(),
         // Nobody can tell, and the provider says so.
         _ => name,

@@ -1,6 +1,6 @@
 //! Tools, and which of them the model is to call.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde::Serialize;
 
@@ -137,10 +137,12 @@ fn custom<'a>(name: &'a str, of: &'a neutral::Custom) -> Custom<'a> {
 
 /// Writes the choice; there is none where there is nothing to choose from.
 pub(super) fn choice(asked: &Conversation, reader: Reader) -> Option<Choice<'_>> {
+    let customs = asked.tools.iter().filter(|tool| tool.custom.is_some());
+    let customs: HashSet<_> = customs.map(|tool| tool.name.as_str()).collect();
     let named = |name| {
-        let is_custom = |tool: &neutral::Tool| tool.name == name && tool.custom.is_some();
+        let is_custom = customs.contains(name);
         let name = Name { name };
-        match reader.knows_custom && asked.tools.iter().any(is_custom) {
+        match reader.knows_custom && is_custom {
             true => Typed::Custom { custom: name },
             false => Typed::Function { function: name },
         }

@@ -19,7 +19,7 @@ type Fields<'a> = [(Cow<'a, str>, &'a str)];
 pub(super) fn read(raw: &str, lost: &mut Lost) -> Result<Vec<Tool>, BadRequest> {
     let fields = fields(raw)?;
     match kind(&fields)?.as_str() {
-        "namespace" => within(&fields, lost),
+        "namespace" => within(&fields, raw.len(), lost),
         _ => Ok(tool(raw, lost)?.into_iter().collect()),
     }
 }
@@ -30,8 +30,16 @@ fn kind(fields: &Fields<'_>) -> Result<String, BadRequest> {
     text(kind).within("type")
 }
 
-/// Reads the tools of a namespace.
-fn within(fields: &Fields<'_>, lost: &mut Lost) -> Result<Vec<Tool>, BadRequest> {
+/// The longest name of a namespace, in bytes: each of its tools repeats it.
+const LONGEST: usize = 128;
+/// How often a namespace may be told over again, each time its description goes
+/// with one of its tools.
+const TIMES: usize = 8;
+
+/// Reads the tools of a namespace, which was told in `size` bytes. What it is for
+/// goes with each of them or, lest a small request become a huge one, with the
+/// first.
+fn within(fields: &Fields<'_>, size: usize, lost: &mut Lost) -> Result<Vec<Tool>, BadRequest> {
     let (mut called, mut about, mut tools) = (None, None, None);
     for (name, raw) in fields {
         match &**name {
@@ -48,9 +56,18 @@ fn within(fields: &Fields<'_>, lost: &mut Lost) -> Result<Vec<Tool>, BadRequest>
         }
     }
     let called = whole(needed(called, "name")?)?;
-    let tools = needed(tools, "tools")?.into_iter();
+    if called.len() > LONGEST {
+        return Err(wrong("must not be longer than 128 bytes")).within("name");
+    }
+    let tools = needed(tools, "tools")?;
+    let repeated = about.as_ref().map_or(0, String::len) * tools.len();
+    let fits = repeated <= size.saturating_mul(TIMES);
+    let tools = tools.into_iter().enumerate();
     Ok(tools
-        .map(|tool| tool.within(&called, about.as_deref()))
+        .map(|(at, tool)| {
+            let about = about.as_deref().filter(|_| fits || at == 0);
+            tool.within(&called, about)
+        })
         .collect())
 }
 
